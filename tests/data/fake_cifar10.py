@@ -1,0 +1,52 @@
+"""A small CIFAR-10 of random pixels, in all its published forms."""
+
+import io
+import pickle
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+ROWS = 20  # images in each of the six batches
+
+
+class FakeCifar10:
+    """`rows` is what must be read: the label, then the pixels (32, 32, 3), of each image."""
+
+    def __init__(self):
+        random = np.random.default_rng(7)
+        self.rows = random.integers(0, 256, (6 * ROWS, 3073), dtype=np.uint8)
+        self.rows[:, 0] = random.integers(0, 10, 6 * ROWS)
+
+    def pickles(self) -> dict[str, bytes]:
+        names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+        contents = {}
+        for name, rows in zip(names, np.split(self.rows, 6), strict=True):
+            planes = np.ascontiguousarray(rows[:, 1:].reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2))
+            batch = {b"data": planes.reshape(-1, 3072), b"labels": rows[:, 0].tolist()}
+            contents[name] = pickle.dumps(batch, protocol=2)
+        return contents
+
+    def binaries(self) -> dict[str, bytes]:
+        contents = {}
+        for name, rows in zip(self.pickles(), np.split(self.rows, 6), strict=True):
+            planes = rows[:, 1:].reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2).reshape(-1, 3072)
+            contents[f"{name}.bin"] = np.concatenate([rows[:, :1], planes], axis=1).tobytes()
+        return contents
+
+
+def write_archive(path: Path, folder: str, contents: dict[str, bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(f"{folder}/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def write_folder(path: Path, contents: dict[str, bytes]) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (path / name).write_bytes(content)
+    return path

@@ -1,0 +1,212 @@
+"""Every published form is read alike; everything else ends in one line that names the file."""
+
+import io
+import os
+import pickle
+import tarfile
+
+import numpy as np
+import pytest
+from fake_cifar10 import ROWS, write_archive, write_folder
+
+from tfresnet.data import cifar10_files
+from tfresnet.data.cifar10_files import BINARY, PYTHON
+from tfresnet.errors import InputError
+
+
+def read(directory):
+    return cifar10_files.read(cifar10_files.find(directory))
+
+
+def refused(directory) -> str:
+    with pytest.raises(InputError) as caught:
+        read(directory)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(directory) in message
+    return message
+
+
+def write_form(kind, directory, fake):
+    if kind == "python archive":
+        write_archive(directory / PYTHON.archive, PYTHON.folder, fake.pickles())
+    elif kind == "python archive with ./":
+        write_archive(directory / PYTHON.archive, f"./{PYTHON.folder}", fake.pickles())
+    elif kind == "python folder":
+        write_folder(directory / PYTHON.folder, fake.pickles())
+    elif kind == "python folder itself":
+        write_folder(directory, fake.pickles())
+    elif kind == "binary archive":
+        write_archive(directory / BINARY.archive, BINARY.folder, fake.binaries())
+    elif kind == "binary folder":
+        write_folder(directory / BINARY.folder, fake.binaries())
+    elif kind == "binary folder itself":
+        write_folder(directory, fake.binaries())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "python archive",
+        "python archive with ./",
+        "python folder",
+        "python folder itself",
+        "binary archive",
+        "binary folder",
+        "binary folder itself",
+    ],
+)
+def test_every_published_form_is_read_alike(kind, fake, tmp_path):
+    write_form(kind, tmp_path, fake)
+    np.testing.assert_array_equal(read(tmp_path), fake.rows)
+
+
+def test_a_folder_without_any_form_is_no_source(tmp_path):
+    assert cifar10_files.find(tmp_path) is None
+    assert cifar10_files.find(tmp_path / "missing") is None
+
+
+def test_archives_are_not_extracted(fake, tmp_path):
+    write_form("python archive", tmp_path, fake)
+    read(tmp_path)
+    assert os.listdir(tmp_path) == [PYTHON.archive]
+
+
+@pytest.mark.parametrize("keep", [0, 10, 1000, 0.5, 0.99])
+def test_truncated_archive(keep, fake, tmp_path):
+    write_form("python archive", tmp_path, fake)
+    path = tmp_path / PYTHON.archive
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
+    refused(tmp_path)
+
+
+def test_damaged_archive(fake, tmp_path):
+    write_form("python archive", tmp_path, fake)
+    path = tmp_path / PYTHON.archive
+    content = bytearray(path.read_bytes())
+    for position in (5, len(content) // 3, len(content) - 6):
+        damaged = content.copy()
+        damaged[position] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            rows = read(tmp_path)
+        except InputError:
+            continue
+        np.testing.assert_array_equal(rows, fake.rows)  # a byte that means nothing
+
+
+@pytest.mark.parametrize("form", ["python archive", "binary folder"])
+def test_missing_batch(form, fake, tmp_path):
+    pickles, binaries = fake.pickles(), fake.binaries()
+    del pickles["data_batch_4"], binaries["data_batch_4.bin"]
+    fake.pickles, fake.binaries = lambda: pickles, lambda: binaries
+    write_form(form, tmp_path, fake)
+    assert "data_batch_4" in refused(tmp_path)
+
+
+def batch(data=None, labels=None):
+    data = np.zeros((ROWS, 3072), np.uint8) if data is None else data
+    return {b"data": data, b"labels": [0] * ROWS if labels is None else labels}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (batch(data=np.zeros((ROWS, 3071), np.uint8)), "3071"),
+        (batch(data=np.zeros((ROWS - 1, 3072), np.uint8)), str(ROWS - 1)),
+        (batch(data=np.zeros((ROWS, 3072))), "float64"),
+        (batch(data=b"text"), "uint8"),
+        (batch(labels=[0] * (ROWS + 1)), str(ROWS + 1)),
+        (batch(labels=[11] * ROWS), "11"),
+        (batch(labels=[-1] * ROWS), "-1"),
+        (batch(labels=[0.5] * ROWS), "float64"),
+        (batch(labels=[[0]] * ROWS), "labels"),
+        ({b"data": np.zeros((ROWS, 3072), np.uint8)}, "labels"),
+        ([1, 2, 3], "cannot be read"),
+        (None, "cannot be read"),
+    ],
+)
+def test_wrong_content(content, says, fake, tmp_path):
+    contents = fake.pickles() | {"data_batch_3": pickle.dumps(content, protocol=2)}
+    write_folder(tmp_path, contents)
+    message = refused(tmp_path)
+    assert says in message
+    assert "data_batch_3" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x02}", b"no pickle", b"\x80\x02}q\x00(U\x04data"])
+def test_damaged_pickle(content, fake, tmp_path):
+    write_folder(tmp_path, fake.pickles() | {"test_batch": content})
+    assert "test_batch" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda b: b[:-1], lambda b: b + b"\0", lambda b: b"\x0b" + b[1:]]
+)
+def test_wrong_binary(change, fake, tmp_path):
+    contents = fake.binaries()
+    contents["data_batch_2.bin"] = change(contents["data_batch_2.bin"])
+    write_folder(tmp_path, contents)
+    assert "data_batch_2.bin" in refused(tmp_path)
+
+
+class Touch:
+    def __init__(self, path, function):
+        self.path, self.function = path, function
+
+    def __reduce__(self):
+        return self.function, (str(self.path), "w") if self.function is open else (str(self.path),)
+
+
+@pytest.mark.parametrize("function", [open, os.mkdir, os.system, eval])
+def test_evil_pickle_does_nothing(function, fake, tmp_path):
+    target = tmp_path / "created"
+    evil = {b"labels": Touch(target if function is not os.system else f"touch {target}", function)}
+    contents = fake.pickles() | {"data_batch_1": pickle.dumps(evil, protocol=2)}
+    write_folder(tmp_path / "data", contents)
+    assert "not allowed" in refused(tmp_path / "data")
+    assert not target.exists()
+
+
+def rewrite(path, change):
+    """Writes the archive again with each member passed through `change`."""
+    with tarfile.open(path) as archive:
+        members = [(member, archive.extractfile(member).read()) for member in archive]
+    with tarfile.open(path, "w:gz") as archive:
+        for member, content in members:
+            change(member)
+            archive.addfile(member, io.BytesIO(content))
+
+
+def test_member_outside_of_the_folder_is_not_read(fake, tmp_path):
+    directory = tmp_path / "data"
+    write_form("python archive", directory, fake)
+
+    def escape(member):
+        member.name = f"../../{member.name}"
+
+    rewrite(directory / PYTHON.archive, escape)
+    assert "lacks data_batch_1" in refused(directory)
+    assert os.listdir(tmp_path) == ["data"]
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
+)
+def test_member_that_is_no_regular_file(kind, fake, tmp_path):
+    write_form("python archive", tmp_path, fake)
+
+    def link(member):
+        if member.name.endswith("data_batch_2"):
+            member.type, member.linkname, member.size = kind, "/etc/passwd", 0
+
+    rewrite(tmp_path / PYTHON.archive, link)
+    assert "data_batch_2 must be a regular file" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["python archive", "python folder"])
+def test_oversized_batch(kind, fake, tmp_path, monkeypatch):
+    write_form(kind, tmp_path, fake)
+    monkeypatch.setattr(cifar10_files, "MAX_BATCH_BYTES", 1000)
+    assert "at most 1000 bytes" in refused(tmp_path)

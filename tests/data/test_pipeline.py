@@ -1,0 +1,171 @@
+"""The stream: order, resume, what a batch holds."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfresnet import data
+from tfresnet.data.dataset import Split
+from tfresnet.errors import InputError
+
+MEAN, STD = (0.5, 0.25, 0.125), (0.25, 0.5, 0.75)
+BATCH, STEPS = 8, 6  # of the 50 numbered images
+
+
+def stream(split, **changes):
+    settings = {"batch_size": BATCH, "seed": 5, "mean": MEAN, "std": STD, "flip": True} | changes
+    return data.train_batches(split, **settings)
+
+
+def take(dataset, n):
+    return list(itertools.islice(dataset.as_numpy_iterator(), n))
+
+
+def numbers(batch) -> list[int]:
+    """Which of the numbered images a batch without augmentation holds."""
+    red = batch[0][:, 0, 0, 0] * STD[0] + MEAN[0]
+    return np.rint(red * 255 / 5).astype(int).tolist()
+
+
+def by_epoch(batches) -> list[list[int]]:
+    epochs = (batches[i : i + STEPS] for i in range(0, len(batches), STEPS))
+    return [[number for batch in epoch for number in numbers(batch)] for epoch in epochs]
+
+
+@pytest.fixture
+def pictures() -> Split:
+    random = np.random.default_rng(2)
+    images = random.integers(1, 256, (20, 8, 8, 3), dtype=np.uint8)
+    return Split(images, np.arange(20, dtype=np.int32))
+
+
+def assert_same(left, right):
+    for a, b in zip(left, right, strict=True):
+        np.testing.assert_array_equal(a[0], b[0])
+        np.testing.assert_array_equal(a[1], b[1])
+
+
+@pytest.mark.parametrize("start", [(0, 0), (0, 1), (0, 3), (1, 0), (1, 2), (2, 3)])
+def test_resumed_stream_is_the_tail_bit_for_bit(start, pictures):
+    settings = {"batch_size": 6}
+    whole = take(stream(pictures, **settings), 12)
+    epoch, step = start
+    tail = take(
+        stream(pictures, start_epoch=epoch, start_step=step, **settings), 12 - 3 * epoch - step
+    )
+    assert_same(tail, whole[3 * epoch + step :])
+
+
+def test_same_seed_same_stream_other_seed_another(pictures):
+    first = take(stream(pictures), 4)
+    assert_same(first, take(stream(pictures), 4))
+    other = take(stream(pictures, seed=6), 4)
+    assert any(np.any(a[0] != b[0]) for a, b in zip(first, other, strict=True))
+
+
+def test_an_iterated_stream_starts_again_at_its_start(pictures):
+    batches = stream(pictures, start_step=1)
+    assert_same(take(batches, 3), take(batches, 3))
+
+
+def test_an_epoch_holds_every_image_at_most_once(numbered):
+    epochs = by_epoch(take(stream(numbered, augment=False), 4 * STEPS))
+    for epoch in epochs:
+        assert len(set(epoch)) == STEPS * BATCH
+    assert len({tuple(epoch) for epoch in epochs}) == 4
+    dropped = {frozenset(range(50)) - frozenset(epoch) for epoch in epochs}
+    assert len(dropped) > 1
+
+
+def test_labels_belong_to_their_images(numbered):
+    for batch in take(stream(numbered, augment=False), STEPS):
+        assert batch[1].tolist() == [number % 10 for number in numbers(batch)]
+
+
+def test_augmentation_of_an_image_changes_with_the_epoch_and_not_with_its_place(pictures):
+    """Of two batch sizes only the place of an image in the stream differs."""
+
+    def seen(batch_size):
+        steps = 20 // batch_size
+        batches = take(stream(pictures, batch_size=batch_size), 3 * steps)
+        return [
+            {
+                int(label): image.tobytes()
+                for x, y in part
+                for image, label in zip(x, y, strict=True)
+            }
+            for part in (batches[e * steps : (e + 1) * steps] for e in range(3))
+        ]
+
+    small, large = seen(4), seen(10)
+    assert small == large
+    assert sum(small[0][i] == small[1][i] for i in range(20)) < 5
+
+
+def test_augmented_images_are_shifted_mirrored_originals(pictures):
+    first, second = take(stream(pictures, flip=True), 2), take(stream(pictures, flip=False), 2)
+    mirrored = 0
+    for (x, labels), (plain, same) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(labels, same)
+        for image, other in zip(x, plain, strict=True):
+            mirrored += bool(np.any(image != other))
+    assert 3 < mirrored < 13
+    black = -np.array(MEAN, np.float32) / np.array(STD, np.float32)
+    borders = np.concatenate([x for x, _ in first])
+    assert np.any(np.all(np.isclose(borders, black), axis=-1))  # no pixel of the images is black
+
+
+def test_normalised_values(pictures):
+    ((images, labels),) = take(stream(pictures, batch_size=20, augment=False), 1)
+    expected = (pictures.images[labels] / 255 - MEAN) / STD
+    np.testing.assert_allclose(images, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_train_shapes_are_static(numbered):
+    images, labels = stream(numbered).element_spec
+    assert images == tf.TensorSpec((BATCH, 6, 5, 3), tf.float32)
+    assert labels == tf.TensorSpec((BATCH,), tf.int32)
+
+
+def test_eval_is_complete_and_in_order(pictures):
+    batches = data.eval_batches(pictures, batch_size=8, mean=MEAN, std=STD)
+    assert int(batches.cardinality()) == 3
+    got = take(batches, 9)
+    assert [len(labels) for _, labels in got] == [8, 8, 4]
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in got]), pictures.labels)
+    expected = (pictures.images / 255 - MEAN) / STD
+    images = np.concatenate([images for images, _ in got])
+    np.testing.assert_allclose(images, expected, rtol=1e-5, atol=1e-6)
+    assert images.dtype == np.float32
+
+
+def test_eval_and_train_normalise_alike(pictures):
+    ((images, labels),) = take(stream(pictures, batch_size=20, augment=False), 1)
+    ((evaluated, _),) = take(data.eval_batches(pictures, batch_size=20, mean=MEAN, std=STD), 1)
+    np.testing.assert_array_equal(images, evaluated[labels])
+
+
+def test_steps_per_epoch():
+    assert data.steps_per_epoch(50, 8) == 6
+    assert data.steps_per_epoch(50, 50) == 1
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 51])
+def test_impossible_batch_size(batch_size, numbered):
+    with pytest.raises(InputError, match=f"Received: {batch_size}"):
+        data.steps_per_epoch(50, batch_size)
+    with pytest.raises(InputError, match=f"Received: {batch_size}"):
+        stream(numbered, batch_size=batch_size)
+
+
+def test_impossible_eval_batch_size(numbered):
+    with pytest.raises(InputError, match="Received: 0"):
+        data.eval_batches(numbered, batch_size=0, mean=MEAN, std=STD)
+
+
+@pytest.mark.parametrize(("epoch", "step"), [(-1, 0), (0, -1), (0, STEPS + 1)])
+def test_impossible_start(epoch, step, numbered):
+    with pytest.raises(InputError, match=f"epoch {epoch}, step {step}"):
+        stream(numbered, start_epoch=epoch, start_step=step)

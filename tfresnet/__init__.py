@@ -1,0 +1,34 @@
+"""Residual networks on CIFAR-10 in TensorFlow and Keras 3.
+
+Importing the package costs nothing: TensorFlow is loaded when the first name is used.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "InputError": "tfresnet.errors",
+    "create_model": "tfresnet.models",
+    "list_models": "tfresnet.models",
+    "load_model": "tfresnet.models",
+    "load_dataset": "tfresnet.data",
+    "TrainConfig": "tfresnet.training.config",
+    "train": "tfresnet.training.loop",
+    "evaluate": "tfresnet.evaluation",
+}
+_MODULES = ("complexity", "data", "evaluation", "layers", "models", "training")
+
+__all__ = ["__version__", *_HOMES, *_MODULES]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"tfresnet.{name}")
+    raise AttributeError(f"module 'tfresnet' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,120 @@
+"""Convolutions as the residual networks use them."""
+
+import keras
+import tensorflow as tf
+
+from tfresnet.layers.normalization import BatchNormalization
+
+
+@keras.saving.register_keras_serializable(package="tfresnet")
+class Conv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D` that pads the same number of zeros on either side.
+
+    Differs from Keras' in its defaults (He normal initialisation, `padding="same"`, no bias since
+    batch normalisation follows) and in one point of substance: with stride 2, TensorFlow's "same"
+    pads right and bottom only, which moves the samples one pixel away from those of a 1x1 / 2
+    shortcut. Here k // 2 zeros stand on each side, as in the paper's Caffe and the later Torch
+    code, so that branch and shortcut look at the same pixels and weights can be exchanged.
+
+    Input: `(batch, height, width, channels)`; output: `(batch, ceil(height / strides),
+    ceil(width / strides), filters)` with `padding="same"` and odd kernels.
+
+    Source: He et al., 2015, https://arxiv.org/abs/1502.01852 (initialisation).
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        **kwargs,
+    ):
+        super().__init__(
+            filters,
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            **kwargs,
+        )
+
+    def convolution_op(self, inputs, kernel):
+        if self.padding != "same" or max(self.strides) == 1:
+            return super().convolution_op(inputs, kernel)
+        pads = [[0, 0], *([size // 2, size // 2] for size in self.kernel_size), [0, 0]]
+        return tf.nn.conv2d(inputs, kernel, strides=self.strides, padding=pads)
+
+
+@keras.saving.register_keras_serializable(package="tfresnet")
+class ConvBN(keras.layers.Layer):
+    """Convolution, batch normalisation, ReLU: the unit that all networks here are made of.
+
+    Children: `conv`, and `bn` unless `use_bn=False`, which gives the convolution a bias instead
+    (networks from before batch normalisation). `activation=None` leaves the ReLU out.
+
+    Input: `(batch, height, width, channels)`; output: `(batch, height', width', filters)` with
+    the sizes of `Conv2D`.
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="same",
+        use_bn=True,
+        activation="relu",
+        epsilon=1e-5,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.padding = padding
+        self.use_bn = use_bn
+        self.activation = keras.activations.get(activation)
+        self.epsilon = epsilon
+        self.conv = Conv2D(
+            filters,
+            kernel_size,
+            strides,
+            padding=padding,
+            use_bias=not use_bn,
+            dtype=self.dtype_policy,
+            name="conv",
+        )
+        self.bn = (
+            BatchNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="bn")
+            if use_bn
+            else None
+        )
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+        if self.bn is not None:
+            self.bn.build(self.conv.compute_output_shape(input_shape))
+
+    def call(self, inputs, training=None):
+        x = self.conv(inputs)
+        if self.bn is not None:
+            x = self.bn(x, training=training)
+        return self.activation(x)
+
+    def compute_output_shape(self, input_shape):
+        return self.conv.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return super().get_config() | {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "use_bn": self.use_bn,
+            "activation": keras.activations.serialize(self.activation),
+            "epsilon": self.epsilon,
+        }

@@ -1,0 +1,215 @@
+"""The residual units: a branch of convolutions, and what goes around it.
+
+Source: He et al., 2015, "Deep Residual Learning", https://arxiv.org/abs/1512.03385, Fig. 2 and 5.
+"""
+
+import keras
+from keras import ops
+
+from tfresnet.errors import InputError
+from tfresnet.layers.convolution import Conv2D
+from tfresnet.layers.normalization import BatchNormalization
+
+SHORTCUTS = ("A", "B", "C", None)
+BOTTLENECK_EXPANSION = 4
+
+
+class _Unit(keras.layers.Layer):
+    """The branch that all units share; a subclass says what goes around it.
+
+    Input: `(batch, height, width, channels)`. Output: `(batch, ceil(height / strides),
+    ceil(width / strides), filters)`, with `4 * filters` channels if `bottleneck`.
+    """
+
+    def __init__(
+        self,
+        filters,
+        strides=1,
+        bottleneck=False,
+        stride_in_3x3=False,
+        zero_init_last_gamma=False,
+        epsilon=1e-5,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if filters < 1 or strides < 1:
+            raise InputError(
+                f"filters and strides must be at least 1. Received: {filters=}, {strides=}"
+            )
+        self.filters = filters
+        self.strides = strides
+        self.bottleneck = bottleneck
+        self.stride_in_3x3 = stride_in_3x3
+        self.zero_init_last_gamma = zero_init_last_gamma
+        self.epsilon = epsilon
+        self.out_channels = filters * (BOTTLENECK_EXPANSION if bottleneck else 1)
+        if bottleneck:
+            self._make_bottleneck()
+        else:
+            self._make_basic()
+
+    def _make_basic(self):
+        self.conv1 = self._conv(self.filters, 3, self.strides, name="conv1")
+        self.bn1 = self._bn("bn1")
+        self.conv2 = self._conv(self.filters, 3, name="conv2")
+        self.bn2 = self._bn("bn2", last=True)
+
+    def _make_bottleneck(self):
+        # The paper reduces the resolution in the first 1x1, which drops three of four pixels
+        # unseen. Later code ("v1.5") moves the stride into the 3x3.
+        first, second = (1, self.strides) if self.stride_in_3x3 else (self.strides, 1)
+        self.conv1 = self._conv(self.filters, 1, first, name="conv1")
+        self.bn1 = self._bn("bn1")
+        self.conv2 = self._conv(self.filters, 3, second, name="conv2")
+        self.bn2 = self._bn("bn2")
+        self.conv3 = self._conv(self.out_channels, 1, name="conv3")
+        self.bn3 = self._bn("bn3", last=True)
+
+    def _conv(self, filters, kernel_size, strides=1, *, name):
+        return Conv2D(filters, kernel_size, strides, dtype=self.dtype_policy, name=name)
+
+    def _bn(self, name, last=False):
+        # A zero gamma at the end of the branch starts the unit as the identity (Goyal et al.,
+        # 2017, https://arxiv.org/abs/1706.02677, section 5.1): not in the paper, hence a flag.
+        gamma = "zeros" if last and self.zero_init_last_gamma else "ones"
+        return BatchNormalization(
+            epsilon=self.epsilon, gamma_initializer=gamma, dtype=self.dtype_policy, name=name
+        )
+
+    def build(self, input_shape):
+        pairs = [(self.conv1, self.bn1), (self.conv2, self.bn2)]
+        if self.bottleneck:
+            pairs.append((self.conv3, self.bn3))
+        shape = input_shape
+        for conv, bn in pairs:
+            conv.build(shape)
+            shape = conv.compute_output_shape(shape)
+            bn.build(shape)
+
+    def branch(self, x, training=None):
+        """F(x) of the paper: everything up to, not including, the addition."""
+        x = ops.relu(self.bn1(self.conv1(x), training=training))
+        x = self.bn2(self.conv2(x), training=training)
+        if self.bottleneck:
+            x = self.bn3(self.conv3(ops.relu(x)), training=training)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return (batch, _strided(height, self.strides), _strided(width, self.strides)) + (
+            self.out_channels,
+        )
+
+    def get_config(self):
+        return super().get_config() | {
+            "filters": self.filters,
+            "strides": self.strides,
+            "bottleneck": self.bottleneck,
+            "stride_in_3x3": self.stride_in_3x3,
+            "zero_init_last_gamma": self.zero_init_last_gamma,
+            "epsilon": self.epsilon,
+        }
+
+
+@keras.saving.register_keras_serializable(package="tfresnet")
+class PlainBlock(_Unit):
+    """`relu(F(x))`: the branch without a shortcut, the unit of the networks that degrade.
+
+    Shapes and arguments: see `IdentityBlock`.
+    """
+
+    def call(self, inputs, training=None):
+        return ops.relu(self.branch(inputs, training=training))
+
+
+@keras.saving.register_keras_serializable(package="tfresnet")
+class IdentityBlock(_Unit):
+    """`relu(F(x) + x)`: the shortcut has no weights.
+
+    Where the branch changes the shape this is option A of the paper: x is subsampled by `strides`
+    and the missing channels are filled with zeros.
+
+    Args:
+        filters: channels of the 3x3 convolutions.
+        strides: step of the first convolution, 1 or 2 in the paper.
+        bottleneck: 1x1, 3x3, 1x1 to `4 * filters` channels instead of two 3x3 (Fig. 5).
+        stride_in_3x3: put a bottleneck's stride in its 3x3 ("v1.5") instead of its first 1x1.
+        zero_init_last_gamma: start the unit as the identity.
+        epsilon: added to the variance in batch normalisation.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / strides),
+    ceil(width / strides), filters or 4 * filters)`.
+
+    Raises:
+        InputError: `filters` or `strides` below 1, or an input with more channels than the output.
+    """
+
+    def build(self, input_shape):
+        if input_shape[-1] > self.out_channels:
+            raise InputError(
+                "IdentityBlock can add channels, not take them away: the input may have at most "
+                f"{self.out_channels}. Received: {input_shape[-1]}"
+            )
+        super().build(input_shape)
+
+    def call(self, inputs, training=None):
+        x = self.branch(inputs, training=training)
+        return ops.relu(x + self.shortcut(inputs))
+
+    def shortcut(self, x):
+        if self.strides > 1:
+            x = x[:, :: self.strides, :: self.strides, :]
+        missing = self.out_channels - x.shape[-1]
+        if missing:
+            x = ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, missing]])
+        return x
+
+
+@keras.saving.register_keras_serializable(package="tfresnet")
+class ProjectionBlock(_Unit):
+    """`relu(F(x) + W x)`: a 1x1 convolution and batch normalisation on the shortcut.
+
+    Option B of the paper where stride or channels change, option C everywhere. Shapes and
+    arguments: see `IdentityBlock`.
+    """
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(filters, **kwargs)
+        self.shortcut_conv = self._conv(self.out_channels, 1, self.strides, name="shortcut_conv")
+        self.shortcut_bn = self._bn("shortcut_bn")
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.shortcut_conv.build(input_shape)
+        self.shortcut_bn.build(self.compute_output_shape(input_shape))
+
+    def call(self, inputs, training=None):
+        x = self.branch(inputs, training=training)
+        return ops.relu(x + self.shortcut_bn(self.shortcut_conv(inputs), training=training))
+
+
+def residual_unit(shortcut: str | None, in_channels: int, filters: int, **kwargs) -> _Unit:
+    """The unit for one place in a network: the only function that asks whether the shape changes.
+
+    Args:
+        shortcut: option "A" (no weights anywhere), "B" (a projection where the shape changes) or
+            "C" (projections everywhere) of section 4.1; None for a plain network.
+        in_channels: channels of the unit's input.
+        filters, **kwargs: arguments of the unit.
+
+    Raises:
+        InputError: an unknown option.
+    """
+    if shortcut not in SHORTCUTS:
+        raise InputError(f"shortcut must be one of A, B, C or None. Received: {shortcut!r}")
+    if shortcut is None:
+        return PlainBlock(filters, **kwargs)
+    channels = filters * (BOTTLENECK_EXPANSION if kwargs.get("bottleneck") else 1)
+    shape_changes = kwargs.get("strides", 1) != 1 or in_channels != channels
+    if shortcut == "C" or (shortcut == "B" and shape_changes):
+        return ProjectionBlock(filters, **kwargs)
+    return IdentityBlock(filters, **kwargs)
+
+
+def _strided(size, strides):
+    return None if size is None else -(-size // strides)

@@ -1,0 +1,297 @@
+"""The param-count script: parameters and multiply-adds of any of the networks.
+
+    python -m tfresnet.param_count                      # ResNet-18, 50 and 101 side by side
+    python -m tfresnet.param_count resnet18             # one network, with its stages
+    python -m tfresnet.param_count resnet20 plain20 --format csv
+
+Multiply-adds are of one picture at inference, counted as the paper does (`tfresnet.complexity`).
+"""
+
+import argparse
+import contextlib
+import csv
+import io
+import itertools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from tfresnet.cli import ArgumentParser
+from tfresnet.errors import InputError
+from tfresnet.scripts import load_tensorflow, silence_broken_pipe
+
+if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help has no use for it
+    from tfresnet.complexity import Complexity
+
+_COMPARED = ("resnet18", "resnet50", "resnet101")
+_SETTINGS = ((224, 1000), (32, 10))  # input size and classes of ImageNet and of CIFAR-10
+_DIFFERENCES = (("resnet50", "resnet101"),)  # the question of the lecture
+
+_HEADER = (
+    ("model", "name"),
+    ("input", "input_shape"),
+    ("classes", "num_classes"),
+    ("layers", "layers"),
+    ("params", "params"),
+    ("trainable", "trainable_params"),
+    ("non-trainable", "non_trainable_params"),
+    ("multiply-adds", "multiply_adds"),
+)
+_STAGE_HEADER = (("stage", "name"), ("params", "params"), ("multiply-adds", "multiply_adds"))
+_LAYER_HEADER = (
+    ("layer", "path"),
+    ("kind", "kind"),
+    ("output", "output_shape"),
+    ("params", "params"),
+    ("trainable", "trainable_params"),
+    ("multiply-adds", "multiply_adds"),
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """One network's count: `input_shape` is (height, width, channels)."""
+
+    name: str
+    input_shape: tuple[int, ...]
+    num_classes: int
+    complexity: "Complexity"
+
+    def record(self) -> dict:
+        """What is known of the network as a whole, by the names that JSON and CSV use."""
+        return {
+            "name": self.name,
+            "input_shape": self.input_shape,
+            "num_classes": self.num_classes,
+            "params": self.complexity.params,
+            "trainable_params": self.complexity.trainable_params,
+            "non_trainable_params": self.complexity.non_trainable_params,
+            "multiply_adds": self.complexity.multiply_adds,
+            "layers": self.complexity.depth,
+        }
+
+    def stages(self) -> list[dict]:
+        """One record a stage."""
+        keys = ("name", "params", "multiply_adds")
+        return [{key: getattr(stage, key) for key in keys} for stage in self.complexity.by_stage]
+
+    def by_layer(self) -> list[dict]:
+        """One record a layer."""
+        return [asdict(layer) for layer in self.complexity.by_layer]
+
+
+def measure(name: str, input_size: int | None = None, num_classes: int | None = None) -> Report:
+    """Build a network and count it; what is None keeps the network's own default.
+
+    Raises:
+        InputError: an unknown name, or an input that the network cannot take.
+    """
+    from tfresnet.complexity import count
+    from tfresnet.models import create_model
+
+    options = {}
+    if input_size is not None:
+        options["input_shape"] = (input_size, input_size, 3)
+    if num_classes is not None:
+        options["num_classes"] = num_classes
+    model = create_model(name, **options)
+    return Report(name, tuple(model.input_shape[1:]), model.output_shape[-1], count(model))
+
+
+def render_table(reports: Sequence[Report], by_layer: bool = False) -> str:
+    """Aligned text; the stages too if there is one network only."""
+    return _render_text(reports, by_layer, _aligned)
+
+
+def render_markdown(reports: Sequence[Report], by_layer: bool = False) -> str:
+    """The tables of `render_table` in Markdown."""
+    return _render_text(reports, by_layer, _markdown)
+
+
+def render_json(reports: Sequence[Report], by_layer: bool = False) -> str:
+    """A list of one object a network, with its `stages` and, if asked for, its `by_layer`."""
+    records = []
+    for report in reports:
+        layers = {"by_layer": report.by_layer()} if by_layer else {}
+        records.append(report.record() | {"stages": report.stages()} | layers)
+    return json.dumps(records, indent=2)
+
+
+def render_csv(reports: Sequence[Report], by_layer: bool = False) -> str:
+    """One row a network below a header; with `by_layer` one row a layer."""
+    if by_layer:
+        rows = [{"name": report.name} | row for report in reports for row in report.by_layer()]
+    else:
+        rows = [report.record() for report in reports]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _shape(value) for key, value in row.items()} for row in rows)
+    return text.getvalue().rstrip("\n")
+
+
+RENDERERS: dict[str, Callable[[Sequence[Report], bool], str]] = {
+    "table": render_table,
+    "json": render_json,
+    "csv": render_csv,
+    "markdown": render_markdown,
+}
+
+
+def notes(reports: Sequence[Report]) -> Iterator[str]:
+    """How many parameters ResNet-101 has more than ResNet-50, for each input both were given."""
+    models = {(r.name, r.input_shape, r.num_classes): r.complexity.params for r in reports}
+    for small, large in _DIFFERENCES:
+        for (name, shape, classes), params in models.items():
+            more = models.get((large, shape, classes))
+            if name == small and more is not None:
+                yield (
+                    f"{large} has {more - params:,} more parameters than {small} "
+                    f"(+{(more - params) / params:.1%}) at {_shape(shape)}, {classes} classes."
+                )
+
+
+def _render_text(reports, by_layer, render_rows) -> str:
+    parts = [render_rows(*_cells(_HEADER, [report.record() for report in reports]))]
+    for report in reports:
+        if len(reports) == 1:
+            parts.append(render_rows(*_cells(_STAGE_HEADER, report.stages())))
+        if by_layer:
+            parts.append(render_rows(*_cells(_LAYER_HEADER, report.by_layer())))
+    found = list(notes(reports))
+    return "\n\n".join(parts + (["\n".join(found)] if found else []))
+
+
+def _cells(header, records: list[dict]) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows of a table, as text for people."""
+    rows = [[_cell(key, record[key]) for _, key in header] for record in records]
+    return [title for title, _ in header], rows
+
+
+def _cell(key: str, value) -> str:
+    if key == "multiply_adds":
+        return _scaled(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "-" if value is None else str(_shape(value))
+
+
+def _scaled(value: int) -> str:
+    """Multiply-adds in the paper's unit: 1.81 G, 40.55 M."""
+    for factor, unit in ((10**9, "G"), (10**6, "M")):
+        if value >= factor:
+            return f"{value / factor:.2f} {unit}"
+    return f"{value:,}"
+
+
+def _shape(value):
+    """A shape as 224x224x3; anything else as it is."""
+    return "x".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _aligned(titles: list[str], rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    numeric = _numeric_columns(rows)
+    lines = []
+    for row in [titles, ["-" * width for width in widths], *rows]:
+        cells = zip(row, widths, numeric, strict=True)
+        padded = (cell.rjust(w) if right else cell.ljust(w) for cell, w, right in cells)
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def _markdown(titles: list[str], rows: list[list[str]]) -> str:
+    rule = ["---:" if right else "---" for right in _numeric_columns(rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [titles, rule, *rows])
+
+
+def _numeric_columns(rows: list[list[str]]) -> list[bool]:
+    """Which columns hold numbers (perhaps with a unit), to be set to the right."""
+    columns = zip(*rows, strict=True)
+    return [all(re.fullmatch(r"[\d,.]+( [GM])?", cell) for cell in column) for column in columns]
+
+
+def _at_least_1(text: str) -> int:
+    with contextlib.suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"must be an integer of at least 1. Received: {text!r}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ArgumentParser(
+        prog="param_count",
+        description=__doc__.partition("\n")[0],
+        formatter_class=argparse.HelpFormatter,  # the networks' own defaults are in the texts
+    )
+    parser.add_argument(
+        "models",
+        nargs="*",
+        metavar="MODEL",
+        help="names of networks; without any, ResNet-18, 50 and 101 are compared at "
+        "224x224x3 with 1000 classes and at 32x32x3 with 10",
+    )
+    parser.add_argument(
+        "--input-size",
+        type=_at_least_1,
+        metavar="N",
+        help="height and width of a picture (default: the network's own)",
+    )
+    parser.add_argument(
+        "--num-classes",
+        type=_at_least_1,
+        metavar="N",
+        help="number of classes (default: the network's own)",
+    )
+    parser.add_argument(
+        "--format", choices=RENDERERS, default="table", help="form of the output (default: table)"
+    )
+    parser.add_argument("--by-layer", action="store_true", help="add one row a layer")
+    return parser
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse an unknown name before time is spent on the others."""
+    from tfresnet.models import create_model, list_models
+
+    known = list_models()
+    for name in names:
+        if name not in known:
+            create_model(name)  # raises, and names the nearest ones
+
+
+def _requests(args) -> list[tuple[str, int | None, int | None]]:
+    """(name, input size, classes) of every network that the flags ask for."""
+    given = (args.input_size, args.num_classes)
+    settings = [given] if args.models or any(given) else _SETTINGS
+    names = args.models or _COMPARED
+    return [(name, *setting) for setting, name in itertools.product(settings, names)]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script with these arguments (without any: the command line's); exit status."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    load_tensorflow()
+    try:
+        _check_names(args.models)
+        reports = [measure(*request) for request in _requests(args)]
+    except InputError as error:
+        parser.error(str(error))
+    _print(RENDERERS[args.format](reports, args.by_layer))
+    return 0
+
+
+def _print(text: str) -> None:
+    """Print; a reader that stops early, as `| head` does, is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        silence_broken_pipe()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The settings of a run: one dataclass, from which the flags, the checks and the file are made."""
+
+import dataclasses
+import difflib
+import json
+import math
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tfresnet.errors import InputError
+from tfresnet.training.recipes import RECIPES
+
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+LR_SCHEDULERS = ("cosine", "linear", "multistep", "constant")
+
+
+def _setting(default, help, rule=None, accepts=None, choices=None):
+    """A field: `accepts(value)` must hold, else the error shows `rule` in words."""
+    if choices:
+        rule, accepts = f"one of {', '.join(choices)}", choices.__contains__
+    metadata = {"help": help, "rule": rule, "accepts": accepts, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+def _at_least(low, default, help):
+    return _setting(default, help, f"at least {low}", lambda value: value >= low)
+
+
+def _within(low, high, default, help):
+    """A finite number in [low, high)."""
+    rule = f"a number from {low} to below {high}" if high < math.inf else f"a number from {low}"
+    return _setting(default, help, rule, lambda value: low <= value < high)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a run. None means "as the recipe has it" where it has a value.
+
+    Raises:
+        InputError: a value of the wrong type or out of its range.
+    """
+
+    model: str = _setting("resnet18", "network to train; see tfresnet.list_models()")
+    dataset: str = _setting("cifar10", "data set: cifar10 or shapes10 (built in)")
+    data_dir: str | None = _setting(None, "folder that holds the data set")
+    val_size: int = _at_least(0, 5000, "training images held out for validation")
+    recipe: str = _setting("fast", "settings to start from", choices=tuple(RECIPES))
+    epochs: int | None = _at_least(1, None, "passes over the training images")
+    batch_size: int | None = _at_least(1, None, "images a step")
+    lr: float | None = _setting(
+        None, "highest learning rate", "a number above 0", lambda value: 0 < value < math.inf
+    )
+    lr_scheduler: str | None = _setting(
+        None, "course of the rate after warm-up", choices=LR_SCHEDULERS
+    )
+    warmup_epochs: float | None = _within(0, math.inf, None, "epochs of linear warm-up")
+    momentum: float | None = _within(0, 1, None, "momentum of SGD")
+    nesterov: bool | None = _setting(None, "Nesterov's form of the momentum")
+    weight_decay: float | None = _within(0, math.inf, None, "L2 decay, coupled as in the paper")
+    label_smoothing: float | None = _within(0, 1, None, "share spread over all classes")
+    augment: bool = _setting(True, "random crops (4 pixels of padding) and mirrored images")
+    shortcut: str = _setting(
+        "auto", "shortcuts of a residual network", choices=("auto", "A", "B", "C")
+    )
+    zero_init_residual: bool = _setting(False, "start every residual unit as the identity")
+    weights: str | None = _setting(None, "model or .weights.h5 file to start from")
+    precision: str = _setting("auto", "arithmetic of the activations", choices=PRECISIONS)
+    seed: int = _setting(
+        0, "decides everything random", "from 0 to 2**31 - 1", lambda value: 0 <= value < 2**31
+    )
+    output_dir: str = _setting("logs", "folder of the run folders")
+    name: str | None = _setting(
+        None,
+        "name of the run folder (default: model, data set and time)",
+        "a plain folder name",
+        lambda value: value not in ("", ".", "..") and not set(value) & set("/\\\0"),
+    )
+    checkpoint_minutes: float = _setting(
+        5.0, "most work at risk, in minutes", "a number above 0", lambda value: 0 < value < math.inf
+    )
+
+    def __post_init__(self):
+        hints = typing.get_type_hints(type(self))
+        for item in dataclasses.fields(self):
+            value = _checked_type(item.name, getattr(self, item.name), hints[item.name])
+            object.__setattr__(self, item.name, value)
+            accepts = item.metadata["accepts"]
+            if value is not None and accepts and not accepts(value):
+                raise InputError(
+                    f"{item.name} must be {item.metadata['rule']}. Received: {value!r}"
+                )
+
+    def resolved(self) -> "TrainConfig":
+        """The same settings with the recipe's values filled in."""
+        values = dict(RECIPES[self.recipe])
+        warmup_fraction = values.pop("warmup_fraction")
+        values |= {name: value for name in values if (value := getattr(self, name)) is not None}
+        if self.warmup_epochs is None:
+            values["warmup_epochs"] = warmup_fraction * values["epochs"]
+        config = dataclasses.replace(self, **values)
+        if config.warmup_epochs > config.epochs:
+            raise InputError(
+                f"warmup_epochs must be at most epochs ({config.epochs}). "
+                f"Received: {config.warmup_epochs}"
+            )
+        return config
+
+    def to_dict(self) -> dict:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "TrainConfig":
+        """The inverse of `to_dict`; an unknown key is an error."""
+        if not isinstance(values, dict):
+            raise InputError(f"settings must be a mapping. Received: {type(values).__name__}")
+        known = [item.name for item in dataclasses.fields(cls)]
+        for key in values:
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1)
+                hint = f" (nearest: {near[0]})" if near else ""
+                raise InputError(f"settings must be fields of TrainConfig{hint}. Received: {key!r}")
+        return cls(**values)
+
+    @classmethod
+    def from_run(cls, path: str | Path) -> "TrainConfig":
+        """The settings that the run folder `path` was started with."""
+        path = Path(path) / "config.json"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            reason = "no such file" if isinstance(error, FileNotFoundError) else error
+            raise InputError(
+                f"a run folder must hold a readable config.json ({reason}). Received: {path.parent}"
+            ) from error
+        if not isinstance(content, dict) or "settings" not in content:
+            raise InputError(f"config.json must have an object 'settings'. Received: {path}")
+        return cls.from_dict(content["settings"])
+
+
+def _checked_type(name, value, hint):
+    """`value` if it has the type of the field; a whole number will do for a float."""
+    optional = typing.get_origin(hint) is types.UnionType
+    kind = typing.get_args(hint)[0] if optional else hint
+    if value is None and optional:
+        return None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind is str and isinstance(value, Path):
+        value = str(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise InputError(f"{name} must be of type {kind.__name__}. Received: {value!r}")
+    if isinstance(value, str) and "\0" in value:
+        raise InputError(f"{name} must not hold a zero byte. Received: {value!r}")
+    return value

@@ -1,0 +1,38 @@
+"""Named sets of training settings.
+
+fast (default)
+    python train.py --model resnet20 --epochs 10
+    Few epochs on few cores: warm-up to a high rate, cosine to zero, a little label smoothing. Its
+    results, with hardware, time and log, stand in the README.
+
+paper
+    python train.py --recipe paper --model resnet20 --val-size 0
+    Section 4.2 of He et al., 2015 (https://arxiv.org/abs/1512.03385): 64,000 steps of 128 images
+    (164 epochs of all 50,000), rate 0.1 divided by 10 after a half and three quarters. For
+    resnet110 add `--warmup-epochs 1`: from 0.1 it does not get going.
+"""
+
+RECIPES = {
+    "fast": {
+        "epochs": 15,
+        "batch_size": 128,
+        "lr": 0.15,
+        "lr_scheduler": "cosine",
+        "warmup_fraction": 0.2,
+        "momentum": 0.9,
+        "nesterov": True,
+        "weight_decay": 5e-4,
+        "label_smoothing": 0.05,
+    },
+    "paper": {
+        "epochs": 164,
+        "batch_size": 128,
+        "lr": 0.1,
+        "lr_scheduler": "multistep",
+        "warmup_fraction": 0.0,
+        "momentum": 0.9,
+        "nesterov": False,
+        "weight_decay": 1e-4,
+        "label_smoothing": 0.0,
+    },
+}

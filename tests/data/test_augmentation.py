@@ -70,3 +70,11 @@ def test_without_flip_nothing_is_mirrored():
     shift, mirrored = draw(seed, 50, flip=False)
     assert not np.any(mirrored)
     np.testing.assert_array_equal(shift, draw(seed, 50, flip=True)[0])
+
+
+def test_two_epochs_show_both_sides_of_every_image():
+    sides = [draw(tf.constant([5, epoch], tf.int64), 200, flip=True)[1] for epoch in range(4)]
+    np.testing.assert_array_equal(sides[0], sides[2])
+    np.testing.assert_array_equal(sides[1], ~sides[0].numpy())
+    shifts = [draw(tf.constant([5, epoch], tf.int64), 200, flip=True)[0] for epoch in (0, 2)]
+    assert (shifts[0].numpy() != shifts[1].numpy()).any()

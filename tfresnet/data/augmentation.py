@@ -5,17 +5,20 @@ import tensorflow as tf
 PAD = 4  # pixels a crop may hang over the image: the standard for 32x32 (He et al., 2015, 4.2)
 
 
-def draw(seed: tf.Tensor, n: int, *, flip: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """Random (shift, mirrored) for `n` images, a pure function of `seed` (two integers).
+def draw(base: tf.Tensor, n: int, *, flip: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """Random (shift, mirrored) for `n` images, a pure function of `base`: int64 (seed, epoch).
 
     shift: int32 (n, 2), rows and columns in -PAD..PAD. mirrored: bool (n,), all False unless
-    `flip`.
+    `flip`: a coin decides for the even epochs, and the odd ones show the other side. So two epochs
+    show both sides of every image, where coins each time would show many one side twice (Jordan,
+    2024, https://arxiv.org/abs/2404.00498, section 3.6).
     """
-    shifts, mirrors = (tf.random.experimental.stateless_fold_in(seed, k) for k in (0, 1))
+    shifts = tf.random.experimental.stateless_fold_in(base, 1)
+    coins = tf.random.experimental.stateless_fold_in(base * [1, 0], 2)
     # Philox by name: the algorithm is otherwise chosen by the device.
     shift = tf.random.stateless_uniform((n, 2), shifts, -PAD, PAD + 1, tf.int32, alg="philox")
-    coin = tf.random.stateless_uniform((n,), mirrors, 0, 2, tf.int32, alg="philox")
-    return shift, (coin == 1) & flip
+    coin = tf.random.stateless_uniform((n,), coins, 0, 2, tf.int64, alg="philox")
+    return shift, ((coin + base[1]) % 2 == 1) & flip
 
 
 def crop_and_flip(

@@ -5,9 +5,11 @@ member and never extracted, batches are unpickled with an allow-list, and everyt
 exactly CIFAR-10 ends in an `InputError` that names the file.
 """
 
+import gzip
 import io
 import os
 import pickle
+import pickletools
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from tfresnet.errors import InputError
 ROWS = 10_000  # images in each of the six batches
 PIXELS = 3 * 32 * 32
 MAX_BATCH_BYTES = 64 * 2**20  # the real ones have 31 MB
+MAX_ARCHIVE_BYTES = 512 * 2**20  # unpacked; the real ones have 186 MB
 
 Batch = tuple[np.ndarray, np.ndarray]  # labels (n,) and pixels (n, 3072), channels first
 
@@ -69,6 +72,10 @@ class _BatchUnpickler(pickle.Unpickler):
 
 
 def _parse_pickle(content: bytes) -> Batch:
+    for opcode, argument, _ in pickletools.genops(content):
+        # Before it stores entry n of its memo, pickle takes memory for n entries.
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(content):
+            raise pickle.UnpicklingError(f"memo entry {argument} in {len(content)} bytes")
     batch = _BatchUnpickler(io.BytesIO(content), encoding="bytes").load()
     return np.asarray(batch[b"labels"]), np.asarray(batch[b"data"])
 
@@ -132,7 +139,7 @@ def _in_folder(source: Source) -> Iterator[tuple[str, bytes]]:
 
 def _in_archive(source: Source) -> Iterator[tuple[str, bytes]]:
     wanted = {f"{source.form.folder}/{name}": name for name in source.form.batches}
-    with tarfile.open(source.path, "r:gz") as archive:
+    with _BoundedGzip(source.path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
         for member in archive:
             name = wanted.get(member.name.removeprefix("./"))
             if name is None:
@@ -141,6 +148,22 @@ def _in_archive(source: Source) -> Iterator[tuple[str, bytes]]:
                 raise tarfile.TarError(f"{name} must be a regular file")
             _check_size(name, member.size)
             yield name, archive.extractfile(member).read()
+
+
+class _BoundedGzip(gzip.GzipFile):
+    """Does not unpack more than `MAX_ARCHIVE_BYTES`, whatever the headers inside ask for."""
+
+    def read(self, size=-1):
+        self._check(self.tell() + max(size, 0))
+        return super().read(size)
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        self._check(offset)
+        return super().seek(offset, whence)
+
+    def _check(self, end):
+        if end > MAX_ARCHIVE_BYTES:
+            raise OSError(f"must unpack to at most {MAX_ARCHIVE_BYTES} bytes")
 
 
 def _check_size(name: str, size: int) -> None:

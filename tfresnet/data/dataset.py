@@ -63,24 +63,34 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int]:
         return self.train.images.shape[1:]
 
-    def holdout(self, val_size: int, seed: int) -> tuple[Split, Split | None]:
+    def holdout(
+        self, val_size: int, seed: int, train_size: int | None = None
+    ) -> tuple[Split, Split | None]:
         """(train, validation): `val_size` images taken out of the training split.
 
         Each class gives equally many (a remainder is spread, and a class that runs out leaves its
         share to the others). The choice depends on the labels and the seed only; both parts keep
-        the order of the training split. `val_size=0` gives (train, None).
-        Raises `InputError` unless 0 <= val_size < len(train).
+        the order of the training split. `val_size=0` gives (train, None). `train_size` keeps that
+        many of the other images, chosen in the same way and independent of how many are left out.
+        Raises `InputError` unless 0 <= val_size < len(train) and 1 <= train_size <= the rest.
         """
         if not 0 <= val_size < len(self.train):
             raise InputError(
                 f"val_size must be at least 0 and below {len(self.train)}, the number of training "
                 f"images. Received: {val_size}"
             )
-        if val_size == 0:
+        left = len(self.train) - val_size
+        if train_size is not None and not 1 <= train_size <= left:
+            raise InputError(
+                f"train_size must be at least 1 and at most {left}, the number of training images "
+                f"that are not held out. Received: {train_size}"
+            )
+        if val_size == 0 and train_size is None:
             return self.train, None
-        chosen = np.zeros(len(self.train), bool)
-        chosen[_balanced_order(self.train.labels, seed)[:val_size]] = True
-        return self.train.take(np.flatnonzero(~chosen)), self.train.take(np.flatnonzero(chosen))
+        order = _balanced_order(self.train.labels, seed)
+        end = None if train_size is None else val_size + train_size
+        train = self.train.take(np.sort(order[val_size:end]))
+        return train, self.train.take(np.sort(order[:val_size])) if val_size else None
 
 
 def _balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:

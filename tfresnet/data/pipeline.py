@@ -106,9 +106,9 @@ def _on_host(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
 def _plan(seed: int, epoch: tf.Tensor, n: int, *, flip: bool, augment: bool) -> list[tf.Tensor]:
     """What an epoch does with its images: (order, shift, mirrored), the last two in that order."""
     base = tf.stack([tf.constant(seed, tf.int64), epoch])
-    orders, draws = (tf.random.experimental.stateless_fold_in(base, k) for k in (0, 1))
+    orders = tf.random.experimental.stateless_fold_in(base, 0)
     order = tf.random.experimental.stateless_shuffle(tf.range(n), orders, alg="philox")
     if not augment:
         return [order, tf.zeros((n, 2), tf.int32), tf.zeros((n,), tf.bool)]
     # Drawn by image and then put in order: an image's augmentation does not depend on its place.
-    return [order, *(tf.gather(x, order) for x in draw(draws, n, flip=flip))]
+    return [order, *(tf.gather(x, order) for x in draw(base, n, flip=flip))]

@@ -73,6 +73,22 @@ class Complexity:
     by_stage: tuple[StageCount, ...]
 
 
+@contextlib.contextmanager
+def structure_only() -> Iterator[None]:
+    """Models made inside have weights with shapes and without values: ten times faster to make.
+
+    They are good for `count` while the context is open, and for nothing else. Keras' session is
+    cleared at the end, or it would fill in the values later.
+    """
+    policy = keras.config.dtype_policy()
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        keras.utils.clear_session()
+        keras.config.set_dtype_policy(policy)
+
+
 @dataclass(frozen=True)
 class _Call:
     """One call of a leaf layer, seen while the model was traced."""

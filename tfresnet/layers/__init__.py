@@ -1,15 +1,27 @@
-"""What the networks are made of: normalisation, convolution + BN, the residual units."""
+"""What the networks are made of: normalisation, convolution + BN, residual and Inception units."""
 
 from tfresnet.layers.convolution import Conv2D, ConvBN
+from tfresnet.layers.inception import InceptionModule
 from tfresnet.layers.normalization import BatchNormalization
-from tfresnet.layers.residual import IdentityBlock, PlainBlock, ProjectionBlock, residual_unit
+from tfresnet.layers.preactivation import PreactIdentityBlock, PreactProjectionBlock
+from tfresnet.layers.residual import (
+    IdentityBlock,
+    PlainBlock,
+    PooledProjectionBlock,
+    ProjectionBlock,
+    residual_unit,
+)
 
 __all__ = [
     "BatchNormalization",
     "Conv2D",
     "ConvBN",
     "IdentityBlock",
+    "InceptionModule",
     "PlainBlock",
+    "PooledProjectionBlock",
+    "PreactIdentityBlock",
+    "PreactProjectionBlock",
     "ProjectionBlock",
     "residual_unit",
 ]

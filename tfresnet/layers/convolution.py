@@ -54,7 +54,8 @@ class ConvBN(keras.layers.Layer):
     """Convolution, batch normalisation, ReLU: the unit that all networks here are made of.
 
     Children: `conv`, and `bn` unless `use_bn=False`, which gives the convolution a bias instead
-    (networks from before batch normalisation). `activation=None` leaves the ReLU out.
+    (networks from before batch normalisation). `activation=None` leaves the ReLU out,
+    `scale=False` the factor of the normalisation, gamma.
 
     Input: `(batch, height, width, channels)`; output: `(batch, height', width', filters)` with
     the sizes of `Conv2D`.
@@ -69,6 +70,7 @@ class ConvBN(keras.layers.Layer):
         use_bn=True,
         activation="relu",
         epsilon=1e-5,
+        scale=True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -79,6 +81,7 @@ class ConvBN(keras.layers.Layer):
         self.use_bn = use_bn
         self.activation = keras.activations.get(activation)
         self.epsilon = epsilon
+        self.scale = scale
         self.conv = Conv2D(
             filters,
             kernel_size,
@@ -88,11 +91,11 @@ class ConvBN(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="conv",
         )
-        self.bn = (
-            BatchNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="bn")
-            if use_bn
-            else None
-        )
+        self.bn = None
+        if use_bn:
+            self.bn = BatchNormalization(
+                epsilon=epsilon, scale=scale, dtype=self.dtype_policy, name="bn"
+            )
 
     def build(self, input_shape):
         self.conv.build(input_shape)
@@ -117,4 +120,5 @@ class ConvBN(keras.layers.Layer):
             "use_bn": self.use_bn,
             "activation": keras.activations.serialize(self.activation),
             "epsilon": self.epsilon,
+            "scale": self.scale,
         }

@@ -175,8 +175,13 @@ class ProjectionBlock(_Unit):
 
     def __init__(self, filters, **kwargs):
         super().__init__(filters, **kwargs)
-        self.shortcut_conv = self._conv(self.out_channels, 1, self.strides, name="shortcut_conv")
+        self.shortcut_conv = self._conv(
+            self.out_channels, 1, self._projection_strides(), name="shortcut_conv"
+        )
         self.shortcut_bn = self._bn("shortcut_bn")
+
+    def _projection_strides(self):
+        return self.strides
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -185,16 +190,47 @@ class ProjectionBlock(_Unit):
 
     def call(self, inputs, training=None):
         x = self.branch(inputs, training=training)
-        return ops.relu(x + self.shortcut_bn(self.shortcut_conv(inputs), training=training))
+        return ops.relu(x + self.shortcut(inputs, training=training))
+
+    def shortcut(self, x, training=None):
+        return self.shortcut_bn(self.shortcut_conv(x), training=training)
 
 
-def residual_unit(shortcut: str | None, in_channels: int, filters: int, **kwargs) -> _Unit:
+@keras.saving.register_keras_serializable(package="tfresnet")
+class PooledProjectionBlock(ProjectionBlock):
+    """`relu(F(x) + W pool(x))`: average pooling does the stride of the shortcut (ResNet-D).
+
+    A 1x1 convolution of stride 2 reads one pixel in four; the mean of the four loses none. Shapes
+    and arguments: see `IdentityBlock`.
+
+    Source: He et al., 2018, "Bag of Tricks", https://arxiv.org/abs/1812.01187, Fig. 2c.
+    """
+
+    def _projection_strides(self):
+        return 1
+
+    def shortcut(self, x, training=None):
+        if self.strides > 1:
+            x = ops.average_pool(x, self.strides, self.strides, padding="same")
+        return super().shortcut(x, training=training)
+
+
+def residual_unit(
+    shortcut: str | None,
+    in_channels: int,
+    filters: int,
+    *,
+    identity: type[_Unit] = IdentityBlock,
+    projection: type[_Unit] = ProjectionBlock,
+    **kwargs,
+) -> _Unit:
     """The unit for one place in a network: the only function that asks whether the shape changes.
 
     Args:
         shortcut: option "A" (no weights anywhere), "B" (a projection where the shape changes) or
             "C" (projections everywhere) of section 4.1; None for a plain network.
         in_channels: channels of the unit's input.
+        identity, projection: the two units to choose from, where a network has its own.
         filters, **kwargs: arguments of the unit.
 
     Raises:
@@ -207,8 +243,8 @@ def residual_unit(shortcut: str | None, in_channels: int, filters: int, **kwargs
     channels = filters * (BOTTLENECK_EXPANSION if kwargs.get("bottleneck") else 1)
     shape_changes = kwargs.get("strides", 1) != 1 or in_channels != channels
     if shortcut == "C" or (shortcut == "B" and shape_changes):
-        return ProjectionBlock(filters, **kwargs)
-    return IdentityBlock(filters, **kwargs)
+        return projection(filters, **kwargs)
+    return identity(filters, **kwargs)
 
 
 def _strided(size, strides):

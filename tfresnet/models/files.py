@@ -7,6 +7,9 @@ import keras
 
 from tfresnet.errors import InputError
 
+_MEMBERS = {"metadata.json": 2**20, "config.json": 2**24, "model.weights.h5": 2**32}  # bytes
+_MAX_EXPANSION = 4  # weights are noise, and shrink by a tenth at best
+
 
 def load_model(path: str | Path) -> keras.Model:
     """A model from a `.keras` file, without running any code that the file brings.
@@ -23,19 +26,35 @@ def load_model(path: str | Path) -> keras.Model:
             "a model must be a .keras file: .h5 models can run code when loaded; open it where you "
             f"trust it and save it again with model.save('NAME.keras'). Received: {path}"
         )
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"a model file must be in Keras' .keras format. Received: {path}")
     try:
+        _check_archive(path)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever the damage leads to
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError(
-            f"Keras cannot read this model file ({reason}). Received: {path}"
+            f"Keras cannot read this model file ({_reason(error)}). Received: {path}"
         ) from error
+
+
+def _check_archive(path):
+    """Refuses what would make Keras take more than the file is worth.
+
+    Keras itself allows a hundredfold expansion and unpacks assets, which no network here has.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if unknown := sorted({member.filename for member in members} - set(_MEMBERS)):
+        raise ValueError(f"it must hold nothing but {', '.join(_MEMBERS)}, has {unknown[0]!r}")
+    for member in members:
+        limit = _MEMBERS[member.filename]
+        size, packed = member.file_size, member.compress_size
+        if size > limit or size > 2**20 + _MAX_EXPANSION * packed:
+            raise ValueError(f"{member.filename} must not unpack to {size} bytes from {packed}")
 
 
 def load_weights(model: keras.Model, path: str | Path | None) -> keras.Model:
     """Fills `model` from a model or a `.weights.h5` file (pure data); returns it.
+
+    A model with auxiliary classifiers also takes a model file without: those then keep their own.
 
     Raises:
         InputError: as `load_model`, or weights of other shapes.
@@ -45,14 +64,15 @@ def load_weights(model: keras.Model, path: str | Path | None) -> keras.Model:
     if str(path).endswith(".weights.h5"):
         return _load_weights_file(model, path)
     weights = load_model(path).get_weights()
-    ours, theirs = [w.shape for w in model.get_weights()], [w.shape for w in weights]
-    if ours != theirs:
-        raise InputError(
-            f"the weights must have the shapes of {model.name} (output {model.output_shape}). "
-            f"Received: {len(theirs)} arrays, last {theirs[-1] if theirs else None}, from {path}"
-        )
-    model.set_weights(weights)
-    return model
+    theirs = [w.shape for w in weights]
+    for target in (model, inference_model(model)):
+        if [w.shape for w in target.get_weights()] == theirs:
+            target.set_weights(weights)
+            return model
+    raise InputError(
+        f"the weights must have the shapes of {model.name} (output {model.output_shape}). "
+        f"Received: {len(theirs)} arrays, last {theirs[-1] if theirs else None}, from {path}"
+    )
 
 
 def _load_weights_file(model, path):

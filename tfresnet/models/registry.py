@@ -2,6 +2,7 @@
 
 import difflib
 import fnmatch
+import inspect
 import re
 from collections.abc import Callable
 
@@ -45,6 +46,11 @@ def create_model(name: str, **options) -> keras.Model:
         if unknown is None or unknown[1] not in options:
             raise
         raise InputError(f"{name} has no such option. Received: {unknown[1]!r}") from error
+
+
+def has_auxiliary(name: str) -> bool:
+    """Whether the network can be built with auxiliary classifiers: `auxiliary=True`."""
+    return name in _BUILDERS and "auxiliary" in inspect.signature(_BUILDERS[name]).parameters
 
 
 def _unknown(name):

@@ -12,10 +12,9 @@ from tfresnet.errors import InputError
 from tfresnet.layers import ConvBN, residual_unit
 from tfresnet.layers.residual import SHORTCUTS
 from tfresnet.models.files import load_weights
+from tfresnet.models.forms import is_small
 from tfresnet.models.head import classifier, image_input
 from tfresnet.models.registry import register
-
-SMALL_IMAGE = 64  # up to this side a 7x7 / 2 stem and its pooling would leave too little to see
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,10 @@ class ResNet:
     num_classes: int
     input_shape: tuple[int, int, int]
     source: str
+    stem_filters: int | None = None  # None: as the first stage
 
 
-def _imagenet(units, bottleneck, shortcut="B"):
+def imagenet(units, bottleneck, shortcut="B"):
     column = sum(units) * (3 if bottleneck else 2) + 2
     return ResNet(
         units,
@@ -44,7 +44,7 @@ def _imagenet(units, bottleneck, shortcut="B"):
     )
 
 
-def _cifar(depth, shortcut="A"):
+def cifar(depth, shortcut="A"):
     n = (depth - 2) // 6
     return ResNet(
         units=(n, n, n),
@@ -58,15 +58,15 @@ def _cifar(depth, shortcut="A"):
 
 
 NETWORKS = {
-    "resnet18": _imagenet((2, 2, 2, 2), bottleneck=False),
-    "resnet34": _imagenet((3, 4, 6, 3), bottleneck=False),
-    "resnet50": _imagenet((3, 4, 6, 3), bottleneck=True),
-    "resnet101": _imagenet((3, 4, 23, 3), bottleneck=True),
-    "resnet152": _imagenet((3, 8, 36, 3), bottleneck=True),
-    "plain18": _imagenet((2, 2, 2, 2), bottleneck=False, shortcut=None),
-    "plain34": _imagenet((3, 4, 6, 3), bottleneck=False, shortcut=None),
-    **{f"resnet{depth}": _cifar(depth) for depth in (20, 32, 44, 56, 110, 1202)},
-    **{f"plain{depth}": _cifar(depth, shortcut=None) for depth in (20, 32, 44, 56, 110)},
+    "resnet18": imagenet((2, 2, 2, 2), bottleneck=False),
+    "resnet34": imagenet((3, 4, 6, 3), bottleneck=False),
+    "resnet50": imagenet((3, 4, 6, 3), bottleneck=True),
+    "resnet101": imagenet((3, 4, 23, 3), bottleneck=True),
+    "resnet152": imagenet((3, 8, 36, 3), bottleneck=True),
+    "plain18": imagenet((2, 2, 2, 2), bottleneck=False, shortcut=None),
+    "plain34": imagenet((3, 4, 6, 3), bottleneck=False, shortcut=None),
+    **{f"resnet{depth}": cifar(depth) for depth in (20, 32, 44, 56, 110, 1202)},
+    **{f"plain{depth}": cifar(depth, shortcut=None) for depth in (20, 32, 44, 56, 110)},
 }
 
 
@@ -106,23 +106,14 @@ def build(
     network = NETWORKS[name]
     input_shape = input_shape or network.input_shape
     shortcut = _choose_shortcut(name, network, shortcut)
-    stem = _choose_stem(network, stem, input_shape)
-    halvings = len(network.units) - 1 + (2 if stem == "imagenet" else 0)
-
-    images = image_input(input_shape, smallest=2**halvings, network=f"{name} ({stem} stem)")
-    x = _stem(images, stem, network.filters[0])
-    for stage, (units, filters) in enumerate(zip(network.units, network.filters, strict=True)):
-        for index in range(units):
-            x = residual_unit(
-                shortcut,
-                x.shape[-1],
-                filters,
-                strides=2 if stage > 0 and index == 0 else 1,
-                bottleneck=network.bottleneck,
-                stride_in_3x3=stride_in_3x3,
-                zero_init_last_gamma=zero_init_last_gamma,
-                name=f"conv{stage + 2}_block{index + 1}",
-            )(x)
+    images, x = begin(name, network, stem, input_shape)
+    make_unit = functools.partial(
+        residual_unit,
+        shortcut,
+        stride_in_3x3=stride_in_3x3,
+        zero_init_last_gamma=zero_init_last_gamma,
+    )
+    x = stages(x, network, make_unit)
     outputs = classifier(
         x,
         num_classes=network.num_classes if num_classes is None else num_classes,
@@ -142,23 +133,46 @@ def _choose_shortcut(name, network, shortcut):
     return shortcut
 
 
+def begin(name, network, stem, input_shape, large_stem=None):
+    """(images, x): the input and what the stem makes of it. `large_stem(images, filters)`
+    replaces the 7x7 convolution of the "imagenet" stem."""
+    stem = _choose_stem(network, stem, input_shape)
+    halvings = len(network.units) - 1 + (2 if stem == "imagenet" else 0)
+    images = image_input(input_shape, smallest=2**halvings, network=f"{name} ({stem} stem)")
+    filters = network.stem_filters or network.filters[0]
+    if stem == "cifar":
+        return images, ConvBN(filters, 3, name="conv1")(images)
+    x = (large_stem or _conv7x7)(images, filters)
+    # Nothing is negative after a ReLU, so zeros do as padding for a maximum.
+    x = keras.layers.ZeroPadding2D(1, name="pool1_pad")(x)
+    return images, keras.layers.MaxPooling2D(3, strides=2, name="pool1")(x)
+
+
 def _choose_stem(network, stem, input_shape):
     if stem not in ("auto", "imagenet", "cifar"):
         raise InputError(f"stem must be 'auto', 'imagenet' or 'cifar'. Received: {stem!r}")
     if stem != "auto":
         return stem
-    sides = [side for side in input_shape[:2] if isinstance(side, int)]
-    small = max(sides, default=network.input_shape[0]) <= SMALL_IMAGE
-    return "cifar" if small or network.input_shape[0] <= SMALL_IMAGE else "imagenet"
+    small = is_small(input_shape) or is_small(network.input_shape)
+    return "cifar" if small else "imagenet"
 
 
-def _stem(images, stem, filters):
-    if stem == "cifar":
-        return ConvBN(filters, 3, name="conv1")(images)
-    x = ConvBN(filters, 7, strides=2, name="conv1")(images)
-    # Nothing is negative after a ReLU, so zeros do as padding for a maximum.
-    x = keras.layers.ZeroPadding2D(1, name="pool1_pad")(x)
-    return keras.layers.MaxPooling2D(3, strides=2, name="pool1")(x)
+def _conv7x7(images, filters):
+    return ConvBN(filters, 7, strides=2, name="conv1")(images)
+
+
+def stages(x, network, make_unit):
+    """All units on x; `make_unit(in_channels, filters, strides=, bottleneck=, name=)` makes one."""
+    for stage, (units, filters) in enumerate(zip(network.units, network.filters, strict=True)):
+        for index in range(units):
+            x = make_unit(
+                x.shape[-1],
+                filters,
+                strides=2 if stage > 0 and index == 0 else 1,
+                bottleneck=network.bottleneck,
+                name=f"conv{stage + 2}_block{index + 1}",
+            )(x)
+    return x
 
 
 for _name in NETWORKS:

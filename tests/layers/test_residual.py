@@ -1,0 +1,125 @@
+"""The residual units against NumPy, and the sums of the lecture."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from reference import conv_bn, relu
+
+from tfresnet.errors import InputError
+from tfresnet.layers import ConvBN, IdentityBlock, PlainBlock, ProjectionBlock, residual_unit
+
+UNITS = [IdentityBlock, ProjectionBlock, PlainBlock]
+
+
+def with_random_weights(layer, shape):
+    layer.build(shape)
+    random = np.random.default_rng(7)
+    layer.set_weights([random.uniform(0.2, 1, w.shape) - 0.3 * (w.ndim > 1) for w in layer.weights])
+    return layer
+
+
+def branch(unit, x):
+    x = relu(conv_bn(x, unit.conv1, unit.bn1))
+    x = conv_bn(x, unit.conv2, unit.bn2)
+    return conv_bn(relu(x), unit.conv3, unit.bn3) if unit.bottleneck else x
+
+
+def shortcut(unit, x):
+    if isinstance(unit, PlainBlock):
+        return 0
+    if isinstance(unit, ProjectionBlock):
+        return conv_bn(x, unit.shortcut_conv, unit.shortcut_bn)
+    x = x[:, :: unit.strides, :: unit.strides]
+    return np.pad(x, [(0, 0)] * 3 + [(0, unit.out_channels - x.shape[-1])])
+
+
+@pytest.mark.parametrize("cls", UNITS)
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("size", [8, 7])
+@pytest.mark.parametrize(
+    "options", [{}, {"bottleneck": True}, {"bottleneck": True, "stride_in_3x3": True}]
+)
+def test_units_agree_with_numpy(cls, strides, size, options):
+    x = np.random.default_rng(2).normal(size=(2, size, size, 4))
+    unit = with_random_weights(cls(6, strides=strides, **options), x.shape)
+    expected = relu(branch(unit, x) + shortcut(unit, x))
+    np.testing.assert_allclose(unit(x.astype("float32")), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_stem_agrees_with_numpy():
+    x = np.random.default_rng(2).normal(size=(2, 9, 9, 3))
+    layer = with_random_weights(ConvBN(4, 7, strides=2), x.shape)
+    expected = relu(conv_bn(x, layer.conv, layer.bn))
+    np.testing.assert_allclose(layer(x.astype("float32")), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("cls", UNITS)
+def test_children_have_the_fixed_names(cls):
+    unit = cls(4, bottleneck=True, name="conv2_block1")
+    unit.build((None, 8, 8, 4))
+    names = {v.path for v in unit.variables}
+    children = {path.split("/")[1] for path in names}
+    expected = {f"{kind}{i}" for kind in ("conv", "bn") for i in (1, 2, 3)}
+    if cls is ProjectionBlock:
+        expected |= {"shortcut_conv", "shortcut_bn"}
+    assert children == expected
+    assert "conv2_block1/conv1/kernel" in names
+
+
+@pytest.mark.parametrize(
+    ("option", "channels", "strides", "bottleneck", "expected"),
+    [
+        ("A", 16, 1, False, IdentityBlock),
+        ("A", 16, 2, False, IdentityBlock),
+        ("B", 16, 1, False, IdentityBlock),
+        ("B", 16, 2, False, ProjectionBlock),
+        ("B", 8, 1, False, ProjectionBlock),
+        ("B", 16, 1, True, ProjectionBlock),
+        ("B", 64, 1, True, IdentityBlock),
+        ("C", 16, 1, False, ProjectionBlock),
+        (None, 16, 2, False, PlainBlock),
+    ],
+)
+def test_one_function_decides_which_unit_goes_where(
+    option, channels, strides, bottleneck, expected
+):
+    unit = residual_unit(option, channels, 16, strides=strides, bottleneck=bottleneck)
+    assert type(unit) is expected
+
+
+@pytest.mark.parametrize("cls", [IdentityBlock, ProjectionBlock])
+@pytest.mark.parametrize("bottleneck", [False, True])
+def test_zero_initialised_last_gamma_starts_as_the_shortcut(cls, bottleneck):
+    x = tf.random.stateless_uniform((2, 4, 4, 8 * (4 if bottleneck else 1)), (1, 2))
+    unit = cls(8, bottleneck=bottleneck, zero_init_last_gamma=True)
+    last, others = (unit.bn3, unit.bn2) if bottleneck else (unit.bn2, unit.bn1)
+    y = unit(x)
+    assert not last.gamma.numpy().any()
+    assert others.gamma.numpy().all()
+    if cls is IdentityBlock:
+        np.testing.assert_array_equal(y, x)
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(InputError, match=r"shortcut must be one of A, B, C or None.*'D'"):
+        residual_unit("D", 16, 16)
+    with pytest.raises(InputError, match=r"at least 1.*filters=0"):
+        IdentityBlock(0)
+    with pytest.raises(InputError, match=r"may have at most 4. Received: 8"):
+        IdentityBlock(4).build((None, 8, 8, 8))
+
+
+def test_worked_example_of_the_lecture():
+    """Input 6, output 6.1, then 6.2: a small change of H(x), a doubling of F(x) = H(x) - x."""
+    x, before, after = 6.0, 6.1, 6.2
+    plain = (after - before) / before
+    residual = ((after - x) - (before - x)) / (before - x)
+    assert f"{plain:.1%}" == "1.6%"
+    assert f"{residual:.0%}" == "100%"
+    # The unit computes H from F: the same F added to the input gives these outputs.
+    unit = with_random_weights(IdentityBlock(1), (None, 1, 1, 1))
+    one = np.ones((1, 1, 1, 1), "float32")
+    for target in (before, after):
+        unit.bn2.gamma.assign([0.0])
+        unit.bn2.beta.assign([target - x])
+        np.testing.assert_allclose(unit(x * one), target * one, rtol=1e-6)

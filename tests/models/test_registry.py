@@ -1,0 +1,98 @@
+"""What every network must do, whichever networks there are."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfresnet
+from tfresnet.errors import InputError
+from tfresnet.training.losses import CrossEntropy
+
+# Deeper networks than this take minutes to build or to differentiate; they run with -m slow.
+DEEP = 60
+
+
+def by_depth(names):
+    """Parameters for every network, the very deep ones marked slow."""
+    for name in names:
+        depth = re.search(r"\d+", name)
+        deep = depth is not None and int(depth[0]) > DEEP
+        yield pytest.param(name, marks=[pytest.mark.slow] if deep else [])
+
+
+ALL = list(by_depth(tfresnet.list_models()))
+
+
+def images(n=4):
+    return tf.random.stateless_normal((n, 32, 32, 3), (1, 2))
+
+
+def cifar_form(name):
+    keras.utils.set_random_seed(0)
+    return tfresnet.create_model(name, num_classes=10, input_shape=(32, 32, 3))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_trainable_weight_gets_a_finite_gradient(name):
+    model = cifar_form(name)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(CrossEntropy()(tf.range(4), model(images(), training=True)))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    assert gradients
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        assert gradient is not None, variable.path
+        assert np.isfinite(gradient).all(), variable.path
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_saved_and_loaded_network_gives_the_same_logits(name, tmp_path):
+    model = cifar_form(name)
+    assert model.output_shape == (None, 10)
+    model.save(tmp_path / "m.keras")
+    again = tfresnet.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again(images()), model(images()))
+
+
+def test_names_come_in_natural_order():
+    names = tfresnet.list_models("resnet[0-9]*")
+    numbered = [int(n.removeprefix("resnet")) for n in names if n.removeprefix("resnet").isdigit()]
+    assert numbered == sorted(numbered)
+    expected = {18, 34, 50, 101, 152, 20, 32, 44, 56, 110, 1202}
+    assert expected <= set(numbered)
+    plain = {f"plain{depth}" for depth in (18, 34, 20, 32, 44, 56, 110)}
+    assert plain <= set(tfresnet.list_models("plain*"))
+
+
+def test_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(InputError, match=r"did you mean .*resnet18.*Received: 'resnet19'"):
+        tfresnet.create_model("resnet19")
+    with pytest.raises(InputError, match=r"known: .*resnet18.*Received: '§'"):
+        tfresnet.create_model("§")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_classes": 0}, "num_classes must be at least 1. Received: 0"),
+        ({"input_shape": (32, 32)}, "input_shape must be .height, width, channels."),
+        ({"input_shape": (4, 4, 3)}, "need sides of at least 8 pixels"),
+        ({"input_shape": (31, 31, 3), "stem": "imagenet"}, "need sides of at least 32 pixels"),
+        ({"stem": "tiny"}, "stem must be"),
+        ({"shortcut": "D"}, "shortcut of resnet18 must be"),
+        ({"pooling": "sum", "include_top": False}, "pooling must be"),
+        ({"depth": 3}, "no such option. Received: 'depth'"),
+        ({"weights": "nowhere.keras"}, "must exist. Received: nowhere.keras"),
+    ],
+)
+def test_bad_options_are_answered_in_one_line(options, message):
+    with pytest.raises(InputError, match=message) as caught:
+        tfresnet.create_model("resnet18", **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_plain_network_has_no_shortcut_to_choose():
+    with pytest.raises(InputError, match="shortcut of plain20 must be 'auto'"):
+        tfresnet.create_model("plain20", shortcut="A")

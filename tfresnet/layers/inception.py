@@ -1,0 +1,150 @@
+"""The Inception module: convolutions of several sizes side by side on one input.
+
+Sources: Szegedy et al., 2014, https://arxiv.org/abs/1409.4842, Fig. 2; Szegedy et al., 2015,
+https://arxiv.org/abs/1512.00567, Fig. 5, 6, 7 and 10.
+"""
+
+import keras
+from keras import ops
+
+from tfresnet.errors import InputError
+from tfresnet.layers.convolution import ConvBN
+
+_POOLS = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
+_POOL_SIZE = 3
+
+
+@keras.saving.register_keras_serializable(package="tfresnet")
+class InceptionModule(keras.layers.Layer):
+    """Branches over the same input, their outputs concatenated along the channels.
+
+    A branch is a sequence of steps, written as data so that a table can hold it:
+    `(filters, kernel size)` is a `ConvBN`, `"max"` or `"average"` a 3x3 pooling, and a list of
+    steps runs them side by side. The module of GoogLeNet's Fig. 2b is
+
+        {"conv1x1": [(64, 1)], "conv3x3": [(96, 1), (128, 3)],
+         "conv5x5": [(16, 1), (32, 5)], "pool": ["max", (32, 1)]}
+
+    The children are named by branch and step: `conv3x3_1`, `conv3x3_2`; side by side they are
+    `conv3x3_2a`, `conv3x3_2b`.
+
+    Args:
+        branches: branch name -> steps, in the order of the concatenation.
+        strides, padding: of the last step of every branch; 2 and "valid" reduce the grid with
+            pooling and convolution in parallel (Fig. 10 of the second paper).
+        use_bn, scale, epsilon: of every `ConvBN`.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, height', width', channels')`, sizes as
+    of a 3x3 pooling with those strides and padding; channels' is the sum over the branches.
+
+    Raises:
+        InputError: no branches, or a step that is none of the three forms.
+    """
+
+    def __init__(
+        self,
+        branches,
+        strides=1,
+        padding="same",
+        use_bn=True,
+        scale=True,
+        epsilon=1e-5,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not branches or not all(branches.values()):
+            raise InputError(f"branches must have at least a step each. Received: {branches}")
+        self.branches = branches
+        self.strides = strides
+        self.padding = padding
+        self.use_bn = use_bn
+        self.scale = scale
+        self.epsilon = epsilon
+        self.steps = {}
+        self._names = [self._make_branch(name, steps) for name, steps in branches.items()]
+
+    def _make_branch(self, name, steps):
+        return [
+            self._make_step(step, f"{name}_{number}", last=number == len(steps))
+            for number, step in enumerate(steps, start=1)
+        ]
+
+    def _make_step(self, step, name, last):
+        """Makes the layers of one step and returns their names: several if side by side."""
+        if _is_side_by_side(step):
+            lettered = zip("abcdefgh", step, strict=False)
+            return [self._make_step(one, name + letter, last)[0] for letter, one in lettered]
+        strides, padding = (self.strides, self.padding) if last else (1, "same")
+        self.steps[name] = self._make_layer(step, strides, padding, name)
+        return [name]
+
+    def _make_layer(self, step, strides, padding, name):
+        options = {"padding": padding, "dtype": self.dtype_policy, "name": name}
+        if isinstance(step, str):
+            return _POOLS[step](_POOL_SIZE, strides, **options)
+        norm = {"use_bn": self.use_bn, "scale": self.scale, "epsilon": self.epsilon}
+        return ConvBN(*step, strides, **norm, **options)
+
+    def build(self, input_shape):
+        def build_and_infer(layer, shape):
+            layer.build(shape)
+            return layer.compute_output_shape(shape)
+
+        self._run(tuple(input_shape), build_and_infer, _joined_shape)
+
+    def call(self, inputs):
+        return self._run(inputs, lambda layer, x: layer(x), _joined)
+
+    def compute_output_shape(self, input_shape):
+        def infer(layer, shape):
+            return layer.compute_output_shape(shape)
+
+        return self._run(tuple(input_shape), infer, _joined_shape)
+
+    def _run(self, x, apply, join):
+        """Sends x down all branches: `apply(layer, x)` at each layer, `join` where they meet."""
+        outputs = []
+        for branch in self._names:
+            y = x
+            for names in branch:
+                y = join([apply(self.steps[name], y) for name in names])
+            outputs.append(y)
+        return join(outputs)
+
+    def get_config(self):
+        return super().get_config() | {
+            "branches": {name: _as_lists(steps) for name, steps in self.branches.items()},
+            "strides": self.strides,
+            "padding": self.padding,
+            "use_bn": self.use_bn,
+            "scale": self.scale,
+            "epsilon": self.epsilon,
+        }
+
+
+def _is_side_by_side(step):
+    """Whether a step is a list of steps; raises InputError if it is no step at all."""
+    if isinstance(step, str):
+        known = step in _POOLS
+    else:
+        known = isinstance(step, list | tuple) and len(step) == 2 and isinstance(step[0], int)
+    if known:
+        return False
+    if isinstance(step, list | tuple) and step and not any(map(_is_side_by_side, step)):
+        return True
+    raise InputError(
+        "a step must be (filters, kernel size), 'max', 'average' or a list of those. "
+        f"Received: {step!r}"
+    )
+
+
+def _joined(tensors):
+    return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=-1)
+
+
+def _joined_shape(shapes):
+    return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+
+def _as_lists(value):
+    return [_as_lists(one) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,99 @@
+"""Residual units whose normalisation and ReLU stand before each convolution.
+
+Nothing touches the sum: x reaches every later unit as it is, and so does the gradient back.
+
+Source: He et al., 2016, "Identity Mappings", https://arxiv.org/abs/1603.05027, Fig. 1b and 4e.
+"""
+
+import keras
+from keras import ops
+
+from tfresnet.errors import InputError
+from tfresnet.layers.residual import IdentityBlock, _Unit
+
+
+class _Preactivated(_Unit):
+    """The branch of `_Unit` in the other order: `bn1` now normalises what `conv1` reads.
+
+    Shapes as `_Unit`; see `PreactIdentityBlock` for the arguments.
+    """
+
+    def __init__(self, filters, preactivate=True, dropout=0.0, **kwargs):
+        self.preactivate = preactivate  # first: `_bn` asks for it
+        super().__init__(filters, **kwargs)
+        if self.zero_init_last_gamma:
+            # The ReLU after a zero gamma and a zero beta passes no gradient on: it stays zero.
+            raise InputError(
+                "zero_init_last_gamma needs a normalisation after the last convolution, which a "
+                "pre-activation unit has not. Received: True"
+            )
+        self.dropout = dropout
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def _bn(self, name, last=False):
+        return None if name == "bn1" and not self.preactivate else super()._bn(name, last)
+
+    def build(self, input_shape):
+        pairs = [(self.bn1, self.conv1), (self.bn2, self.conv2)]
+        if self.bottleneck:
+            pairs.append((self.bn3, self.conv3))
+        shape = input_shape
+        for bn, conv in pairs:
+            if bn is not None:
+                bn.build(shape)
+            conv.build(shape)
+            shape = conv.compute_output_shape(shape)
+
+    def activated(self, x, training=None):
+        """What the branch, and a projection, read."""
+        return ops.relu(self.bn1(x, training=training)) if self.preactivate else x
+
+    def branch(self, x, training=None):
+        """F of the activated input."""
+        x = self.conv1(x)
+        x = ops.relu(self.bn2(x, training=training))
+        x = self.conv2(self.drop(x, training=training))
+        if self.bottleneck:
+            x = self.conv3(ops.relu(self.bn3(x, training=training)))
+        return x
+
+    def get_config(self):
+        return super().get_config() | {"preactivate": self.preactivate, "dropout": self.dropout}
+
+
+@keras.saving.register_keras_serializable(package="tfresnet")
+class PreactIdentityBlock(IdentityBlock, _Preactivated):
+    """`F(relu(bn(x))) + x`: the shortcut has no weights, and no ReLU follows the sum.
+
+    Args:
+        filters, strides, bottleneck, stride_in_3x3, epsilon: as `IdentityBlock`.
+        preactivate: False for the first unit of a network, whose input the stem has normalised
+            and activated (section 4.1 of the paper: "before splitting into two paths").
+        dropout: rate between the convolutions (wide networks).
+
+    Shapes and errors as `IdentityBlock`, and `InputError` for `zero_init_last_gamma`.
+    """
+
+    def call(self, inputs, training=None):
+        x = self.branch(self.activated(inputs, training=training), training=training)
+        return x + self.shortcut(inputs)
+
+
+@keras.saving.register_keras_serializable(package="tfresnet")
+class PreactProjectionBlock(_Preactivated):
+    """`F(a) + W a` with `a = relu(bn(x))`: a 1x1 convolution alone on the shortcut.
+
+    Shapes and arguments: see `PreactIdentityBlock`.
+    """
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(filters, **kwargs)
+        self.shortcut_conv = self._conv(self.out_channels, 1, self.strides, name="shortcut_conv")
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.shortcut_conv.build(input_shape)
+
+    def call(self, inputs, training=None):
+        a = self.activated(inputs, training=training)
+        return self.branch(a, training=training) + self.shortcut_conv(a)

@@ -5,11 +5,16 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from tfresnet.errors import InputError
+from tfresnet.errors import InputError, RunError
+from tfresnet.training.signals import raise_on_terminate
 
 
 def run(main: Callable[[], object], program: str) -> NoReturn:
-    """Calls `main` and exits: 0; 2 after bad input (one line on stderr); 128 + n after signal n."""
+    """Calls `main` and exits, with one line on stderr unless all went well.
+
+    Status 0; 1 after a run broke off; 2 after bad input; 128 + n after signal n.
+    """
+    raise_on_terminate()
     try:
         main()
         sys.stdout.flush()
@@ -17,7 +22,7 @@ def run(main: Callable[[], object], program: str) -> NoReturn:
         _exit(f"{program}: error: {error}", 2)
     except KeyboardInterrupt as error:
         _exit(f"{program}: {error or 'interrupted'}", 128 + getattr(error, "signum", 2))
-    except ArithmeticError as error:
+    except RunError as error:
         _exit(f"{program}: {error}", 1)
     except BrokenPipeError:
         silence_broken_pipe()

@@ -1,4 +1,4 @@
-"""What happens around the steps: position, progress, checkpoints."""
+"""What happens around the steps: position, progress, the end of a run that diverged."""
 
 import math
 import sys
@@ -6,9 +6,9 @@ import time
 
 import keras
 
-from tfresnet.training.checkpoints import State, collect, restore
+from tfresnet.errors import RunError
+from tfresnet.training.checkpoints import State, metric_variables, restore
 from tfresnet.training.run_folder import RunFolder
-from tfresnet.training.signals import Interrupted, StopRequest
 
 
 class Position(keras.callbacks.Callback):
@@ -29,60 +29,19 @@ class Position(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._done_before = self.state.step
-        if self.state.step:
+        if 0 < self.state.step < self.steps_per_epoch:
             restore(metric_variables(self.model), self.state.group("metrics"))
 
     def on_train_batch_end(self, batch, logs=None):
         self.state.step = self._done_before + batch + 1
+        if self.state.step == self.steps_per_epoch:
+            self.state.logs = {name: float(value) for name, value in logs.items()}
 
     def on_epoch_end(self, epoch, logs=None):
         rate = last_learning_rate(self.model)
         row = {"epoch": epoch + 1, "step": self.global_step, "learning_rate": rate}
         self.state.history.append(row | {name: float(value) for name, value in logs.items()})
-        self.state.epoch, self.state.step = epoch + 1, 0
-
-
-class Checkpointer(keras.callbacks.Callback):
-    """Saves the full state each epoch and every few minutes, and when asked to stop.
-
-    Comes last in the list, so that what a checkpoint stands for is on the disk before it.
-    """
-
-    def __init__(
-        self, position: Position, folder: RunFolder, minutes: float, stop_request: StopRequest
-    ):
-        super().__init__()
-        self.position = position
-        self.folder = folder
-        self.seconds = minutes * 60
-        self.stop_request = stop_request
-        self._saved_at = time.monotonic()
-
-    def on_train_batch_end(self, batch, logs=None):
-        late = time.monotonic() - self._saved_at > self.seconds
-        if self.stop_request.signum or late:
-            self.save()
-            self._stop_if_asked()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.folder.write_history(self.position.state.history)
-        self.save()
-        self._stop_if_asked()
-
-    def save(self):
-        state = self.position.state
-        state.arrays = collect(all_variables(self.model))
-        self.folder.checkpoints.save(state, self.position.global_step)
-        self._saved_at = time.monotonic()
-
-    def _stop_if_asked(self):
-        if self.stop_request.signum:
-            state = self.position.state
-            raise Interrupted(
-                self.stop_request.signum,
-                f"stopped after {state.epoch} epochs and {state.step} steps; everything is saved. "
-                f"Go on with: python train.py --resume {self.folder.path}",
-            )
+        self.state.epoch, self.state.step, self.state.logs = epoch + 1, 0, {}
 
 
 class StopOnNonFiniteLoss(keras.callbacks.Callback):
@@ -98,12 +57,12 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
             rate = last_learning_rate(self.model)
             raise DivergedError(
                 f"the loss is {float(logs['loss'])} at step {self.position.global_step} with "
-                f"learning rate {rate:.6g}; the last good state is in the checkpoints"
+                f"learning rate {rate:.6g}"
             )
 
 
-class DivergedError(ArithmeticError):
-    """The loss is not a finite number any more."""
+class DivergedError(RunError):
+    """The loss or a weight is not a finite number any more."""
 
 
 class Progress(keras.callbacks.Callback):
@@ -192,24 +151,3 @@ def last_learning_rate(model: keras.Model) -> float:
     """The rate of the step just done; the optimiser itself tells that of the next one."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     return float(optimizer._learning_rate(optimizer.iterations - 1))
-
-
-def all_variables(model: keras.Model) -> dict:
-    """Every variable that the next step depends on, by a name of its own."""
-    named = {f"model/{variable.path}": variable for variable in model.variables}
-    named |= {f"optimizer/{variable.path}": variable for variable in model.optimizer.variables}
-    expected = len(model.variables) + len(model.optimizer.variables)
-    if len(named) != expected:
-        raise ValueError(
-            f"variables need paths of their own. Received: {expected - len(named)} twice"
-        )
-    return named | metric_variables(model)
-
-
-def metric_variables(model: keras.Model) -> dict:
-    """The running means of the current epoch."""
-    return {
-        f"metrics/{metric.name}/{index}/{variable.name}": variable
-        for metric in model.metrics
-        for index, variable in enumerate(metric.variables)
-    }

@@ -46,6 +46,9 @@ class TrainConfig:
     dataset: str = _setting("cifar10", "data set: cifar10 or shapes10 (built in)")
     data_dir: str | None = _setting(None, "folder that holds the data set")
     val_size: int = _at_least(0, 5000, "training images held out for validation")
+    train_size: int | None = _at_least(
+        1, None, "training images to use, the classes in equal parts (default: all)"
+    )
     recipe: str = _setting("fast", "settings to start from", choices=tuple(RECIPES))
     epochs: int | None = _at_least(1, None, "passes over the training images")
     batch_size: int | None = _at_least(1, None, "images a step")
@@ -79,6 +82,15 @@ class TrainConfig:
     )
     checkpoint_minutes: float = _setting(
         5.0, "most work at risk, in minutes", "a number above 0", lambda value: 0 < value < math.inf
+    )
+    histograms: int = _at_least(
+        0, 0, "epochs between histograms of weights and gradients in TensorBoard; 0: none"
+    )
+    profile_steps: str | None = _setting(
+        None,
+        "steps to profile, as A,B (to see them: pip install tensorboard-plugin-profile)",
+        "two step numbers A,B with 1 <= A <= B",
+        lambda value: _is_range(value),
     )
 
     def __post_init__(self):
@@ -129,7 +141,7 @@ class TrainConfig:
         path = Path(path) / "config.json"
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             reason = "no such file" if isinstance(error, FileNotFoundError) else error
             raise InputError(
                 f"a run folder must hold a readable config.json ({reason}). Received: {path.parent}"
@@ -139,6 +151,13 @@ class TrainConfig:
         return cls.from_dict(content["settings"])
 
 
+def _is_range(text):
+    numbers = text.split(",")
+    if len(numbers) != 2 or not all(n.isascii() and n.isdecimal() for n in numbers):
+        return False
+    return 1 <= int(numbers[0]) <= int(numbers[1])
+
+
 def _checked_type(name, value, hint):
     """`value` if it has the type of the field; a whole number will do for a float."""
     optional = typing.get_origin(hint) is types.UnionType
@@ -146,11 +165,14 @@ def _checked_type(name, value, hint):
     if value is None and optional:
         return None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 2**1000 else math.inf
     if kind is str and isinstance(value, Path):
         value = str(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(f"{name} must be of type {kind.__name__}. Received: {value!r}")
     if isinstance(value, str) and "\0" in value:
         raise InputError(f"{name} must not hold a zero byte. Received: {value!r}")
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+        # Bytes of an argument that are no text, or half a character out of JSON.
+        raise InputError(f"{name} must be text. Received: {value!r}")
     return value

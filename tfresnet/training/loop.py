@@ -1,9 +1,8 @@
 """The training of one network: the only place that calls Keras' `compile` and `fit`."""
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -14,15 +13,11 @@ from tfresnet.data import eval_batches, load_dataset, steps_per_epoch, train_bat
 from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError
 from tfresnet.evaluation import EVAL_BATCH, evaluate_model, summary_line
-from tfresnet.training.callbacks import (
-    Checkpointer,
-    Position,
-    Progress,
-    StopOnNonFiniteLoss,
-    all_variables,
-)
-from tfresnet.training.checkpoints import State, restore
+from tfresnet.training.callbacks import Position, Progress, StopOnNonFiniteLoss
+from tfresnet.training.checkpointer import Checkpointer
+from tfresnet.training.checkpoints import State, all_variables, restore
 from tfresnet.training.config import TrainConfig
+from tfresnet.training.endings import explained
 from tfresnet.training.losses import CrossEntropy
 from tfresnet.training.optimizer import SGD
 from tfresnet.training.precision import choose_precision
@@ -30,7 +25,7 @@ from tfresnet.training.run_folder import RunFolder
 from tfresnet.training.schedules import WarmupSchedule
 from tfresnet.training.signals import StopRequest, stop_requests
 from tfresnet.training.step import TrainingModel
-from tfresnet.training.tensorboard import TensorBoard
+from tfresnet.training.tensorboard import TensorBoard, write_test
 
 
 @dataclass
@@ -74,26 +69,45 @@ def train(
         InputError: impossible settings, missing data, a run folder that exists or cannot be
             written; nothing has been written then.
         Interrupted: SIGINT or SIGTERM came; the state is saved.
-        DivergedError: the loss is not finite any more.
+        DivergedError: the loss or a weight is not finite any more.
+        RunError: the disk or the data failed; what was saved before is.
     """
     if (config is None) == (resume is None):
         raise InputError("train takes either a config or a run to resume. Received: both or none")
+    if resume and (run := _finished_run(RunFolder(resume))):
+        return run
     job = _prepare(TrainConfig.from_run(resume) if resume else config)
     network = _build_network(job)
+    if not resume:
+        models.load_weights(network, job.config.weights)
     model = TrainingModel(network)
     _compile(model, job)
-    folder = RunFolder(resume) if resume else _new_folder(job)
-    state = _starting_state(folder, model, job)
-    if state.epoch < job.config.epochs:
-        with stop_requests() as request:
-            _fit(model, job, folder, state, request, list(callbacks))
-    return _finish(network, job, folder, state)
+    folder = RunFolder(resume) if resume else RunFolder.create(job.config)
+    with folder.lock(), explained(folder):
+        state = _saved_state(folder, model, job) if resume else _first_state(folder, job)
+        if state.epoch < job.config.epochs:
+            with stop_requests() as request:
+                _fit(model, job, folder, state, request, list(callbacks))
+        return _finish(network, job, folder, state)
+
+
+def _finished_run(folder):
+    """The run in a folder that has nothing left to do, which is not touched; else None."""
+    result = folder.read_result()
+    if result is None:
+        return None
+    try:
+        run = Run(folder.path, folder.read_history(), models.load_model(folder.model), result)
+    except ValueError:  # damaged since: made again from the last checkpoint
+        return None
+    print(f"{folder.path} is finished: {summary_line(result)}")
+    return run
 
 
 def _prepare(config):
     config = config.resolved()
     dataset = load_dataset(config.dataset, config.data_dir)
-    train, validation = dataset.holdout(config.val_size, config.seed)
+    train, validation = dataset.holdout(config.val_size, config.seed, config.train_size)
     steps = steps_per_epoch(len(train), config.batch_size)
     return _Job(config, dataset, train, validation, steps, *choose_precision(config.precision))
 
@@ -103,15 +117,16 @@ def _build_network(job):
     options = {"zero_init_last_gamma": True} if config.zero_init_residual else {}
     if config.shortcut != "auto":
         options["shortcut"] = config.shortcut
+    if models.has_auxiliary(config.model):
+        options["auxiliary"] = True
     keras.utils.set_random_seed(config.seed)
     with _dtype_policy(job.precision):
-        network = models.create_model(
+        return models.create_model(
             config.model,
             num_classes=job.dataset.num_classes,
             input_shape=job.dataset.image_shape,
             **options,
         )
-    return models.load_weights(network, config.weights)
 
 
 @contextmanager
@@ -134,7 +149,7 @@ def _compile(model, job):
     )
     optimizer = SGD(schedule, config.momentum, config.nesterov, l2=config.weight_decay)
     if job.precision == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale")
     top_k = min(5, job.dataset.num_classes)
     model.compile(
         optimizer,
@@ -145,23 +160,32 @@ def _compile(model, job):
         ],
     )
     optimizer.build(model.trainable_variables)
+    # The metrics get their variables now, which a resume in mid-epoch fills before the first step.
+    classes = job.dataset.num_classes
+    model.compute_metrics(None, keras.ops.zeros((1,), "int32"), keras.ops.zeros((1, classes)))
+    model.reset_metrics()
 
 
-def _new_folder(job):
-    folder = RunFolder.create(job.config, {"dtype_policy": job.precision})
-    config, parameters = job.config, f"{len(job.train):,} images"
+def _first_state(folder, job):
+    """The beginning, with the settings stored and shown."""
+    # The precision that "auto" has chosen here: on another machine it might choose another.
+    config = replace(job.config, precision=job.precision)
+    folder.write_config(config, {"dtype_policy": job.precision})
+    parameters = f"{len(job.train):,} images"
     held_out = f", {len(job.validation):,} held out" if job.validation else ""
     folder.say(f"{config.model} on {config.dataset}: {parameters}{held_out}; {folder.path}")
     folder.say(f"precision {job.precision} ({job.reason})")
-    return folder
+    return State()
 
 
-def _starting_state(folder, model, job):
+def _saved_state(folder, model, job):
     """The newest checkpoint put into the model, or the beginning."""
     state = folder.checkpoints.newest()
     if state is None:
+        models.load_weights(model, job.config.weights)
+        folder.say(f"resuming {folder.path} from the beginning: it has no checkpoint")
         return State()
-    # The metrics have no variables before the first step; `Position` puts theirs back.
+    # Without the metrics: `fit` clears them, and `Position` puts them back after that.
     variables = {k: v for k, v in all_variables(model).items() if not k.startswith("metrics/")}
     try:
         restore(variables, state.group("model", "optimizer"))
@@ -176,34 +200,26 @@ def _starting_state(folder, model, job):
 def _fit(model, job, folder, state, request: StopRequest, callbacks):
     config, steps = job.config, job.steps
     position = Position(state, steps)
-    board = TensorBoard(
-        folder.path, position, config.batch_size, json.dumps(config.to_dict(), indent=2)
-    )
+    board = TensorBoard(folder, position, config, job.dataset, job.validation)
     all_callbacks = [
         position,
         StopOnNonFiniteLoss(position),
         board,
         Progress(position, folder, config.epochs, config.batch_size),
         *callbacks,
-        Checkpointer(position, folder, config.checkpoint_minutes, request),
+        Checkpointer(position, folder, config.checkpoint_minutes, request, board.flush),
     ]
-    images = {"mean": job.dataset.mean, "std": job.dataset.std}
-    batches = train_batches(
-        job.train,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        flip=job.dataset.flip,
-        augment=config.augment,
-        start_epoch=state.epoch,
-        start_step=state.step,
-        **images,
-    )
     validation = None
     if job.validation:
-        validation = eval_batches(job.validation, batch_size=EVAL_BATCH, **images)
+        validation = eval_batches(
+            job.validation, batch_size=EVAL_BATCH, mean=job.dataset.mean, std=job.dataset.std
+        )
     for first, last, length in _portions(state, steps, config.epochs):
+        if length == 0:
+            _close_epoch(model, state, validation, all_callbacks)
+            continue
         model.fit(
-            batches,
+            _batches_from(state, job),
             initial_epoch=first,
             epochs=last,
             steps_per_epoch=length,
@@ -213,6 +229,33 @@ def _fit(model, job, folder, state, request: StopRequest, callbacks):
             verbose=0,
         )
     board.close()
+
+
+def _batches_from(state, job):
+    return train_batches(
+        job.train,
+        batch_size=job.config.batch_size,
+        seed=job.config.seed,
+        mean=job.dataset.mean,
+        std=job.dataset.std,
+        flip=job.dataset.flip,
+        augment=job.config.augment,
+        start_epoch=state.epoch,
+        start_step=state.step,
+    )
+
+
+def _close_epoch(model, state, validation, callbacks):
+    """What `fit` does after the last step of an epoch, for a run that was stopped there."""
+    callbacks = keras.callbacks.CallbackList(callbacks, model=model)
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(state.epoch)
+    logs = dict(state.logs)
+    if validation:
+        results = model.evaluate(validation, callbacks=callbacks, return_dict=True, verbose=0)
+        logs |= {f"val_{name}": value for name, value in results.items()}
+    callbacks.on_epoch_end(state.epoch, logs)
+    callbacks.on_train_end()
 
 
 def _portions(state, steps, epochs):
@@ -233,6 +276,7 @@ def _finish(network, job, folder, state):
     result = evaluate_model(network, job.dataset.test, job.dataset)
     result = {"model": job.config.model, "dataset": job.config.dataset, "split": "test"} | result
     speed = result.pop("images_per_second")  # differs from run to run; the log keeps it
+    write_test(folder, network, job.config, job.dataset, state.history, result)
     folder.write_result(result)
     folder.say(f"{summary_line(result)}  {speed:.0f} images/s")
     return Run(folder.path, state.history, network, result)

@@ -14,11 +14,22 @@ class SGD(keras.optimizers.SGD):
 
     Only kernels decay; biases and the scales and offsets of batch normalisation do not (He et al.,
     2019, "Bag of Tricks", https://arxiv.org/abs/1812.01187, section 3.1).
+
+    `watch(gradients, variables)`, if set, is called before each update; it must change nothing.
     """
 
-    def __init__(self, learning_rate=0.1, momentum=0.9, nesterov=True, l2=0.0, **kwargs):
-        super().__init__(learning_rate, momentum=momentum, nesterov=nesterov, **kwargs)
+    def __init__(
+        self, learning_rate=0.1, momentum=0.9, nesterov=True, l2=0.0, name="sgd", **kwargs
+    ):
+        # A name of its own: Keras would number optimisers, and checkpoints go by name.
+        super().__init__(learning_rate, momentum=momentum, nesterov=nesterov, name=name, **kwargs)
         self.l2 = l2
+        self.watch = None
+
+    def apply(self, grads, trainable_variables=None):
+        if self.watch:
+            self.watch(grads, trainable_variables)
+        super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
         if self.l2 and decays(variable):

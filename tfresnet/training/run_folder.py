@@ -5,17 +5,22 @@ import datetime
 import importlib.metadata
 import io
 import json
+import logging
 import os
 import platform
+import shlex
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tfresnet.atomic import write_text
+from tfresnet.atomic import remove_leftovers, write_text
 from tfresnet.errors import InputError
 from tfresnet.training.checkpoints import Checkpoints
 from tfresnet.training.config import TrainConfig
 from tfresnet.training.precision import processor_name
 
+logger = logging.getLogger("tfresnet")
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorboard")
 
 
@@ -32,12 +37,8 @@ class RunFolder:
         self.checkpoints = Checkpoints(self.path / "checkpoints")
 
     @classmethod
-    def create(cls, config: TrainConfig, details: dict) -> "RunFolder":
-        """Makes the folder of a new run and stores its settings.
-
-        Args:
-            config: resolved settings.
-            details: what else decides the numbers (precision chosen, devices).
+    def create(cls, config: TrainConfig) -> "RunFolder":
+        """Makes the folder of a new run.
 
         Raises:
             InputError: the folder exists already or cannot be written.
@@ -50,9 +51,40 @@ class RunFolder:
                 f"output_dir must be a folder that can be written ({error.strerror}). "
                 f"Received: {config.output_dir}"
             ) from error
-        content = {"settings": config.to_dict(), "environment": environment() | details}
-        write_text(folder.config, json.dumps(content, indent=2) + "\n")
         return folder
+
+    def write_config(self, config: TrainConfig, details: dict) -> None:
+        """Stores the settings; from here on the run can be continued.
+
+        Args:
+            config: resolved settings.
+            details: what else is worth knowing (devices).
+        """
+        content = {"settings": config.to_dict(), "environment": environment() | details}
+        write_text(self.config, json.dumps(content, indent=2) + "\n")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps every other training away from the folder until the block or the process ends.
+
+        The lock is the kernel's: a killed process holds none, and no file has to be cleaned up.
+        Windows has no `fcntl`; there only the user keeps two trainings apart.
+
+        Raises:
+            InputError: another training is at work here, or the folder cannot be written.
+        """
+        try:
+            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise InputError(
+                f"a run folder must be writable ({error.strerror}). Received: {self.path}"
+            ) from error
+        try:
+            _lock(descriptor, self.path)
+            remove_leftovers(self.path)
+            yield
+        finally:
+            os.close(descriptor)
 
     @staticmethod
     def new_path(config: TrainConfig) -> Path:
@@ -79,8 +111,12 @@ class RunFolder:
     def say(self, line: str) -> None:
         """Prints a line and keeps it in `log.txt`."""
         print(line, flush=True)
-        with open(self.log, "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        self.note(line)
+
+    def note(self, text: str) -> None:
+        """Keeps a line in `log.txt`, as far as there is room: a log is not worth a run."""
+        with suppress(OSError), open(self.log, "a", encoding="utf-8") as file:
+            file.write(text + "\n")
 
     def write_history(self, rows: list[dict]) -> None:
         """`history.csv`: a row for each epoch, only numbers that a repeated run gives again."""
@@ -92,8 +128,58 @@ class RunFolder:
         writer.writerows(rows)
         write_text(self.history, text.getvalue())
 
+    def read_history(self) -> list[dict]:
+        """The rows of `history.csv`.
+
+        Raises:
+            ValueError: it is missing or damaged.
+        """
+        try:
+            with open(self.history, encoding="utf-8", newline="") as file:
+                rows = [*csv.DictReader(file, strict=True)]
+            return [
+                {key: int(v) if key in ("epoch", "step") else float(v) for key, v in row.items()}
+                for row in rows
+            ]
+        except (OSError, csv.Error, TypeError) as error:
+            raise ValueError(str(error)) from error
+
     def write_result(self, result: dict) -> None:
         write_text(self.result, json.dumps(result, indent=2) + "\n")
+
+    def read_result(self) -> dict | None:
+        """What `write_result` stored, which is the last thing a run does; None if it is not."""
+        try:
+            result = json.loads(self.result.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        return result if isinstance(result, dict) else None
+
+    def how_to_go_on(self) -> str:
+        return f"Go on with: python train.py --resume {shlex.quote(str(self.path))}"
+
+    def what_is_left(self) -> str:
+        """The last sentence about a run that broke off."""
+        if paths := self.checkpoints.paths():
+            return f"the state of step {int(paths[-1].stem[5:])} is saved. {self.how_to_go_on()}"
+        if self.config.is_file():
+            return f"nothing was saved yet. {self.how_to_go_on()}"
+        return f"nothing was saved; delete {self.path}"
+
+
+def _lock(descriptor, path):
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(
+            f"a run folder takes one training at a time, and one is running. Received: {path}"
+        ) from error
+    except OSError as error:  # a network file system without locks
+        logger.warning("no lock on %s (%s): start no second training there", path, error.strerror)
 
 
 def environment() -> dict:

@@ -4,14 +4,16 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 
 class Interrupted(KeyboardInterrupt):
-    """The run was asked to stop and has saved its state; `signum` says by which signal."""
+    """Stopped by signal `signum`; `saved` if a checkpoint holds everything up to then."""
 
-    def __init__(self, signum: int, message: str):
+    def __init__(self, signum: int, message: str, saved: bool = False):
         super().__init__(message)
         self.signum = signum
+        self.saved = saved
 
 
 class StopRequest:
@@ -20,12 +22,21 @@ class StopRequest:
     signum: int | None = None
 
 
+def raise_on_terminate() -> None:
+    """Makes SIGTERM an `Interrupted`, as Python makes Ctrl-C a `KeyboardInterrupt`."""
+
+    def on_terminate(signum, _frame) -> NoReturn:
+        raise Interrupted(signum, "terminated")
+
+    signal.signal(signal.SIGTERM, on_terminate)
+
+
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
     """Turns the first SIGINT or SIGTERM into a request that the loop can answer between steps.
 
     A second one acts as if nobody were listening. Outside the main thread, where Python allows no
-    handlers, signals keep their old effect.
+    handlers, signals keep their old effect; so do ignored ones (`nohup`, jobs in the background).
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -36,7 +47,11 @@ def stop_requests() -> Iterator[StopRequest]:
         request.signum = signum
         signal.signal(signum, previous[signum])
 
-    previous = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
+    previous = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    # None: a handler that is not Python's, and cannot be put back.
+    previous = {s: h for s, h in previous.items() if h not in (signal.SIG_IGN, None)}
+    for signum in previous:
+        signal.signal(signum, on_signal)
     try:
         yield request
     finally:

@@ -1,0 +1,70 @@
+"""SIGKILL at any moment loses nothing: the resumed run ends bit for bit like one never stopped."""
+
+import random
+import signal
+import time
+
+import pytest
+from processes import Training, assert_equal_runs, checkpoints, complete, is_writing
+
+EVERY_STEP = ("--checkpoint-minutes", "1e-9")
+
+
+def settings(folder, name, *more):
+    common = ("--model", "resnet20", "--dataset", "shapes10", "--epochs", 2, *more)
+    return (*common, "--output-dir", folder, "--name", name)
+
+
+def kill_at_a_checkpoint(training, run, write, pause):
+    """Kills inside a write, or `pause` seconds after the next checkpoint; False if it ended."""
+    before = checkpoints(run)
+    if not training.wait_for(lambda: checkpoints(run) != before):
+        return False
+    time.sleep(pause)
+    if write and not training.wait_for(lambda: is_writing(run), pause=0):
+        return False
+    training.signal(signal.SIGKILL)
+    training.process.wait()
+    return True
+
+
+def test_two_kills_change_nothing(tmp_path):
+    flags = ("--val-size", 40, "--batch-size", 32)
+    complete(*settings(tmp_path, "whole", *flags))
+    run = tmp_path / "killed"
+    with Training(*settings(tmp_path, "killed", *flags, *EVERY_STEP)) as first:
+        assert kill_at_a_checkpoint(first, run, write=False, pause=0.3)
+    with Training("--resume", run) as second:
+        assert kill_at_a_checkpoint(second, run, write=True, pause=0)
+    assert "resuming" in complete("--resume", run)
+    assert_equal_runs(run, tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_nothing(tmp_path):
+    size = {"images": 2200, "tests": 200}
+    flags = ("--val-size", 200, "--batch-size", 32)
+    complete(*settings(tmp_path, "whole", *flags), **size)
+    run, seed = tmp_path / "killed", time.time_ns()
+    print(f"seed {seed}")
+    rng, start = random.Random(seed), settings(tmp_path, "killed", *flags, *EVERY_STEP)
+    kills = in_write = early = 0
+    while kills < 20:
+        with Training(*start, **size) as training:
+            kind = kills % 4  # blind, at the start, too; the others after some progress
+            if kind == 0:
+                time.sleep(rng.uniform(0, 15))
+                training.signal(signal.SIGKILL)
+                training.process.wait()
+                early += 1
+            else:
+                assert kill_at_a_checkpoint(training, run, kind != 1, rng.uniform(0, 1))
+        kills += 1
+        in_write += is_writing(run)
+        print(f"kill {kills}: {checkpoints(run)[-1:]}{' inside a write' * is_writing(run)}")
+        if (run / "config.json").is_file():
+            start = ("--resume", run)
+    print(f"{kills} kills, {in_write} inside a write, {early} at a blind moment")
+    assert in_write >= 3
+    complete("--resume", run, **size)
+    assert_equal_runs(run, tmp_path / "whole")

@@ -1,0 +1,229 @@
+"""Runs that were stopped at awkward places, in one process."""
+
+import dataclasses
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfresnet
+from tfresnet import TrainConfig
+from tfresnet.data import shapes10
+from tfresnet.errors import InputError, RunError
+from tfresnet.training import checkpointer, loop
+from tfresnet.training.callbacks import DivergedError
+from tfresnet.training.checkpoints import read
+from tfresnet.training.signals import Interrupted, StopRequest
+
+
+def config(folder, **more):
+    common = {"model": "resnet20", "dataset": "shapes10", "epochs": 2, "batch_size": 80}
+    return TrainConfig(**common | {"val_size": 40, "output_dir": str(folder), "name": "run"} | more)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that was never stopped, and its last checkpoint."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+        small(patch)
+        run = tfresnet.train(config(tmp_path_factory.mktemp("whole")))
+    return run, newest(run.path)
+
+
+def small(patch):
+    """Few images, a small network with everything that has a state, and no pictures."""
+    data = shapes10.load()
+    data = dataclasses.replace(
+        data, train=data.train.take(range(360)), test=data.test.take(range(60))
+    )
+    patch.setattr(loop, "load_dataset", lambda name, data_dir=None: data)
+    patch.setattr(loop.models, "create_model", small_network)
+    patch.setattr(loop, "TensorBoard", NoBoard)
+    patch.setattr(loop, "write_test", lambda *_: None)
+
+
+def small_network(name, num_classes, input_shape):
+    layers = keras.layers
+    inputs = keras.Input(input_shape)
+    x = layers.Conv2D(4, 3, strides=2, activation="relu", name="conv")(inputs)
+    x = layers.GlobalAveragePooling2D()(layers.BatchNormalization(name="bn")(x))
+    outputs = layers.Dense(num_classes, name="predictions")(layers.Dropout(0.2)(x))
+    return keras.Model(inputs, outputs, name=name)
+
+
+class NoBoard(keras.callbacks.Callback):
+    def __init__(self, *_):
+        super().__init__()
+
+    def flush(self):
+        pass
+
+    close = flush
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    small(monkeypatch)
+
+
+def newest(path):
+    return read(sorted(path.glob("checkpoints/step-*.npz"))[-1])
+
+
+def assert_as_whole(run, whole):
+    expected, state = whole
+    for name in ("history.csv", "result.json"):
+        assert (run.path / name).read_bytes() == (expected.path / name).read_bytes()
+    resumed = newest(run.path)
+    assert resumed.history == state.history
+    assert resumed.arrays.keys() == state.arrays.keys()
+    for name, array in state.arrays.items():
+        np.testing.assert_array_equal(resumed.arrays[name], array, name)
+
+
+class StopAt(keras.callbacks.Callback):
+    """Asks to stop as a signal would, at the given moment of the training."""
+
+    request = None
+
+    def __init__(self, moment, count):
+        super().__init__()
+        self.moment, self.left = moment, count
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.count("train")
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.count("test")
+
+    def count(self, moment):
+        self.left -= moment == self.moment
+        if self.left == 0 and moment == self.moment:
+            StopRequest.signum = 15
+
+
+@pytest.mark.parametrize(
+    ("moment", "count"), [("train", 1), ("train", 4), ("train", 6), ("test", 1), ("test", 2)]
+)
+def test_a_stop_anywhere_changes_nothing(moment, count, whole, tmp_path, monkeypatch):
+    # 4 is the last step of an epoch, whose validation is left to the resume.
+    monkeypatch.setattr(StopRequest, "signum", None)
+    with pytest.raises(Interrupted, match="everything is saved"):
+        tfresnet.train(config(tmp_path), callbacks=[StopAt(moment, count)])
+    monkeypatch.setattr(StopRequest, "signum", None)
+    assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
+
+
+class Killed(BaseException):
+    pass
+
+
+def die(*_args, **_kwargs):
+    raise Killed
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["network.save", "evaluate_model", "write_test", "RunFolder.write_result", "_fit"]
+    + ["Checkpointer.save"],
+)
+def test_a_death_at_a_turn_changes_nothing(moment, whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        if moment == "network.save":
+            patch.setattr(keras.Model, "save", die)
+        elif moment == "Checkpointer.save":
+            patch.setattr(checkpointer.Checkpointer, "save", die)
+        else:
+            owner, _, name = f"loop.{moment}".rpartition(".")
+            owner = loop if owner == "loop" else loop.RunFolder
+            patch.setattr(owner, name, die)
+        with pytest.raises(Killed):
+            tfresnet.train(config(tmp_path))
+    assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
+
+
+def test_a_damaged_checkpoint_costs_only_time(whole, tmp_path, caplog, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_finish", die)
+        with pytest.raises(Killed):
+            tfresnet.train(config(tmp_path))
+    path = sorted((tmp_path / "run" / "checkpoints").glob("step-*.npz"))[-1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
+    assert f"passing over {path}" in caplog.text
+
+
+def test_a_finished_run_is_left_alone(whole, capsys):
+    run, _ = whole
+    before = {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in run.path.rglob("*")}
+    again = tfresnet.train(resume=run.path)
+    assert "is finished" in capsys.readouterr().out
+    assert {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in run.path.rglob("*")} == before
+    assert again.result == run.result
+    assert again.history == run.history
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"settings": 3}', "[" * 100_000])
+def test_a_folder_without_settings_is_refused(content, tmp_path):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError) as caught:
+        tfresnet.train(resume=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_training_at_a_time(tmp_path):
+    class Second(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            with pytest.raises(InputError, match="one training at a time"):
+                tfresnet.train(resume=tmp_path / "run")
+
+    tfresnet.train(config(tmp_path, epochs=1), callbacks=[Second()])
+
+
+class Poison(keras.callbacks.Callback):
+    """A weight that is not finite, before the loss shows it."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 1:
+            self.model.trainable_variables[0].assign(
+                self.model.trainable_variables[0] * float("inf")
+            )
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    with pytest.raises(DivergedError, match=r"after step 2 with learning rate .* step 1 is saved"):
+        tfresnet.train(config(tmp_path, checkpoint_minutes=1e-9), callbacks=[Poison()])
+    assert newest(tmp_path / "run").step == 1
+
+
+def test_a_clock_that_goes_backwards(whole, tmp_path, monkeypatch):
+    now = iter(range(2 * 10**9, 0, -1))
+    monkeypatch.setattr(time, "time", lambda: float(next(now)))
+    assert_as_whole(tfresnet.train(config(tmp_path)), whole)
+
+
+def test_a_failing_worker_of_the_pipeline(whole, tmp_path, monkeypatch):
+    batches_from = loop._batches_from
+
+    def spoiled(state, job):
+        def fail(step, batch):
+            with tf.control_dependencies(
+                [tf.debugging.assert_less(step, tf.constant(5, tf.int64))]
+            ):
+                return tf.identity(batch[0]), batch[1]
+
+        return batches_from(state, job).enumerate().map(fail)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_batches_from", spoiled)
+        with pytest.raises(RunError, match=r"step 4 is saved. Go on with") as caught:
+            tfresnet.train(config(tmp_path))
+    assert "\n" not in str(caught.value)
+    assert "Traceback" in (tmp_path / "run" / "log.txt").read_text()
+    assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)

@@ -1,0 +1,87 @@
+"""`python -m tfresnet.verify`: a sound run, and every kind of damage."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from processes import charts, checkpoints, complete
+
+from tfresnet import verify
+from tfresnet.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("verify")
+    flags = ("--model", "resnet20", "--dataset", "shapes10", "--epochs", 1, "--val-size", 50)
+    complete(*flags, "--output-dir", folder, "--name", "run")
+    return folder / "run"
+
+
+@pytest.fixture
+def run(sound, tmp_path):
+    shutil.copytree(sound, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def bad(run):
+    return {what: text for good, what, text in verify.verify(run).lines if not good}
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_sound_run(run, capsys):
+    assert len(charts(run / "train")) > 0
+    report = verify.main([str(run)])
+    assert report.sound, str(report)
+    assert len(report.usable) == 2
+    assert "BAD" not in capsys.readouterr().out
+
+
+def test_a_damaged_checkpoint_is_found_and_the_one_before_still_serves(run):
+    newest = checkpoints(run)[-1]
+    flip(run / "checkpoints" / newest)
+    assert list(bad(run)) == [f"checkpoints/{newest}"]
+    assert len(verify.verify(run).usable) == 2
+
+
+@pytest.mark.parametrize("name", ["model.keras", "config.json", "history.csv", "result.json"])
+def test_other_damaged_files_are_found(name, run):
+    (run / name).write_bytes((run / name).read_bytes()[:50])
+    assert name in bad(run)
+    with pytest.raises(SystemExit) as end:
+        verify.main([str(run)])
+    assert end.value.code == 1
+
+
+def test_files_of_different_runs_are_found(run):
+    text = (run / "history.csv").read_text()
+    (run / "history.csv").write_text(text.replace(",0.", ",0.9", 1))
+    config = json.loads((run / "config.json").read_text())
+    config["settings"]["model"] = "resnet32"
+    (run / "config.json").write_text(json.dumps(config))
+    assert {"history.csv", "model.keras", "result.json"} <= bad(run).keys()
+
+
+def test_weights_that_are_not_those_of_the_checkpoint_are_found(run):
+    path = run / "checkpoints" / checkpoints(run)[-1]
+    arrays = dict(np.load(path))
+    arrays["model/conv1/bn/gamma"] += 1
+    np.savez(path, **arrays)
+    assert "conv1/bn/gamma differs" in bad(run)["model.keras"]
+
+
+def test_events_that_are_damaged_are_found(run):
+    event_file = next((run / "train").glob("*tfevents*"))
+    event_file.write_bytes(event_file.read_bytes()[:200])
+    assert "train/ (events)" in bad(run)
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(InputError, match="RUN must be a run folder"):
+        verify.verify(tmp_path / "missing")

@@ -1,0 +1,178 @@
+"""Whole small trainings through `tfresnet.train`."""
+
+import csv
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import tfresnet
+from tfresnet.errors import InputError
+from tfresnet.training import loop
+from tfresnet.training.callbacks import DivergedError
+
+
+@pytest.fixture
+def settings(tmp_path, small_shapes10):
+    return {
+        "model": "resnet20",
+        "dataset": "shapes10",
+        "val_size": 40,
+        "batch_size": 64,
+        "epochs": 2,
+        "output_dir": str(tmp_path / "logs"),
+        "name": "run",
+    }
+
+
+def train(settings, **more):
+    callbacks = more.pop("callbacks", ())
+    return tfresnet.train(tfresnet.TrainConfig(**settings | more), callbacks=callbacks)
+
+
+def weights_of(path):
+    return tfresnet.load_model(path / "model.keras").get_weights()
+
+
+def test_a_run_leaves_what_the_design_promises(settings, capsys):
+    run = train(settings)
+    files = {p.name for p in run.path.iterdir() if not p.name.startswith(".")}
+    assert files == {
+        *("config.json", "history.csv", "log.txt", "model.keras", "result.json"),
+        *("checkpoints", "train", "validation"),
+    }
+    with open(run.path / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [row["step"] for row in rows] == ["5", "10"]
+    assert {"loss", "top1", "top5", "val_loss", "val_top1", "val_top5"} <= set(rows[0])
+    assert float(rows[1]["val_loss"]) == run.history[1]["val_loss"]
+
+    config = json.loads((run.path / "config.json").read_text())
+    assert config["settings"]["lr"] == 0.1
+    assert config["environment"]["dtype_policy"] in ("float32", "mixed_bfloat16")
+    assert {"tensorflow", "keras", "numpy", "commit", "processor"} <= set(config["environment"])
+
+    result = json.loads((run.path / "result.json").read_text())
+    assert result == run.result
+    assert result["n"] == 60
+    assert np.sum(result["confusion"]) == 60
+    printed = capsys.readouterr().out
+    assert "epoch   2/2  loss" in printed
+    assert (run.path / "log.txt").read_text() == printed
+
+    evaluated = tfresnet.evaluate(run.path)
+    assert evaluated["model"] == "resnet20"
+
+
+def test_the_first_lines_say_how_long_it_will_take(settings, capsys, monkeypatch):
+    from tfresnet.training.callbacks import Progress
+
+    monkeypatch.setattr(Progress, "MEASURED_SECONDS", 0.0)
+    train(settings)
+    lines = capsys.readouterr().out.splitlines()
+    estimate = next(i for i, line in enumerate(lines) if " an epoch, " in line)
+    assert estimate < next(i for i, line in enumerate(lines) if line.startswith("epoch"))
+    assert "for the 7 steps left" in lines[estimate]
+
+
+def test_same_seed_same_losses_other_seed_others(settings):
+    first = train(settings)
+    second = train(settings, name="again")
+    other = train(settings, name="other", seed=1)
+    assert first.history == second.history
+    assert first.history != other.history
+    for a, b in zip(weights_of(first.path), weights_of(second.path), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_resume_after_a_finished_epoch_gives_the_same_weights(settings):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise RuntimeError("stopped")
+
+    whole = train(settings)
+    with pytest.raises(RuntimeError, match="stopped"):
+        train(settings, name="part", callbacks=[Stop()])
+    path = whole.path.with_name("part")
+    assert not (path / "model.keras").exists()
+    resumed = tfresnet.train(resume=path)
+    assert resumed.history == whole.history
+    assert resumed.result == whole.result
+    assert (path / "history.csv").read_text() == (whole.path / "history.csv").read_text()
+    for a, b in zip(weights_of(path), weights_of(whole.path), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_without_validation_all_images_are_trained_on(settings):
+    run = train(settings, val_size=0, epochs=1, batch_size=180)
+    assert run.history[0]["step"] == 2
+    assert "val_loss" not in run.history[0]
+
+
+def test_starting_from_the_weights_of_another_run(settings):
+    first = train(settings, epochs=1)
+    second = train(
+        settings,
+        name="second",
+        epochs=1,
+        lr=1e-12,
+        weights=str(first.path / "model.keras"),
+    )
+    kernels = [(a, b) for a, b in zip(weights_of(first.path), weights_of(second.path), strict=True)]
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in kernels if a.ndim > 1)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_other_precisions_train(settings, precision, monkeypatch, small_shapes10):
+    # Few images: a processor without bfloat16 emulates it slowly.
+    few = {"train": small_shapes10.train.take(range(32)), "test": small_shapes10.test.take([0])}
+    monkeypatch.setattr(loop, "load_dataset", lambda *_: dataclasses.replace(small_shapes10, **few))
+    run = train(settings, epochs=1, precision=precision, val_size=0, batch_size=16)
+    assert np.isfinite(run.history[0]["loss"])
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(settings):
+    with pytest.raises(
+        DivergedError, match=r"the loss is (nan|inf) at step \d+ with learning rate"
+    ):
+        train(settings, lr=1e30, label_smoothing=0.0)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"model": "resnet19"}, "did you mean"),
+        ({"batch_size": 1000}, "batch_size"),
+        ({"val_size": 360}, "val_size"),
+        ({"weights": "nowhere.keras"}, "must exist"),
+        ({"model": "plain20", "shortcut": "B"}, "shortcut of plain20"),
+    ],
+)
+def test_bad_settings_write_nothing(settings, bad, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        train(settings, **bad)
+    assert not (tmp_path / "logs").exists()
+
+
+def test_an_existing_folder_is_not_touched(settings, tmp_path):
+    folder = tmp_path / "logs" / "run"
+    folder.mkdir(parents=True)
+    with pytest.raises(InputError, match="never overwritten"):
+        train(settings)
+    assert list(folder.iterdir()) == []
+
+
+def test_an_output_folder_that_cannot_be_made(settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="output_dir must be a folder that can be written"):
+        train(settings, output_dir=str(tmp_path / "file" / "logs"))
+
+
+def test_train_takes_a_config_or_a_run():
+    with pytest.raises(InputError, match="either a config or a run"):
+        tfresnet.train()

@@ -1,0 +1,43 @@
+"""The Graphs page: the operations of the training step, and the network unit by unit."""
+
+import json
+
+import keras
+import tensorflow as tf
+
+# resnet110's step has about 20,000; the browser takes minutes for more.
+MOST_OPERATIONS = 30_000
+
+
+def write_graphs(model) -> str | None:
+    """Writes both graphs of a traced `TrainingModel`; tells in words what was left out."""
+    write_layer_graph(model)
+    if model.step_graph is None:
+        return "no graph of the training step: it ran without one"
+    operations = len(model.step_graph.get_operations())
+    if operations > MOST_OPERATIONS:
+        return (
+            f"no graph of the training step: {operations:,} operations are too many for a browser "
+            f"(at most {MOST_OPERATIONS:,})"
+        )
+    tf.summary.graph(model.step_graph)
+    return None
+
+
+def write_layer_graph(model) -> None:
+    """Writes what `keras.callbacks.TensorBoard` writes, for TensorBoard's "Conceptual graph"."""
+    metadata = tf.compat.v1.SummaryMetadata()
+    metadata.plugin_data.plugin_name = "graph_keras_model"
+    metadata.plugin_data.content = b"1"
+    tf.summary.write("keras", layer_graph(model), step=0, metadata=metadata)
+
+
+def layer_graph(model) -> str:
+    """The Functional model as JSON, with the one kind of dtype that TensorBoard understands."""
+    content = json.loads(keras.Model(model.inputs, model.outputs, name=model.name).to_json())
+    content["config"]["name"] = ""  # or the page would open on one closed node of that name
+    for layer in content["config"]["layers"]:
+        if isinstance(layer["config"].get("dtype"), dict):
+            policy = keras.dtype_policies.deserialize(layer["config"]["dtype"])
+            layer["config"]["dtype"] = policy.compute_dtype
+    return json.dumps(content)

@@ -1,0 +1,42 @@
+"""The Custom Scalars page: the charts that matter, in the order in which one asks."""
+
+from tensorboard.plugins.custom_scalar import layout_pb2, summary
+
+_CATEGORIES = {
+    "Does it learn?": {
+        "loss": r"^loss$",
+        "error in percent": r"^error$",
+        "top-1": r"^top1$",
+        "learning rate": r"^learning_rate$",
+    },
+    "Is it healthy?": {
+        "gradient norm by stage": r"^gradient_norm/",
+        "update-to-weight ratio by stage": r"^update_ratio/",
+        "loss by part": r"^loss_parts/",
+    },
+    "Is it fast?": {
+        "images per second": r"^images_per_second$",
+        "milliseconds a step": r"^time/(input|step)$",
+        "memory": r"^memory/",
+    },
+}
+
+
+def layout():
+    """The layout as a summary protobuf."""
+    return summary.pb(
+        layout_pb2.Layout(
+            category=[
+                layout_pb2.Category(
+                    title=title,
+                    chart=[
+                        layout_pb2.Chart(
+                            title=name, multiline=layout_pb2.MultilineChartContent(tag=[pattern])
+                        )
+                        for name, pattern in charts.items()
+                    ],
+                )
+                for title, charts in _CATEGORIES.items()
+            ]
+        )
+    )

@@ -17,7 +17,9 @@ class ArgumentParser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **kwargs)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        # An argument need not be text: its other bytes are shown as \\udcXX.
+        shown = message.encode("utf-8", "backslashreplace").decode()
+        self.exit(2, f"{self.prog}: error: {shown}\n")
 
 
 def parse_train(argv: list[str] | None = None):
@@ -87,4 +89,14 @@ def parse_evaluate(argv: list[str] | None = None) -> argparse.Namespace:
         "--tta", action="store_true", help="average over each image and its mirror image"
     )
     parser.add_argument("--json", metavar="FILE", help="also write the result to a file")
+    return parser.parse_args(argv)
+
+
+def parse_verify(argv: list[str] | None = None) -> argparse.Namespace:
+    """The flags of `python -m tfresnet.verify`."""
+    parser = ArgumentParser(
+        prog="tfresnet.verify",
+        description="Checks a run folder. Exit status 0: sound; 1: something is damaged.",
+    )
+    parser.add_argument("run", metavar="RUN", help="run folder")
     return parser.parse_args(argv)

@@ -71,7 +71,7 @@ def _model_file(source):
 def _images_of(data: Dataset, split: str, config: TrainConfig) -> Split:
     if split == "test":
         return data.test
-    train, validation = data.holdout(config.val_size, config.seed)
+    train, validation = data.holdout(config.val_size, config.seed, config.train_size)
     if split == "val" and validation is None:
         raise InputError("split must not be val: the run held no images out. Received: 'val'")
     return train if split == "train" else validation

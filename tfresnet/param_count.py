@@ -3,6 +3,7 @@
     python -m tfresnet.param_count                      # ResNet-18, 50 and 101 side by side
     python -m tfresnet.param_count resnet18             # one network, with its stages
     python -m tfresnet.param_count resnet20 plain20 --format csv
+    python -m tfresnet.param_count --slides             # every number of the lecture, checked
 
 Multiply-adds are of one picture at inference, counted as the paper does (`tfresnet.complexity`).
 """
@@ -13,7 +14,6 @@ import csv
 import io
 import itertools
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from tfresnet.cli import ArgumentParser
 from tfresnet.errors import InputError
 from tfresnet.scripts import load_tensorflow, silence_broken_pipe
+from tfresnet.tables import aligned, markdown
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help has no use for it
     from tfresnet.complexity import Complexity
@@ -89,7 +90,7 @@ def measure(name: str, input_size: int | None = None, num_classes: int | None = 
     Raises:
         InputError: an unknown name, or an input that the network cannot take.
     """
-    from tfresnet.complexity import count
+    from tfresnet.complexity import count, structure_only
     from tfresnet.models import create_model
 
     options = {}
@@ -97,18 +98,19 @@ def measure(name: str, input_size: int | None = None, num_classes: int | None = 
         options["input_shape"] = (input_size, input_size, 3)
     if num_classes is not None:
         options["num_classes"] = num_classes
-    model = create_model(name, **options)
-    return Report(name, tuple(model.input_shape[1:]), model.output_shape[-1], count(model))
+    with structure_only():
+        model = create_model(name, **options)
+        return Report(name, tuple(model.input_shape[1:]), model.output_shape[-1], count(model))
 
 
 def render_table(reports: Sequence[Report], by_layer: bool = False) -> str:
     """Aligned text; the stages too if there is one network only."""
-    return _render_text(reports, by_layer, _aligned)
+    return _render_text(reports, by_layer, aligned)
 
 
 def render_markdown(reports: Sequence[Report], by_layer: bool = False) -> str:
     """The tables of `render_table` in Markdown."""
-    return _render_text(reports, by_layer, _markdown)
+    return _render_text(reports, by_layer, markdown)
 
 
 def render_json(reports: Sequence[Report], by_layer: bool = False) -> str:
@@ -192,28 +194,6 @@ def _shape(value):
     return "x".join(map(str, value)) if isinstance(value, tuple) else value
 
 
-def _aligned(titles: list[str], rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    numeric = _numeric_columns(rows)
-    lines = []
-    for row in [titles, ["-" * width for width in widths], *rows]:
-        cells = zip(row, widths, numeric, strict=True)
-        padded = (cell.rjust(w) if right else cell.ljust(w) for cell, w, right in cells)
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
-
-
-def _markdown(titles: list[str], rows: list[list[str]]) -> str:
-    rule = ["---:" if right else "---" for right in _numeric_columns(rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [titles, rule, *rows])
-
-
-def _numeric_columns(rows: list[list[str]]) -> list[bool]:
-    """Which columns hold numbers (perhaps with a unit), to be set to the right."""
-    columns = zip(*rows, strict=True)
-    return [all(re.fullmatch(r"[\d,.]+( [GM])?", cell) for cell in column) for column in columns]
-
-
 def _at_least_1(text: str) -> int:
     with contextlib.suppress(ValueError):
         if int(text) >= 1:
@@ -250,6 +230,11 @@ def _parser() -> argparse.ArgumentParser:
         "--format", choices=RENDERERS, default="table", help="form of the output (default: table)"
     )
     parser.add_argument("--by-layer", action="store_true", help="add one row a layer")
+    parser.add_argument(
+        "--slides",
+        action="store_true",
+        help="check every number that the lecture's slides state; takes --format only",
+    )
     return parser
 
 
@@ -275,7 +260,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with these arguments (without any: the command line's); exit status."""
     parser = _parser()
     args = parser.parse_args(argv)
+    if args.slides and (args.models or args.input_size or args.num_classes or args.by_layer):
+        parser.error("--slides takes --format only. Received also: another flag or a network")
     load_tensorflow()
+    if args.slides:
+        from tfresnet import slides
+
+        _print(slides.RENDERERS[args.format](slides.check()))
+        return 0
     try:
         _check_names(args.models)
         reports = [measure(*request) for request in _requests(args)]

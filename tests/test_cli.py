@@ -1,0 +1,104 @@
+"""The scripts: good and bad command lines, exit status, nothing written after an error."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tfresnet import cli
+from tfresnet.training.config import TrainConfig
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command, **options):
+    options = {"capture_output": True, "text": True, "cwd": ROOT, "timeout": 120} | options
+    return subprocess.run([sys.executable, *command], **options)
+
+
+def test_every_setting_is_a_flag_and_arrives():
+    config, resume = cli.parse_train(
+        ["--model", "resnet20", "--lr", "0.2", "--no-augment", "--weight-decay", "1e-4", "--seed=3"]
+    )
+    assert resume is None
+    assert config == TrainConfig(model="resnet20", lr=0.2, augment=False, weight_decay=1e-4, seed=3)
+    assert cli.parse_train([])[0] == TrainConfig()
+    assert cli.parse_train(["--resume", "logs/a"]) == (None, "logs/a")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--epochs", "0"], "--epochs must be at least 1. Received: 0"),
+        (["--epochs", "-1"], "--epochs must be at least 1. Received: -1"),
+        (["--epochs", "two"], "argument --epochs: invalid int value: 'two'"),
+        (["--batch-size", "0"], "--batch-size must be at least 1. Received: 0"),
+        (["--lr", "nan"], "--lr must be a number above 0. Received: nan"),
+        (["--label-smoothing", "1.5"], "--label-smoothing must be a number from 0 to below 1."),
+        (["--precision", "float8"], "argument --precision: invalid choice: 'float8'"),
+        (["--epoch", "3"], "unrecognized arguments: --epoch 3"),
+        (["--resume", "a", "--lr", "1"], "--resume takes all settings from the run."),
+        (["extra"], "unrecognized arguments: extra"),
+    ],
+)
+def test_bad_flags_of_train(argv, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.parse_train(argv)
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert error.startswith(f"train.py: error: {message}")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("script", ["train.py", "evaluate.py"])
+def test_help_is_quick_and_complete(script):
+    code = (
+        f"import sys; sys.argv = ['{script}', '--help']; import runpy\n"
+        f"try: runpy.run_path('{script}', run_name='__main__')\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert 'tensorflow' not in sys.modules, 'help must not load TensorFlow'"
+    )
+    done = run("-c", code)
+    assert done.returncode == 0, done.stderr
+    if script == "train.py":
+        for field in dataclasses.fields(TrainConfig):
+            assert "--" + field.name.replace("_", "-") in done.stdout
+        assert "default: resnet18" in " ".join(done.stdout.split())
+
+
+def test_scripts_are_short():
+    for script in ("train.py", "evaluate.py"):
+        assert len((ROOT / script).read_text().splitlines()) < 40
+
+
+def test_without_data_and_network_three_lines_say_what_to_do(tmp_path):
+    """The proxy refuses every connection, as a machine without a network does."""
+    env = {
+        "KERAS_HOME": str(tmp_path / "keras"),
+        "PATH": "",
+        "https_proxy": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+    done = run("train.py", "--output-dir", str(tmp_path / "logs"), env=env)
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 3
+    assert "cifar-10-python.tar.gz" in done.stderr
+    assert "--dataset shapes10" in lines[2]
+    assert not (tmp_path / "logs").exists()
+
+
+def test_one_line_and_status_2_through_the_real_scripts(tmp_path):
+    output = ["--output-dir", str(tmp_path / "logs")]
+    for command, message in (
+        (["train.py", "--model", "resnet19", *output], "did you mean resnet18"),
+        (["evaluate.py", str(tmp_path / "nowhere")], "must exist"),
+    ):
+        done = run(*command, "--dataset", "shapes10")
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"{command[0]}: error: ")
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "logs").exists()

@@ -1,0 +1,84 @@
+"""The README tells the truth: its figures are those of the kept runs, its commands exist."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import tfresnet
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+INDEX = (ROOT / "logs" / "README.md").read_text()
+
+
+def kept_runs():
+    """Run folders that git keeps; the user's own are none of our business."""
+    listed = re.findall(r"^\| `logs/([\w.-]+)/`", INDEX, re.MULTILINE)
+    return [ROOT / "logs" / name for name in listed]
+
+
+@pytest.mark.parametrize("run", kept_runs(), ids=lambda run: run.name)
+class TestKeptRun:
+    def test_has_all_that_proves_its_figure(self, run):
+        for name in ("config.json", "history.csv", "log.txt", "result.json", "train"):
+            assert (run / name).exists(), name
+        assert not (run / "checkpoints").exists()
+
+    def test_names_no_path_of_the_machine_that_made_it(self, run):
+        for name in ("config.json", "log.txt"):
+            assert not re.search(r'["\s]/(home|root|work|tmp)/', (run / name).read_text())
+
+    def test_result_agrees_with_its_own_confusion_matrix(self, run):
+        result = json.loads((run / "result.json").read_text())
+        confusion = result["confusion"]
+        assert sum(map(sum, confusion)) == result["n"]
+        right = sum(row[i] for i, row in enumerate(confusion))
+        assert right / result["n"] == pytest.approx(result["top1"])
+
+    def test_readme_quotes_its_result(self, run):
+        result = json.loads((run / "result.json").read_text())
+        rows = [line for line in README.splitlines() if f"(logs/{run.name}/)" in line]
+        assert rows, "no row of the README links to this run"
+        assert f"{100 * result['top1']:.2f}" in rows[0]
+
+
+def test_the_index_lists_every_run_that_git_keeps():
+    git = ["git", "-C", str(ROOT), "ls-files", "logs/*/config.json"]
+    done = subprocess.run(git, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    kept = {Path(line).parent.name for line in done.stdout.splitlines()}
+    assert kept == {run.name for run in kept_runs()}
+
+
+def test_every_module_command_of_the_readme_exists():
+    for module in set(re.findall(r"python -m (tfresnet\.\w+)", README)):
+        assert (ROOT / (module.replace(".", "/") + ".py")).exists() or (
+            ROOT / module.replace(".", "/") / "__main__.py"
+        ).exists(), module
+
+
+def test_commands_of_ci_stand_in_the_readme():
+    commands = re.findall(r"^readme '(.*)'$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert len(commands) > 3
+    for command in commands:
+        assert command in README.splitlines()
+
+
+def test_the_tree_of_the_readme_is_that_of_the_package():
+    tree = README[README.index("## The tree") :]
+    for path in (ROOT / "tfresnet").iterdir():
+        if path.name not in ("__init__.py", "__pycache__"):
+            assert path.name in tree, path.name
+
+
+def test_the_python_of_the_readme_runs_up_to_the_training():
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    before_training = code[: code.index("run = ")]
+    names = {}
+    exec(before_training, names)
+    assert names["model"].count_params() == 11_183_562
+    assert tfresnet.complexity.count(names["model"]).multiply_adds > 5e8

@@ -1,0 +1,164 @@
+"""The same numbers counted from built Keras layers: nothing here is typed in."""
+
+import math
+from collections.abc import Iterator
+
+import keras
+
+from tfresnet.complexity import Complexity, count, structure_only
+from tfresnet.layers import Conv2D, IdentityBlock, InceptionModule
+from tfresnet.models import create_model
+from tfresnet.models.alexnet import KERNELS, WIDTHS
+from tfresnet.models.googlenet import MODULES, branches
+
+_TABLE_6 = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
+
+
+def counted() -> dict[str, int | float | str]:
+    """Every number by its key: numbers exact and in plain units, output shapes as text."""
+    with structure_only():
+        parts = (_dense_shares, _nin, _googlenet, _modules, _factorisations, _inception_v3)
+        found = {key: value for part in (*parts, _units) for key, value in part()}
+        return found | dict(_resnets(found))
+
+
+def weights_of(layer: keras.Layer) -> int:
+    """Weights of all kernels of a layer: no biases, no batch normalisation."""
+    return sum(math.prod(v.shape) for v in layer.variables if "kernel" in v.name)
+
+
+def _stack(channels, *layers):
+    """Weights of layers called one after the other."""
+    x = keras.Input((None, None, channels))
+    for layer in layers:
+        x = layer(x)
+    return sum(map(weights_of, layers))
+
+
+def _share_of_dense(found: Complexity):
+    return sum(row.params for row in found.by_layer if row.kind == "Dense") / found.params
+
+
+def _dense_shares() -> Iterator:
+    for widths in WIDTHS:
+        alexnet = count(create_model("alexnet", widths=widths))
+        yield f"dense/alexnet {widths}", _share_of_dense(alexnet)
+        if widths == "2012":
+            yield "params/alexnet", alexnet.params
+            in_one = alexnet.params - _halved_convolutions(groups=1)
+            in_two = in_one + _halved_convolutions(groups=2)
+            yield "params/alexnet groups", in_two
+            share = _share_of_dense(alexnet) * alexnet.params / in_two
+            yield "dense/alexnet groups", share
+    vgg19 = count(create_model("vgg19"))
+    yield "dense/vgg19", _share_of_dense(vgg19)
+    yield "flops/vgg19", vgg19.multiply_adds
+
+
+def _halved_convolutions(groups):
+    """Parameters of the convolutions that see one tower only: the second, fourth and fifth."""
+    total = 0
+    for number in (2, 4, 5):
+        filters, before = WIDTHS["2012"][number - 1], WIDTHS["2012"][number - 2]
+        layer = Conv2D(filters, KERNELS[number - 2], groups=groups, use_bias=True)
+        layer.build((None, None, None, before))
+        total += layer.count_params()
+    return total
+
+
+def _nin() -> Iterator:
+    yield "params/nin", create_model("nin").count_params()
+    yield "params/nin cifar", create_model("nin", form="cifar", batch_norm=False).count_params()
+
+
+def _googlenet() -> Iterator:
+    model = create_model("googlenet")
+    costs = {stage.name: stage.multiply_adds for stage in count(model).by_stage}
+    rows = {"conv1": ["conv1"], "conv2": ["conv2_block1", "conv2_block2"]}
+    rows |= {name: [f"inception{name}"] for name in MODULES} | {"linear": ["predictions"]}
+    for row, names in rows.items():
+        layers = [model.get_layer(name) for name in names]
+        yield f"googlenet/{row}/output", _shape(layers[-1])
+        yield f"googlenet/{row}/params", sum(layer.count_params() for layer in layers)
+        yield f"googlenet/{row}/ops", costs[names[0].partition("_block")[0]]
+    first = model.get_layer("conv1").conv
+    separable = keras.layers.SeparableConv2D(
+        first.filters,
+        first.kernel_size,
+        first.strides,
+        padding="same",
+        depth_multiplier=8,
+    )
+    x = keras.Input(model.input_shape[1:])
+    found = count(keras.Model(x, separable(x)))
+    yield "googlenet/conv1 separable/params", found.params
+    yield "googlenet/conv1 separable/ops", found.multiply_adds
+
+
+def _modules() -> Iterator:
+    before = create_model("googlenet").get_layer("inception3a").input.shape[-1]
+    channels = keras.Input((None, None, before))
+    modules = {}
+    for naive in (True, False):
+        modules[naive] = InceptionModule(branches(MODULES["3a"], naive), use_bn=False)
+        modules[naive](channels)
+    yield "naive/channels", modules[True].output.shape[-1]
+    yield "naive/params", weights_of(modules[True])
+    yield "naive/improved", weights_of(modules[False])
+    plain = Conv2D(modules[False].output.shape[-1], 3)
+    yield "naive/plain", _stack(channels.shape[-1], plain)
+
+
+def _factorisations() -> Iterator:
+    kernels = {
+        "5x5": (5, [3, 3]),
+        "7x7": (7, [3, 3, 3]),
+        "3x3": (3, [2, 2]),
+        "1x3": (3, [(1, 3), (3, 1)]),
+        "1x7": (7, [(1, 7), (7, 1)]),
+    }
+    channels = 64  # any: it falls out
+    for key, (whole, parts) in kernels.items():
+        factorised = _stack(channels, *(Conv2D(channels, kernel) for kernel in parts))
+        yield f"factorisation/{key}", 1 - factorised / _stack(channels, Conv2D(channels, whole))
+
+
+def _inception_v3() -> Iterator:
+    model = create_model("inception_v3")
+    for layer in model.layers:
+        yield f"inception_v3/{layer.name}", _shape(layer)
+
+
+def _units() -> Iterator:
+    basic, bottleneck = IdentityBlock(256), IdentityBlock(64, bottleneck=True)
+    for name, unit in (("basic", basic), ("bottleneck", bottleneck)):
+        yield f"unit/{name}", _stack(256, unit)
+
+
+def _resnets(found) -> Iterator:
+    params = {}
+    for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain34"):
+        result = count(create_model(name))
+        params[name] = result.trainable_params
+        yield f"flops/{name}", result.multiply_adds
+    option_a = count(create_model("resnet34", shortcut="A"))
+    yield "flops/resnet34 option A", option_a.multiply_adds
+    more = params["resnet101"] - params["resnet50"]
+    yield "101/more", more
+    yield "101/share", more / params["resnet50"]
+    for depth in (50, 101):
+        yield f"{depth}/alexnet", params[f"resnet{depth}"] / found["params/alexnet"]
+    for name in _TABLE_6:
+        model = create_model(name)
+        yield f"params/{name}", _trainable(model)
+    # 1202 = 6 * 200 + 2 layers: 200 - 18 units a stage more than the last of these.
+    last_units = [model.get_layer(f"conv{stage}_block18") for stage in (2, 3, 4)]
+    yield "params/resnet1202", _trainable(model) + (200 - 18) * sum(map(_trainable, last_units))
+
+
+def _trainable(layer):
+    return sum(math.prod(v.shape) for v in layer.trainable_variables)
+
+
+def _shape(layer):
+    return "x".join(str(side) for side in layer.output.shape[1:])

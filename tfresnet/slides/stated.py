@@ -1,0 +1,114 @@
+"""What the lecture's slides state about networks: the only place that holds their numbers.
+
+Numbers are text, as printed, so that their last digit is known.
+"""
+
+from dataclasses import dataclass
+
+# The units of the slides. K is 1024 in GoogLeNet's table: only so are 64 * 64 + 9 * 64 * 192
+# weights and their biases "112K" and 1024 * 1000 "1000K".
+UNITS = {"": 1, "%": 0.01, "K": 1024, "M": 10**6, "G": 10**9}
+
+
+@dataclass(frozen=True)
+class Stated:
+    """One number of a slide, or a question that a slide leaves to the reader (`text` None).
+
+    key: name of the same number among the counted ones. A shape has no unit: "112x112x64".
+    """
+
+    deck: str
+    key: str
+    what: str
+    text: str | None
+    unit: str = ""
+
+
+def _googlenet():
+    table = (  # row, output, parameters in K, operations in M
+        ("conv1", "112x112x64", "2.7", "34"),
+        ("conv2", "56x56x192", "112", "360"),
+        ("3a", "28x28x256", "159", "128"),
+        ("3b", "28x28x480", "380", "304"),
+        ("4a", "14x14x512", "364", "73"),
+        ("4b", "14x14x512", "437", "88"),
+        ("4c", "14x14x512", "463", "100"),
+        ("4d", "14x14x528", "580", "119"),
+        ("4e", "14x14x832", "840", "170"),
+        ("5a", "7x7x832", "1072", "54"),
+        ("5b", "7x7x1024", "1388", "71"),
+        ("linear", "1000", "1000", "1"),
+    )
+    for row, output, params, ops in table:
+        yield Stated("B", f"googlenet/{row}/output", f"GoogLeNet {row}: output", output)
+        yield Stated("B", f"googlenet/{row}/params", f"GoogLeNet {row}: parameters", params, "K")
+        yield Stated("B", f"googlenet/{row}/ops", f"GoogLeNet {row}: operations", ops, "M")
+    as_separable = (("params", "parameters", "2.7", "K"), ("ops", "operations", "34", "M"))
+    for quantity, name, text, unit in as_separable:
+        what = f"GoogLeNet conv1, if separable: {name}"
+        yield Stated("B", f"googlenet/conv1 separable/{quantity}", what, text, unit)
+
+
+def _factorisations():
+    table = (
+        ("5x5", "two 3x3 for one 5x5", "28"),
+        ("7x7", "three 3x3 for one 7x7", "45"),
+        ("3x3", "two 2x2 for one 3x3", "11"),
+        ("1x3", "1x3 + 3x1 for 3x3", "33"),
+        ("1x7", "1x7 + 7x1 for 7x7", "71"),
+    )
+    for key, what, text in table:
+        yield Stated("B", f"factorisation/{key}", f"Saving of {what}", text, "%")
+
+
+def _inception_v3():
+    table = (
+        ("conv1", "149x149x32"),
+        ("conv2", "147x147x32"),
+        ("conv3", "147x147x64"),
+        ("pool1", "73x73x64"),
+        ("conv4", "71x71x80"),
+        ("conv5", "35x35x192"),
+        ("mixed2", "35x35x288"),
+        ("mixed7", "17x17x768"),
+        ("mixed8", "8x8x1280"),
+        ("mixed10", "8x8x2048"),
+    )
+    for layer, output in table:
+        yield Stated("B", f"inception_v3/{layer}", f"Inception v3 {layer}: output", output)
+
+
+def _resnets():
+    flops = {"resnet18": "1.8", "resnet34": "3.6", "resnet50": "3.8"}
+    flops |= {"resnet101": "7.6", "resnet152": "11.3"}
+    for name, text in flops.items():
+        yield Stated("A-E", f"flops/{name}", f"Table 1, {name}: multiply-adds", text, "G")
+    for name, text in (("vgg19", "19.6"), ("plain34", "3.6"), ("resnet34 option A", "3.6")):
+        yield Stated("C", f"flops/{name}", f"{name}: multiply-adds", text, "G")
+    params = {20: "0.27", 32: "0.46", 44: "0.66", 56: "0.85", 110: "1.7", 1202: "19.4"}
+    for depth, text in params.items():
+        yield Stated("D", f"params/resnet{depth}", f"Table 6, resnet{depth}: parameters", text, "M")
+    yield Stated("E", "unit/basic", "Two 3x3 at 256 channels: weights", "1179648")
+    yield Stated("E", "unit/bottleneck", "Bottleneck at 256 channels: weights", "69632")
+    yield Stated("B", "101/more", "ResNet-101 over ResNet-50: more parameters", None, "M")
+    yield Stated("B", "101/share", "ResNet-101 over ResNet-50: more parameters", None, "%")
+    yield Stated("B", "50/alexnet", "ResNet-50's parameters in AlexNet's", None, "%")
+    yield Stated("B", "101/alexnet", "ResNet-101's parameters in AlexNet's", None, "%")
+
+
+SLIDES = (
+    Stated("B", "dense/alexnet groups", "AlexNet in two towers: dense layers' share", "95", "%"),
+    Stated("B", "dense/alexnet 2012", "AlexNet in one tower: dense layers' share", "95", "%"),
+    Stated("B", "dense/alexnet 2014", "AlexNet, later form: dense layers' share", "95", "%"),
+    Stated("B", "dense/vgg19", "VGG-19: dense layers' share", "86", "%"),
+    Stated("B", "params/nin", "NIN, ImageNet form: parameters", None),
+    Stated("B", "params/nin cifar", "NIN, CIFAR-10 form: parameters", None),
+    Stated("B", "naive/channels", "Naive module with 3a's filters: output channels", None),
+    Stated("B", "naive/params", "Naive module with 3a's filters: weights", None),
+    Stated("B", "naive/improved", "Improved module 3a: weights", None),
+    Stated("B", "naive/plain", "Plain 3x3 convolution to as many channels as 3a: weights", None),
+    *_googlenet(),
+    *_factorisations(),
+    *_inception_v3(),
+    *_resnets(),
+)

@@ -1,0 +1,168 @@
+"""A slide's number against the counted one: difference, verdict, and why a slide is wrong."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from tfresnet.slides.stated import SLIDES, UNITS
+from tfresnet.tables import aligned, markdown
+
+EQUAL, ROUNDED_DOWN, WRONG, ASKED = "equal", "equal, rounded down", "slide is wrong", "not stated"
+
+_CONV1 = (
+    "a full 7x7 convolution is meant by the row; the numbers are those of a separable one with "
+    "8 maps a channel (next rows)"
+)
+_STEM_V3 = (
+    "the row is shifted: published code has a 1x1 to 80 channels, a 3x3 to 192, then a pooling "
+    "to 35x35"
+)
+_FIVE_A = "the row's two numbers agree with each other, and not with its filters"
+# Why, where the rules of `_reason` do not know.
+REASONS = {
+    "dense/alexnet groups": "95 lies between this and the form in one tower",
+    "dense/alexnet 2012": "without the split, three convolutions weigh twice as much",
+    "dense/alexnet 2014": "the nearest of the three forms",
+    "googlenet/conv1/params": _CONV1,
+    "googlenet/conv1/ops": _CONV1,
+    "googlenet/5a/params": _FIVE_A,
+    "googlenet/5a/ops": _FIVE_A,
+    "inception_v3/conv4": _STEM_V3,
+    "inception_v3/conv5": _STEM_V3,
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One number: on the slide (None: only asked for), counted, and what that means.
+
+    `exact` is in plain units, `counted` and `difference` in the slide's.
+    """
+
+    deck: str
+    what: str
+    slide: str | None
+    counted: str
+    exact: int | float | str
+    difference: str | None
+    verdict: str
+    reason: str | None
+
+
+def check(counted: Mapping[str, int | float | str] | None = None) -> list[Checked]:
+    """All of `SLIDES` against `counted`, by default what is counted now."""
+    if counted is None:
+        from tfresnet.slides.counted import counted as count_all
+
+        counted = count_all()
+    verdicts = {stated.key: _verdict(stated, counted[stated.key]) for stated in SLIDES}
+    return [_checked(stated, counted[stated.key], verdicts) for stated in SLIDES]
+
+
+def _verdict(stated, exact):
+    if stated.text is None:
+        return ASKED
+    if isinstance(exact, str):
+        return EQUAL if exact == stated.text else WRONG
+    scale = 10 ** _decimals(stated.text)
+    slide, ours = float(stated.text) * scale, exact / UNITS[stated.unit] * scale
+    if abs(ours - slide) <= 0.5:
+        return EQUAL
+    return ROUNDED_DOWN if math.floor(ours) == round(slide) else WRONG
+
+
+def _checked(stated, exact, verdicts):
+    verdict = verdicts[stated.key]
+    difference = None
+    if stated.text is not None and not isinstance(exact, str):
+        digits = _decimals(stated.text) + (1 if stated.unit else 0)
+        gap = round(exact / UNITS[stated.unit] - float(stated.text), digits)
+        difference = f"{gap:+,.{digits}f}{stated.unit}" if gap else "0"
+    return Checked(
+        deck=stated.deck,
+        what=stated.what,
+        slide=_as_printed(stated, exact),
+        counted=_in_unit(stated, exact),
+        exact=exact,
+        difference=difference,
+        verdict=verdict,
+        reason=_reason(stated, exact, verdicts) if verdict == WRONG else None,
+    )
+
+
+def _reason(stated, exact, verdicts):
+    if stated.key in REASONS:
+        return REASONS[stated.key]
+    gap = abs(exact / UNITS[stated.unit] - float(stated.text)) * 10 ** _decimals(stated.text)
+    if gap < 1.5:
+        return "off by one in the last digit"
+    row, _, quantity = stated.key.rpartition("/")
+    if quantity == "params" and verdicts.get(f"{row}/ops") in (EQUAL, ROUNDED_DOWN):
+        return "the row's operations fit its filters, its parameters do not"
+    return "the layers do not give it"
+
+
+def _in_unit(stated, exact):
+    if isinstance(exact, str):
+        return exact
+    if not stated.unit:
+        return f"{exact:,}"
+    digits = _decimals(stated.text or "0") + 1
+    return f"{exact / UNITS[stated.unit]:,.{digits}f}{stated.unit}"
+
+
+def _decimals(text):
+    return len(text.partition(".")[2])
+
+
+def _as_printed(stated, exact):
+    if stated.text is None or isinstance(exact, str):
+        return stated.text
+    grouped = f"{int(stated.text):,}" if stated.text.isdigit() else stated.text
+    return grouped + stated.unit
+
+
+def _rows(checks):
+    titles = ["deck", "number", "slide", "counted", "exact", "difference", "verdict"]
+    rows = []
+    for one in checks:
+        exact = f"{one.exact:,}" if isinstance(one.exact, int) else ""
+        verdict = one.verdict + (f": {one.reason}" if one.reason else "")
+        cells = [one.deck, one.what, one.slide, one.counted, exact, one.difference, verdict]
+        rows.append([cell or "" for cell in cells])
+    return titles, rows
+
+
+def summary(checks: Sequence[Checked]) -> str:
+    """How many numbers there are of each verdict, in one line."""
+    kinds = (EQUAL, ROUNDED_DOWN, WRONG, ASKED)
+    counts = {kind: sum(one.verdict == kind for one in checks) for kind in kinds}
+    return f"{len(checks)} numbers: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()) + "."
+
+
+def _as_text(render) -> Callable[[Sequence[Checked]], str]:
+    return lambda checks: f"{render(*_rows(checks))}\n\n{summary(checks)}"
+
+
+def _as_json(checks):
+    return json.dumps([asdict(one) for one in checks], indent=2)
+
+
+def _as_csv(checks):
+    records = [asdict(one) for one in checks]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().rstrip("\n")
+
+
+RENDERERS: dict[str, Callable[[Sequence[Checked]], str]] = {
+    "table": _as_text(aligned),
+    "json": _as_json,
+    "csv": _as_csv,
+    "markdown": _as_text(markdown),
+}

@@ -1,0 +1,30 @@
+"""Tables as text: aligned for the screen, or in Markdown; columns of numbers set to the right."""
+
+import re
+from collections.abc import Sequence
+
+_NUMBER = re.compile(r"[-+]?[\d,.]+( ?[KMG%])?")
+
+
+def aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns padded with spaces, below the titles and a line."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    numeric = _numeric_columns(rows)
+    lines = []
+    for row in [titles, ["-" * width for width in widths], *rows]:
+        cells = zip(row, widths, numeric, strict=True)
+        padded = (cell.rjust(w) if right else cell.ljust(w) for cell, w, right in cells)
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of GitHub's Markdown."""
+    rule = ["---:" if right else "---" for right in _numeric_columns(rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [titles, rule, *rows])
+
+
+def _numeric_columns(rows) -> list[bool]:
+    """Which columns hold nothing but numbers, perhaps with a unit."""
+    columns = zip(*rows, strict=True)
+    return [all(_NUMBER.fullmatch(cell) for cell in column) for column in columns]

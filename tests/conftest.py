@@ -19,11 +19,11 @@ def _home_of_keras(tmp_path_factory, monkeypatch):
 def small_shapes10(monkeypatch):
     """shapes10 with 320 + 40 training and 60 test images, for whole trainings in seconds."""
     from tfresnet.data import shapes10
-    from tfresnet.training import loop
+    from tfresnet.training import job
 
     whole = shapes10.load()
     small = dataclasses.replace(
         whole, train=whole.train.take(range(360)), test=whole.test.take(range(60))
     )
-    monkeypatch.setattr(loop, "load_dataset", lambda name, data_dir=None: small)
+    monkeypatch.setattr(job, "load_dataset", lambda name, data_dir=None: small)
     return small

@@ -100,7 +100,7 @@ def test_bad_sources(tmp_path, model):
     for source, message in (
         ("nowhere", "must exist"),
         ("m.h5", "h5 models can run code"),
-        ("m.keras", "Keras' .keras format"),
+        ("m.keras", "cannot read this model file"),
         ("empty", "must hold a readable config.json"),
     ):
         with pytest.raises(InputError, match=message):

@@ -98,10 +98,15 @@ def stock_network(name: str):
 def our_model(name: str, precision: str):
     """The network as `tfresnet.train` builds and compiles it."""
     from tfresnet.training.config import TrainConfig
-    from tfresnet.training.loop import compiled_model
+    from tfresnet.training.job import build_network, prepare
+    from tfresnet.training.loop import compile_model
+    from tfresnet.training.step import TrainingModel
 
-    config = TrainConfig(model=name, precision=precision).resolved()
-    return compiled_model(config, num_classes=CLASSES, input_shape=IMAGE, steps_per_epoch=400)
+    # shapes10 is there on every machine, and has the images and classes of CIFAR-10.
+    job = prepare(TrainConfig(model=name, dataset="shapes10", precision=precision))
+    model = TrainingModel(build_network(job))
+    compile_model(model, job)
+    return model
 
 
 def stock_model(name: str):

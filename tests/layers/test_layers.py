@@ -12,7 +12,17 @@ from tfresnet import layers
 CLASSES = [c for _, c in inspect.getmembers(layers, inspect.isclass)]
 
 # The least that a constructor needs; a layer with other required arguments is added here.
-ARGUMENTS = {"Conv2D": {"filters": 6, "kernel_size": 3}, "ConvBN": {"filters": 6, "kernel_size": 3}}
+ARGUMENTS = {
+    "Conv2D": {"filters": 6, "kernel_size": 3},
+    "ConvBN": {"filters": 6, "kernel_size": 3},
+    "InceptionModule": {
+        "branches": {
+            "a": [(4, 1)],
+            "b": [(3, 1), [(2, (1, 3)), (2, (3, 1))]],
+            "pool": ["max", (2, 1)],
+        }
+    },
+}
 UNIT = {"filters": 6}
 
 

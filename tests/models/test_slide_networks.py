@@ -275,7 +275,7 @@ def test_bad_options_are_answered_in_one_line(name, options, message):
     ("name", "options"),
     [
         ("alexnet", {"form": "imagenet", "input_shape": (67, 67, 3)}),
-        ("alexnet", {"form": "cifar", "input_shape": (15, 15, 3)}),
+        ("alexnet", {"form": "cifar", "input_shape": (29, 29, 3)}),
         ("nin", {"form": "imagenet", "input_shape": (51, 51, 3)}),
         ("nin", {"form": "cifar", "input_shape": (4, 4, 3)}),
         ("googlenet", {"form": "imagenet", "input_shape": (65, 65, 3), "auxiliary": True}),

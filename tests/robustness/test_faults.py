@@ -4,9 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from processes import ROOT, Training, assert_equal_runs, checkpoints, complete
+
+from tfresnet.data.cifar10_files import PYTHON
+
+sys.path.append(str(Path(__file__).parents[1] / "data"))
+from fake_cifar10 import ROWS, FakeCifar10, write_archive
 
 FLAGS = ("--model", "resnet20", "--dataset", "shapes10", "--epochs", 1, "--val-size", 150)
 
@@ -35,11 +41,10 @@ def stopped_run(folder):
 
 
 def fill(disk):
-    with open(disk / "filler", "wb") as file:
+    with open(disk / "filler", "wb", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(4096))
-                file.flush()
         except OSError:
             pass
 
@@ -76,3 +81,55 @@ def test_a_full_disk_is_no_place_for_a_cache(small_disk):
     assert result.returncode == 0
     assert "going on without a cache" in result.stderr
     assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_folder_turned_read_only(small_disk):
+    run = stopped_run(small_disk)
+    before = checkpoints(run)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with Training("--resume", run) as training:
+        status, _, err = training.end()
+    assert (status, err.count("\n")) == (2, 1), err
+    assert "must be writable" in err
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    assert checkpoints(run) == before
+    complete("--resume", run)
+
+
+def test_two_processes_that_read_cifar10_for_the_first_time(tmp_path):
+    write_archive(tmp_path / PYTHON.archive, PYTHON.folder, FakeCifar10().pickles())
+    code = (
+        "import sys, hashlib; from tfresnet.data import cifar10, cifar10_files;"
+        f"cifar10_files.ROWS = {ROWS}; data = cifar10.load(sys.argv[1]);"
+        "print(hashlib.sha256(data.train.images.tobytes()).hexdigest())"
+    )
+    home = tmp_path / "home"
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            env=os.environ | {"PYTHONPATH": str(ROOT), "KERAS_HOME": str(home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    ends = [(*child.communicate(), child.returncode) for child in children]
+    assert {end[1:] for end in ends} == {("", 0)}
+    assert len({end[0] for end in ends}) == 1
+    cached = list((home / "datasets" / "tfresnet").iterdir())
+    assert [path.suffix for path in cached] == [".npy"]
+
+
+def test_a_second_training_is_refused_and_disturbs_nothing(tmp_path):
+    run = tmp_path / "run"
+    flags = (*FLAGS, "--batch-size", 32, "--output-dir", tmp_path, "--name", "run")
+    with Training(*flags) as first:
+        assert first.wait_for(lambda: checkpoints(run))
+        with Training("--resume", run) as second:
+            status, _, err = second.end()
+        if first.process.poll() is None:  # else it was done before the second had started
+            assert (status, err.count("\n")) == (2, 1), err
+            assert "one training at a time" in err
+        assert first.end()[0] == 0

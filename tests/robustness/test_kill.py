@@ -16,16 +16,15 @@ def settings(folder, name, *more):
 
 
 def kill_at_a_checkpoint(training, run, write, pause):
-    """Kills inside a write, or `pause` seconds after the next checkpoint; False if it ended."""
+    """Kills inside a write, or `pause` seconds after the next checkpoint."""
     before = checkpoints(run)
-    if not training.wait_for(lambda: checkpoints(run) != before):
-        return False
-    time.sleep(pause)
-    if write and not training.wait_for(lambda: is_writing(run), pause=0):
-        return False
+    alive = training.wait_for(lambda: checkpoints(run) != before)
+    if alive:
+        time.sleep(pause)
+        alive = not write or training.wait_for(lambda: is_writing(run), pause=0)
+    assert alive, training.end()
     training.signal(signal.SIGKILL)
     training.process.wait()
-    return True
 
 
 def test_two_kills_change_nothing(tmp_path):
@@ -33,9 +32,9 @@ def test_two_kills_change_nothing(tmp_path):
     complete(*settings(tmp_path, "whole", *flags))
     run = tmp_path / "killed"
     with Training(*settings(tmp_path, "killed", *flags, *EVERY_STEP)) as first:
-        assert kill_at_a_checkpoint(first, run, write=False, pause=0.3)
+        kill_at_a_checkpoint(first, run, write=False, pause=0.3)
     with Training("--resume", run) as second:
-        assert kill_at_a_checkpoint(second, run, write=True, pause=0)
+        kill_at_a_checkpoint(second, run, write=True, pause=0)
     assert "resuming" in complete("--resume", run)
     assert_equal_runs(run, tmp_path / "whole")
 
@@ -58,7 +57,7 @@ def test_twenty_kills_change_nothing(tmp_path):
                 training.process.wait()
                 early += 1
             else:
-                assert kill_at_a_checkpoint(training, run, kind != 1, rng.uniform(0, 1))
+                kill_at_a_checkpoint(training, run, kind != 1, rng.uniform(0, 1))
         kills += 1
         in_write += is_writing(run)
         print(f"kill {kills}: {checkpoints(run)[-1:]}{' inside a write' * is_writing(run)}")

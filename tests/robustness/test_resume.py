@@ -12,7 +12,7 @@ import tfresnet
 from tfresnet import TrainConfig
 from tfresnet.data import shapes10
 from tfresnet.errors import InputError, RunError
-from tfresnet.training import checkpointer, loop
+from tfresnet.training import checkpointer, job, loop
 from tfresnet.training.callbacks import DivergedError
 from tfresnet.training.checkpoints import read
 from tfresnet.training.signals import Interrupted, StopRequest
@@ -39,8 +39,8 @@ def small(patch):
     data = dataclasses.replace(
         data, train=data.train.take(range(360)), test=data.test.take(range(60))
     )
-    patch.setattr(loop, "load_dataset", lambda name, data_dir=None: data)
-    patch.setattr(loop.models, "create_model", small_network)
+    patch.setattr(job, "load_dataset", lambda name, data_dir=None: data)
+    patch.setattr(job.models, "create_model", small_network)
     patch.setattr(loop, "TensorBoard", NoBoard)
     patch.setattr(loop, "write_test", lambda *_: None)
 

@@ -9,7 +9,9 @@ from tfresnet.layers import ConvBN
 from tfresnet.training.losses import CrossEntropy
 from tfresnet.training.optimizer import SGD
 from tfresnet.training.probe import PredictionLog, StepProbe
+from tfresnet.training.schedules import WarmupSchedule
 from tfresnet.training.step import TrainingModel
+from tfresnet.training.tensorboard.steps import StepCharts
 
 BATCH, CLASSES = 8, 3
 
@@ -23,7 +25,7 @@ def build(policy="float32", jit=False, auxiliary=False, scaled=False):
     if auxiliary:
         outputs.append(keras.layers.Dense(CLASSES, name="further", dtype="float32")(x))
     model = TrainingModel(keras.Model(inputs, outputs))
-    optimizer = SGD(0.1, momentum=0.9, l2=1e-3)
+    optimizer = SGD(WarmupSchedule(0.1, 0, 100, "constant"), momentum=0.9, l2=1e-3)
     if scaled:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=64.0)
     metrics = [keras.metrics.SparseCategoricalAccuracy(name="top1")]
@@ -126,3 +128,37 @@ def test_predictions_of_a_whole_validation_are_kept_in_order(batch):
         log.clear()
         model.evaluate(images, labels, batch_size=3, verbose=0)
         np.testing.assert_allclose(log.read(), model.predict(images, verbose=0), atol=1e-5)
+
+
+def test_points_tell_loss_norm_and_ratio_of_the_step(batch, tmp_path):
+    model = build()
+    probe = attached(model)
+    charts = StepCharts(model, probe, BATCH, every=2)
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    for step in (1, 2):
+        charts.before_step(step)
+        if step == 2:
+            before = [np.array(v) for v in model.trainable_variables]
+            loss, gradients = gradients_of(model, *batch)
+        model.train_on_batch(*batch)
+        assert charts.after_step(step) == (step == 2)
+    with writer.as_default():
+        charts.write(2, last_save=0.5)
+    writer.close()
+    (path,) = tmp_path.glob("events*")
+    records = (r.numpy() for r in tf.data.TFRecordDataset(str(path)))
+    events = [tf.compat.v1.Event.FromString(r) for r in records]
+    point = {v.tag: tf.make_ndarray(v.tensor) for e in events for v in e.summary.value}
+    assert {e.step for e in events if e.summary.value} == {2}
+    after = [np.array(v) for v in model.trainable_variables]
+    kernel, dense = (i for i, v in enumerate(before) if v.ndim > 1)
+    for stage, i in (("conv1", kernel), ("predictions", dense)):
+        wanted = np.linalg.norm(after[i] - before[i]) / np.linalg.norm(before[i])
+        np.testing.assert_allclose(point[f"update_ratio/{stage}"], wanted, rtol=1e-4)
+    np.testing.assert_allclose(point["loss_parts/data"], loss, rtol=1e-4)
+    decay = 1e-3 / 2 * sum(np.sum(before[i] ** 2) for i in (kernel, dense))
+    np.testing.assert_allclose(point["loss_parts/decay"], decay, rtol=1e-4)
+    norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    np.testing.assert_allclose(point["gradient_norm/all"], norm, rtol=1e-3)
+    assert point["time/checkpoint"] == 500
+    assert "update_ratio/all" not in point

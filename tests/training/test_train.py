@@ -10,12 +10,31 @@ import pytest
 
 import tfresnet
 from tfresnet.errors import InputError
-from tfresnet.training import loop
+from tfresnet.training import job, loop
 from tfresnet.training.callbacks import DivergedError
 
 
+class NoBoard(keras.callbacks.Callback):
+    """In place of TensorBoard's pages, which have tests of their own."""
+
+    def __init__(self, *_):
+        super().__init__()
+
+    def flush(self):
+        pass
+
+    close = flush
+
+
 @pytest.fixture
-def settings(tmp_path, small_shapes10):
+def settings(settings_with_pages, monkeypatch):
+    monkeypatch.setattr(loop, "TensorBoard", NoBoard)
+    monkeypatch.setattr(loop, "write_test", lambda *_: None)
+    return settings_with_pages
+
+
+@pytest.fixture
+def settings_with_pages(tmp_path, small_shapes10):
     return {
         "model": "resnet20",
         "dataset": "shapes10",
@@ -36,12 +55,12 @@ def weights_of(path):
     return tfresnet.load_model(path / "model.keras").get_weights()
 
 
-def test_a_run_leaves_what_the_design_promises(settings, capsys):
-    run = train(settings)
+def test_a_run_leaves_what_the_design_promises(settings_with_pages, capsys):
+    run = train(settings_with_pages)
     files = {p.name for p in run.path.iterdir() if not p.name.startswith(".")}
     assert files == {
         *("config.json", "history.csv", "log.txt", "model.keras", "result.json"),
-        *("checkpoints", "train", "validation"),
+        *("checkpoints", "train", "validation", "test"),
     }
     with open(run.path / "history.csv") as file:
         rows = list(csv.DictReader(file))
@@ -130,7 +149,7 @@ def test_starting_from_the_weights_of_another_run(settings):
 def test_other_precisions_train(settings, precision, monkeypatch, small_shapes10):
     # Few images: a processor without bfloat16 emulates it slowly.
     few = {"train": small_shapes10.train.take(range(32)), "test": small_shapes10.test.take([0])}
-    monkeypatch.setattr(loop, "load_dataset", lambda *_: dataclasses.replace(small_shapes10, **few))
+    monkeypatch.setattr(job, "load_dataset", lambda *_: dataclasses.replace(small_shapes10, **few))
     run = train(settings, epochs=1, precision=precision, val_size=0, batch_size=16)
     assert np.isfinite(run.history[0]["loss"])
     assert keras.config.dtype_policy().name == "float32"

@@ -12,7 +12,7 @@ an image of 224 gets two zeros on each side, as the later code has it, and one o
 layers follow the feature maps, so a network is made for one size of image.
 
 CIFAR form (images of up to 64 pixels), what is different: the first convolution is 5x5 with stride
-1 and padded; dense layers of 1024; batch normalisation, without which it does not get going at the
+2 and padded; dense layers of 1024; batch normalisation, without which it does not get going at the
 rates that all networks here are trained with.
 """
 
@@ -51,7 +51,7 @@ class Form:
 
 FORMS = {
     "imagenet": Form(11, 4, "valid", ((224, 2),), (4096, 4096), False, 67, 1000, (227, 227, 3)),
-    "cifar": Form(5, 1, "same", (), (1024, 1024), True, 15, 10, (32, 32, 3)),
+    "cifar": Form(5, 2, "same", (), (1024, 1024), True, 29, 10, (32, 32, 3)),
 }
 
 

@@ -78,7 +78,8 @@ def dense_classifier(
 ):
     """The head from before global pooling: flatten, hidden dense layers with ReLU and dropout.
 
-    `use_bn` normalises before each ReLU, with which the layer needs no bias of its own. Other arguments and errors as `classifier`.
+    `use_bn` normalises before each ReLU, in place of the bias. Other arguments and errors as
+    `classifier`.
     """
     if not include_top:
         return _pooled(x, pooling)

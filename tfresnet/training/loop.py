@@ -1,7 +1,6 @@
 """The training of one network: the only place that calls Keras' `compile` and `fit`."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,8 +8,7 @@ import keras
 
 from tfresnet import models
 from tfresnet.atomic import replaced
-from tfresnet.data import eval_batches, load_dataset, steps_per_epoch, train_batches
-from tfresnet.data.dataset import Dataset, Split
+from tfresnet.data import eval_batches, train_batches
 from tfresnet.errors import InputError
 from tfresnet.evaluation import EVAL_BATCH, evaluate_model, summary_line
 from tfresnet.training.callbacks import Position, Progress, StopOnNonFiniteLoss
@@ -18,9 +16,9 @@ from tfresnet.training.checkpointer import Checkpointer
 from tfresnet.training.checkpoints import State, all_variables, restore
 from tfresnet.training.config import TrainConfig
 from tfresnet.training.endings import explained
+from tfresnet.training.job import Job, build_network, prepare
 from tfresnet.training.losses import CrossEntropy
 from tfresnet.training.optimizer import SGD
-from tfresnet.training.precision import choose_precision
 from tfresnet.training.run_folder import RunFolder
 from tfresnet.training.schedules import WarmupSchedule
 from tfresnet.training.signals import StopRequest, stop_requests
@@ -36,19 +34,6 @@ class Run:
     history: list[dict] = field(repr=False)
     model: keras.Model = field(repr=False)
     result: dict = field(repr=False)
-
-
-@dataclass
-class _Job:
-    """What one call of `train` works with."""
-
-    config: TrainConfig
-    dataset: Dataset
-    train: Split
-    validation: Split | None
-    steps: int  # an epoch
-    precision: str
-    reason: str
 
 
 def train(
@@ -76,12 +61,12 @@ def train(
         raise InputError("train takes either a config or a run to resume. Received: both or none")
     if resume and (run := _finished_run(RunFolder(resume))):
         return run
-    job = _prepare(TrainConfig.from_run(resume) if resume else config)
-    network = _build_network(job)
+    job = prepare(TrainConfig.from_run(resume) if resume else config)
+    network = build_network(job)
     if not resume:
         models.load_weights(network, job.config.weights)
     model = TrainingModel(network)
-    _compile(model, job)
+    compile_model(model, job)
     folder = RunFolder(resume) if resume else RunFolder.create(job.config)
     with folder.lock(), explained(folder):
         state = _saved_state(folder, model, job) if resume else _first_state(folder, job)
@@ -104,42 +89,8 @@ def _finished_run(folder):
     return run
 
 
-def _prepare(config):
-    config = config.resolved()
-    dataset = load_dataset(config.dataset, config.data_dir)
-    train, validation = dataset.holdout(config.val_size, config.seed, config.train_size)
-    steps = steps_per_epoch(len(train), config.batch_size)
-    return _Job(config, dataset, train, validation, steps, *choose_precision(config.precision))
-
-
-def _build_network(job):
-    config = job.config
-    options = {"zero_init_last_gamma": True} if config.zero_init_residual else {}
-    if config.shortcut != "auto":
-        options["shortcut"] = config.shortcut
-    if models.has_auxiliary(config.model):
-        options["auxiliary"] = True
-    keras.utils.set_random_seed(config.seed)
-    with _dtype_policy(job.precision):
-        return models.create_model(
-            config.model,
-            num_classes=job.dataset.num_classes,
-            input_shape=job.dataset.image_shape,
-            **options,
-        )
-
-
-@contextmanager
-def _dtype_policy(name) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def _compile(model, job):
+def compile_model(model: TrainingModel, job: Job) -> None:
+    """Gives the model its optimiser, loss and metrics."""
     config = job.config
     schedule = WarmupSchedule(
         config.lr,

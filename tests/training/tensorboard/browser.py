@@ -66,8 +66,8 @@ class Browser:
         Raises:
             AssertionError: it did not become true; shows what the page says.
         """
-        end = time.monotonic() + self._wait
-        while time.monotonic() < end:
+        latest = time.monotonic() + self._wait
+        while time.monotonic() < latest:
             if value := condition(self):
                 return value
             time.sleep(0.25)
@@ -95,7 +95,7 @@ class Browser:
 
 
 @contextlib.contextmanager
-def open_browser(port: int, wait: float = 30):
+def open_browser(port: int, wait: float = 60):
     """A browser whose driver listens on `port` of 127.0.0.1."""
     driver = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as profile:
@@ -109,14 +109,22 @@ def open_browser(port: int, wait: float = 30):
             finally:
                 browser.quit()
         finally:
-            process.terminate()
-            process.wait(10)
+            end(process)
 
 
-def wait_for(url: str, process: subprocess.Popen, seconds: float = 60) -> None:
+def end(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def wait_for(url: str, process: subprocess.Popen, seconds: float = 180) -> None:
     """Until `url` answers; an error if `process` ends first."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
+    latest = time.monotonic() + seconds
+    while time.monotonic() < latest and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return

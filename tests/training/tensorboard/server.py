@@ -11,7 +11,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from browser import wait_for
+from browser import end, wait_for
 
 
 def free_port() -> int:
@@ -44,17 +44,18 @@ class Server:
 def tensorboard(logs: Path, last_run: str):
     """TensorBoard on a folder of runs, which has loaded `last_run`."""
     port = free_port()
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs)]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", logs.name]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=logs.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         server = Server(f"http://127.0.0.1:{port}")
         wait_for(server.url, process)
-        end = time.monotonic() + 60
+        latest = time.monotonic() + 60
         while last_run not in server.json("scalars/tags"):
-            assert time.monotonic() < end, f"{last_run} was not loaded"
+            assert time.monotonic() < latest, f"{last_run} was not loaded"
             time.sleep(0.2)
         yield server
     finally:
-        process.terminate()
-        process.wait(10)
+        end(process)

@@ -14,11 +14,13 @@ from tfresnet.data import eval_batches
 from tfresnet.evaluation import EVAL_BATCH
 from tfresnet.training import loop
 from tfresnet.training.callbacks import Position
+from tfresnet.training.job import build_network, prepare
 from tfresnet.training.run_folder import RunFolder
+from tfresnet.training.step import TrainingModel
 from tfresnet.training.tensorboard import TensorBoard
 
 ROUNDS = 7
-STEPS = 88  # a quarter of an epoch of CIFAR-10: what is written each epoch counts four times
+STEPS = 175  # a quarter of an epoch of CIFAR-10: what is written each epoch counts four times
 LIMIT = 0.03
 
 
@@ -33,9 +35,9 @@ class Contestant:
             output_dir=folder,
             name="on" if with_board else "off",
         )
-        self.job = job = loop._prepare(config)
-        self.model = loop.TrainingModel(loop._build_network(job))
-        loop._compile(self.model, job)
+        self.job = job = prepare(config)
+        self.model = TrainingModel(build_network(job))
+        loop.compile_model(self.model, job)
         run = RunFolder.create(job.config)
         self.state = loop._first_state(run, job)
         position = Position(self.state, STEPS)

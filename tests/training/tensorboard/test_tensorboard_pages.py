@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import tfresnet
 from tfresnet.data import shapes10
-from tfresnet.training import loop
+from tfresnet.training import job
 from tfresnet.training.signals import Interrupted
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -68,7 +68,7 @@ def run(dataset, tmp_path_factory):
         name="tried",
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "load_dataset", lambda name, data_dir=None: dataset)
+        patch.setattr(job, "load_dataset", lambda name, data_dir=None: dataset)
         with pytest.raises(Interrupted):
             tfresnet.train(config, callbacks=[StopAt()])
         writer = tf.summary.create_file_writer(str(logs / "tried" / "train"))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tfresnet.atomic import remove_leftovers, replaced
+
 _FILES = "events.out.tfevents.*"
 
 
@@ -48,12 +50,12 @@ def drop_events_after(folder: Path, step: int, done: Callable[[str], bool] | Non
     Args:
         done: tells by the tag which events of `step` itself stay; all by default.
     """
+    remove_leftovers(folder)
     for path in sorted(folder.glob(_FILES)):
         kept = list(_events_until(path, step, done))
-        with tf.io.TFRecordWriter(f"{path}.partial") as writer:
+        with replaced(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in kept:
                 writer.write(record)
-        Path(f"{path}.partial").replace(path)
 
 
 def _events_until(path, step, done):

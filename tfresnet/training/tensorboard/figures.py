@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 TILE = 96  # pixels of the longer side of a picture in a grid
+COLUMNS = 4  # TensorBoard shrinks what is wider than 350 pixels until nobody can read it
 GAP = 6
 LINE = 13  # pixels of a line of text
 _FONT_SIZE = 11
@@ -43,30 +44,23 @@ def with_labels(canvas: np.ndarray, labels: list[Label]) -> np.ndarray:
     return np.asarray(picture)
 
 
-def image_grid(rows: list[list], captions: list[list[str]], left: list[str] | None = None):
-    """A picture of rows of images, uint8 (height, width, 3) or float in [0, 1], each captioned.
+def image_grid(images: list, captions: list[str], columns: int = COLUMNS) -> np.ndarray:
+    """A picture of images, uint8 (height, width, 3) or float in [0, 1], each under its caption.
 
-    Args:
-        rows: of images; shorter rows leave room at their end.
-        captions: above each image, lines separated by a newline.
-        left: a text before each row.
+    The captions have equally many lines, separated by newlines.
     """
-    lines = max(text.count("\n") + 1 if text else 0 for row in captions for text in row)
-    margin = 110 if left else 0
+    lines = captions[0].count("\n") + 1
     height, width = TILE + LINE * lines + GAP, TILE + GAP
-    columns = max(map(len, rows))
-    canvas = np.full((len(rows) * height, margin + columns * width, 3), 255, np.uint8)
+    rows = -(-len(images) // columns)
+    canvas = np.full((rows * height, columns * width, 3), 255, np.uint8)
     labels = []
-    for i, row in enumerate(rows):
-        top = i * height + LINE * lines
-        if left:
-            labels.append(Label(2, top + TILE / 2, left[i], "lm"))
-        for j, image in enumerate(row):
-            x = margin + j * width
-            tile = _enlarged(image)
-            canvas[top : top + tile.shape[0], x : x + tile.shape[1]] = tile
-            for k, line in enumerate(captions[i][j].split("\n")):
-                labels.append(Label(x + TILE / 2, i * height + LINE * (k + 0.5), line))
+    for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        y, x = index // columns * height, index % columns * width
+        tile = _enlarged(image)
+        top = y + LINE * lines
+        canvas[top : top + tile.shape[0], x : x + tile.shape[1]] = tile
+        for number, line in enumerate(caption.split("\n")):
+            labels.append(Label(x, y + LINE * (number + 0.5), line, "lm"))
     return with_labels(canvas, labels)
 
 

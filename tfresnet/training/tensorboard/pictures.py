@@ -6,17 +6,16 @@ import tensorflow as tf
 
 from tfresnet.data import train_batches
 from tfresnet.data.dataset import Dataset, Split
-from tfresnet.training.tensorboard.figures import heat, image_grid
+from tfresnet.training.tensorboard.figures import COLUMNS, heat, image_grid
 
-SHOWN = 16  # images of a grid
-COLUMNS = 8
-MAPS = 8  # activation maps of a stage
+VARIED = 8  # images shown with and without augmentation
+SHOWN = 16  # mistakes
 ENLARGED = 16  # pixels on the screen for one of a small picture
 
 
 def augmentation(dataset: Dataset, images: Split, seed: int, augment: bool) -> np.ndarray:
     """Images as they lie on the disk, each with its form in the first epoch on its right."""
-    few = images.take(np.arange(min(SHOWN, len(images))))
+    few = images.take(np.arange(min(VARIED, len(images))))
     batches = [
         train_batches(
             few,
@@ -37,7 +36,7 @@ def augmentation(dataset: Dataset, images: Split, seed: int, augment: bool) -> n
         for label in labels.numpy()
         for caption in (dataset.class_names[label], "augmented" if augment else "as trained")
     ]
-    return image_grid(_in_rows(shown), _in_rows(captions))
+    return image_grid(shown, captions)
 
 
 def first_filters(model: keras.Model) -> np.ndarray | None:
@@ -63,12 +62,12 @@ def mistakes(probabilities: np.ndarray, images: Split, names) -> np.ndarray | No
     if not len(worst):
         return None
     captions = [
-        f"{names[true]}, taken for\n{names[answer]} ({share:.0%})"
+        f"is {names[true]}\nsaid {names[answer]} {share:.0%}"
         for true, answer, share in zip(
             images.labels[worst], predicted[worst], probabilities[worst].max(axis=1), strict=True
         )
     ]
-    return image_grid(_in_rows(images.images[worst]), _in_rows(captions))
+    return image_grid(images.images[worst], captions)
 
 
 def activation_maps(model: keras.Model, image: np.ndarray, dataset: Dataset) -> np.ndarray:
@@ -81,14 +80,15 @@ def activation_maps(model: keras.Model, image: np.ndarray, dataset: Dataset) -> 
     normalised = (image / 255 - dataset.mean) / dataset.std
     outputs = stages(tf.constant(normalised[None], tf.float32), training=False)
     outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-    rows, left = [], []
+    shown, captions = [image], ["image"]
     for layer, output in zip(layers, outputs, strict=True):
         maps = tf.cast(output[0], tf.float32).numpy()
-        strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:MAPS]
-        rows.append([heat(maps[..., channel]) for channel in strongest])
-        left.append(f"{layer.name}\n{maps.shape[0]} x {maps.shape[1]}")
-    rows[0] = [image, *rows[0][: MAPS - 1]]
-    return image_grid(rows, [[""] * MAPS] * len(rows), left)
+        room = COLUMNS - len(shown) % COLUMNS  # the first row holds the image, too
+        strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:room]
+        shown += [heat(maps[..., channel]) for channel in strongest]
+        name = f"{layer.name}, {maps.shape[0]} x {maps.shape[1]}"
+        captions += [name] + [""] * (len(strongest) - 1)
+    return image_grid(shown, captions)
 
 
 def _last_of_each_size(model):
@@ -99,7 +99,3 @@ def _last_of_each_size(model):
     ]
     last = {layer.output.shape[1:3]: layer for layer in spatial}
     return [spatial[0], *(layer for layer in last.values() if layer is not spatial[0])]
-
-
-def _in_rows(items):
-    return [list(items[i : i + COLUMNS]) for i in range(0, len(items), COLUMNS)]

@@ -79,7 +79,8 @@ def hyperparameters(config: TrainConfig, environment: dict, model: keras.Model) 
 
 def _summary(model):
     lines = []
-    model.summary(print_fn=lines.append, line_length=90)
+    network = keras.Model(model.inputs, model.outputs, name=model.name)  # without its optimiser
+    network.summary(print_fn=lines.append, line_length=80)
     return "\n".join(lines)
 
 

@@ -1,0 +1,1 @@
+"""The lecture's studies, one file each: `python -m tfresnet.experiments NAME`."""

@@ -1,0 +1,178 @@
+"""Does every network learn? A short training on CIFAR-10 of each, and a table of the outcome.
+
+    python -m tfresnet.experiments short-training
+
+trains the 32x32 form of each network for 3 epochs on 10,000 images, and writes `table.md` and
+`table.csv` into `logs/short-training/` after each. A network that has its row is not trained again,
+and one that was interrupted is continued, so the command can be stopped at any time.
+"""
+
+import csv
+import dataclasses
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from tfresnet.atomic import write_text
+from tfresnet.errors import InputError
+from tfresnet.tables import markdown
+
+MODELS = ("alexnet", "nin", "googlenet", "inception_v3", "vgg19")
+MODELS += ("wrn16_4", "resnet18d", "resnet110v2", "resnet50d", "resnet50v2", "wrn28_10")
+INPUT_SHAPE = (32, 32, 3)
+# The recipe's rate is tuned for residual networks; a fifth of it suits all of these.
+LR = 0.02
+PASS_TOP1 = 0.30
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One network's outcome: losses are of the first and the last epoch, top-1 of validation.
+
+    The loss of a network with auxiliary classifiers includes theirs.
+    """
+
+    model: str
+    parameters: int
+    multiply_adds: int
+    first_loss: float
+    last_loss: float
+    val_top1: float
+    minutes: float
+
+    @property
+    def learns(self) -> bool:
+        return self.last_loss < self.first_loss and self.val_top1 > PASS_TOP1
+
+    @classmethod
+    def from_text(cls, record: dict[str, str]) -> "Row":
+        return cls(**{f.name: f.type(record[f.name]) for f in dataclasses.fields(cls)})
+
+
+def add_flags(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--models", nargs="+", metavar="NAME", default=list(MODELS), help="networks"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="folder of CIFAR-10")
+    parser.add_argument("--dataset", metavar="NAME", default="cifar10", help="data set")
+    parser.add_argument("--train-size", type=int, metavar="N", default=10_000, help="images")
+    parser.add_argument("--epochs", type=int, metavar="N", default=3, help="passes over them")
+    parser.add_argument("--lr", type=float, metavar="X", default=LR, help="highest learning rate")
+    parser.add_argument(
+        "--max-cost",
+        type=float,
+        metavar="G",
+        default=0.6,
+        help="leave out networks of more multiply-adds an image than this, in units of 10^9",
+    )
+    parser.add_argument(
+        "--output-dir", metavar="DIR", default="logs/short-training", help="folder of the table"
+    )
+
+
+def run(args: Namespace) -> list[Row]:
+    """Trains what has no row yet; returns all rows."""
+    costs = {name: _cost(name) for name in args.models}
+    folder = Path(args.output_dir)
+    rows = _read(folder / "table.csv")
+    for name, cost in costs.items():
+        if name in {row.model for row in rows}:
+            print(f"{name}: has its row in {folder / 'table.csv'}")
+        elif cost > args.max_cost * 1e9:
+            print(f"{name}: left out, {cost / 1e9:.2f} G multiply-adds an image")
+        else:
+            rows.append(_train(name, cost, args, folder / "runs"))
+            _write(rows, folder, costs, args)
+    _write(rows, folder, costs, args)
+    return rows
+
+
+def _cost(name):
+    from tfresnet.complexity import count, structure_only
+    from tfresnet.models import create_model
+
+    with structure_only():
+        return count(create_model(name, input_shape=INPUT_SHAPE, num_classes=10)).multiply_adds
+
+
+def _train(name, cost, args, runs):
+    from tfresnet import TrainConfig, train
+
+    began = time.monotonic()
+    if (runs / name).exists():
+        result = train(resume=runs / name)
+    else:
+        config = TrainConfig(
+            model=name,
+            dataset=args.dataset,
+            data_dir=args.data_dir,
+            train_size=args.train_size,
+            epochs=args.epochs,
+            lr=args.lr,
+            output_dir=str(runs),
+            name=name,
+        )
+        result = train(config)
+    first, last = result.history[0], result.history[-1]
+    return Row(
+        model=name,
+        parameters=result.model.count_params(),
+        multiply_adds=cost,
+        first_loss=round(first["loss"], 4),
+        last_loss=round(last["loss"], 4),
+        val_top1=round(last["val_top1"], 4),
+        minutes=round((time.monotonic() - began) / 60, 1),
+    )
+
+
+def _read(path):
+    if not path.exists():
+        return []
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [Row.from_text(record) for record in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"the table must be one that this study wrote. Received: {path}"
+        ) from error
+
+
+def _write(rows, folder, costs, args):
+    """Both forms of the table, whole or not at all."""
+    names = [field.name for field in dataclasses.fields(Row)]
+    lines = [",".join(names)]
+    lines += [",".join(str(getattr(row, name)) for name in names) for row in rows]
+    write_text(folder / "table.csv", "\n".join(lines) + "\n")
+    write_text(folder / "table.md", _report(rows, costs, args))
+
+
+def _report(rows, costs, args):
+    titles = ["model", "parameters", "multiply-adds", "loss, first epoch", "loss, last epoch"]
+    titles += ["validation top-1", "minutes", "learns"]
+    cells = [
+        [
+            row.model,
+            f"{row.parameters:,}",
+            f"{row.multiply_adds / 1e9:.2f} G",
+            f"{row.first_loss:.3f}",
+            f"{row.last_loss:.3f}",
+            f"{100 * row.val_top1:.1f} %",
+            f"{row.minutes:.1f}",
+            "yes" if row.learns else "no",
+        ]
+        for row in rows
+    ]
+    left_out = [f"{n} ({c / 1e9:.2f} G)" for n, c in costs.items() if c > args.max_cost * 1e9]
+    notes = [
+        "# Short training of every network",
+        "",
+        f"{args.dataset}, {args.train_size:,} training images, {args.epochs} epochs, recipe fast "
+        f"with --lr {args.lr}, one seed, written by `python -m tfresnet.experiments "
+        "short-training`. A network learns if its loss falls and its validation top-1 is over "
+        f"{100 * PASS_TOP1:.0f} %.",
+        "",
+        *([markdown(titles, cells)] if cells else ["No network yet."]),
+    ]
+    if left_out:
+        notes += ["", f"Left out, over {args.max_cost:g} G multiply-adds: {', '.join(left_out)}."]
+    return "\n".join(notes) + "\n"

@@ -1,0 +1,67 @@
+"""What a run works with, made from its settings: the data and the network."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import keras
+
+from tfresnet import models
+from tfresnet.data import load_dataset, steps_per_epoch
+from tfresnet.data.dataset import Dataset, Split
+from tfresnet.training.config import TrainConfig
+from tfresnet.training.precision import choose_precision
+
+
+@dataclass
+class Job:
+    """Settings with everything that they decide before the first step."""
+
+    config: TrainConfig
+    dataset: Dataset
+    train: Split
+    validation: Split | None
+    steps: int  # an epoch
+    precision: str
+    reason: str
+
+
+def prepare(config: TrainConfig) -> Job:
+    """Loads and splits the data; writes nothing.
+
+    Raises:
+        InputError: impossible settings or missing data.
+    """
+    config = config.resolved()
+    dataset = load_dataset(config.dataset, config.data_dir)
+    train, validation = dataset.holdout(config.val_size, config.seed, config.train_size)
+    steps = steps_per_epoch(len(train), config.batch_size)
+    return Job(config, dataset, train, validation, steps, *choose_precision(config.precision))
+
+
+def build_network(job: Job) -> keras.Model:
+    """The network with its initial weights, a function of the seed."""
+    config = job.config
+    options = {"zero_init_last_gamma": True} if config.zero_init_residual else {}
+    if config.shortcut != "auto":
+        options["shortcut"] = config.shortcut
+    if models.has_auxiliary(config.model):
+        options["auxiliary"] = True
+    keras.utils.set_random_seed(config.seed)
+    with _dtype_policy(job.precision):
+        return models.create_model(
+            config.model,
+            num_classes=job.dataset.num_classes,
+            input_shape=job.dataset.image_shape,
+            **options,
+        )
+
+
+@contextmanager
+def _dtype_policy(name) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -12,7 +12,7 @@ from tfresnet.errors import InputError
 from tfresnet.training.losses import CrossEntropy
 
 # Deeper networks than this take minutes to build or to differentiate; they run with -m slow.
-DEEP = 45
+DEEP = 30
 
 
 def by_depth(names):

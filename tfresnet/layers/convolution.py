@@ -1,8 +1,9 @@
 """Convolutions as the residual networks use them."""
 
 import keras
-import tensorflow as tf
+from keras import ops
 
+from tfresnet.layers import small_maps
 from tfresnet.layers.normalization import BatchNormalization
 
 
@@ -43,10 +44,22 @@ class Conv2D(keras.layers.Conv2D):
         )
 
     def convolution_op(self, inputs, kernel):
-        if self.padding != "same" or max(self.strides) == 1:
+        if self.padding != "same" or self.data_format != "channels_last":
             return super().convolution_op(inputs, kernel)
-        pads = [[0, 0], *([size // 2, size // 2] for size in self.kernel_size), [0, 0]]
-        return tf.nn.conv2d(inputs, kernel, strides=self.strides, padding=pads)
+        if max(self.strides) > 1:
+            # Padding is an operation of its own here: as an attribute of the convolution it would
+            # keep TensorFlow from using oneDNN's kernels for both gradients.
+            inputs = self._padded(inputs)
+            return ops.conv(inputs, kernel, strides=list(self.strides), padding="valid")
+        if max(self.dilation_rate) == 1 and small_maps.serves(inputs, kernel):
+            return small_maps.conv2d(inputs, kernel)
+        return super().convolution_op(inputs, kernel)
+
+    def _padded(self, inputs):
+        if max(self.kernel_size) == 1:
+            return inputs
+        sides = [[size // 2, size // 2] for size in self.kernel_size]
+        return ops.pad(inputs, [[0, 0], *sides, [0, 0]])
 
 
 @keras.saving.register_keras_serializable(package="tfresnet")

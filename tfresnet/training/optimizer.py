@@ -1,7 +1,7 @@
 """Stochastic gradient descent as the paper means it."""
 
 import keras
-from keras import ops
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="tfresnet")
@@ -32,9 +32,24 @@ class SGD(keras.optimizers.SGD):
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
+        gradient = tf.cast(gradient, variable.dtype)
         if self.l2 and decays(variable):
-            gradient = ops.cast(gradient, variable.dtype) + self.l2 * variable
-        super().update_step(gradient, variable, learning_rate)
+            gradient += self.l2 * variable
+        if self.momentum:
+            self._step_with_momentum(gradient, variable, learning_rate)
+        else:
+            super().update_step(gradient, variable, learning_rate)
+
+    def _step_with_momentum(self, gradient, variable, learning_rate):
+        # Keras' formula in one kernel: m = momentum * m - lr * g, then w += m or Nesterov's step.
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self.momentums[self._get_variable_index(variable)].value.handle,
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=gradient,
+            momentum=tf.cast(self.momentum, variable.dtype),
+            use_nesterov=self.nesterov,
+        )
 
     def get_config(self):
         return super().get_config() | {"l2": self.l2}

@@ -1,0 +1,59 @@
+"""Convolution of small feature maps with a faster weight gradient; all other numbers are usual.
+
+On a processor, the library's weight gradient of a 4x4 or 8x8 map runs at 40 to 60 % of the speed of
+the forward pass (README, Speed). But it is itself a convolution, in which the images of the batch
+are the channels and the output's gradient is the kernel, and as one it reaches the forward speed.
+"""
+
+import tensorflow as tf
+
+# Pixels of a map up to which this is faster, measured by turns: 3x3 and 1x1 kernels.
+_LARGEST = 8 * 8
+_LARGEST_1X1 = 4 * 4
+
+
+def serves(inputs, kernel) -> bool:
+    """Whether `conv2d` can take a "same" convolution of stride 1, channels last, and is faster.
+
+    Not with a GPU, whose library has no such weakness.
+    """
+    *size, in_channels, _ = kernel.shape
+    pixels = _pixels(inputs)
+    return (
+        pixels is not None
+        and pixels <= (_LARGEST_1X1 if max(size) == 1 else _LARGEST)
+        and all(side % 2 == 1 for side in size)
+        and in_channels == inputs.shape[-1]  # no groups
+        and not tf.config.list_physical_devices("GPU")
+    )
+
+
+def _pixels(inputs):
+    height, width = inputs.shape[1:3]
+    return None if None in (height, width) else height * width
+
+
+def conv2d(inputs, kernel):
+    """The convolution with stride 1 and "same" padding; its shapes are those of `tf.nn.conv2d`."""
+
+    @tf.custom_gradient
+    def convolve(x, kernel):
+        def gradients(dy):
+            dx = tf.nn.conv2d_transpose(dy, kernel, tf.shape(x), 1, "SAME")
+            return dx, _weight_gradient(x, dy, kernel.shape)
+
+        return tf.nn.conv2d(x, kernel, 1, "SAME"), gradients
+
+    return convolve(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
+
+
+def _weight_gradient(x, dy, shape):
+    """dw[i, j] = sum over images and pixels of x[:, h + i, w + j]' dy[:, h, w], x padded."""
+    height, width, in_channels, out_channels = shape
+    if (height, width) == (1, 1):
+        x, dy = tf.reshape(x, (-1, in_channels)), tf.reshape(dy, (-1, out_channels))
+        return tf.reshape(tf.matmul(x, dy, transpose_a=True), shape)
+    pads = [[side // 2, side // 2] for side in (height, width)]
+    x = tf.transpose(tf.pad(x, [[0, 0], *pads, [0, 0]]), (3, 1, 2, 0))
+    dw = tf.nn.conv2d(x, tf.transpose(dy, (1, 2, 0, 3)), 1, "VALID")
+    return tf.transpose(dw, (1, 2, 0, 3))

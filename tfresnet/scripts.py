@@ -35,11 +35,17 @@ def load_tensorflow() -> None:
 
     Unasked, TensorFlow uses oneDNN only on processors with AVX512-VNNI or newer, and leaves half
     of the speed of others unused (README, Speed).
-
-    Some messages are written before TensorFlow has read its log level, and past Python: only the
-    file descriptor of standard error can be silenced. An import that fails still raises.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    import_tensorflow()
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without start-up messages.
+
+    Some of them are written before TensorFlow has read its log level, and past Python: only the
+    file descriptor of standard error can be silenced. An import that fails still raises.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)

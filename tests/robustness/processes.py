@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 300  # seconds after which a process counts as hanging
+TIMEOUT = 900  # seconds after which a process counts as hanging
 
 
 class Training:

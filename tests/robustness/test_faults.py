@@ -40,20 +40,22 @@ def stopped_run(folder):
     return run
 
 
-def fill(disk):
+def fill(disk, leave):
+    """Fills the disk up to its last `leave` bytes."""
     with open(disk / "filler", "wb", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(4096))
         except OSError:
-            pass
+            file.truncate(file.tell() - leave)
 
 
 @pytest.mark.slow
-def test_a_full_disk_costs_nothing_that_was_saved(small_disk, tmp_path):
+@pytest.mark.parametrize("leave", [0, 2**20], ids=["no byte left", "half a checkpoint fits"])
+def test_a_full_disk_costs_nothing_that_was_saved(leave, small_disk, tmp_path):
     run = stopped_run(small_disk)
     before = checkpoints(run)
-    fill(small_disk)
+    fill(small_disk, leave)
     with Training("--resume", run) as training:
         status, _, err = training.end()
     assert (status, err.count("\n")) == (1, 1), err

@@ -10,9 +10,15 @@ from processes import Training, assert_equal_runs, checkpoints, complete, is_wri
 EVERY_STEP = ("--checkpoint-minutes", "1e-9")
 
 
+SMALL = ("--dataset", "shapes10", "--val-size", 40, "--batch-size", 32)
+LARGER = ("--dataset", "shapes10", "--val-size", 200, "--batch-size", 32)
+# Real images in bfloat16; few, since a processor without its instructions emulates them slowly.
+CIFAR10 = ("--dataset", "cifar10", "--precision", "mixed_bfloat16")
+CIFAR10 += ("--train-size", 1280, "--val-size", 500, "--batch-size", 32)
+
+
 def settings(folder, name, *more):
-    common = ("--model", "resnet20", "--dataset", "shapes10", "--epochs", 2, *more)
-    return (*common, "--output-dir", folder, "--name", name)
+    return ("--model", "resnet20", "--epochs", 2, *more, "--output-dir", folder, "--name", name)
 
 
 def kill_at_a_checkpoint(training, run, write, pause):
@@ -28,10 +34,9 @@ def kill_at_a_checkpoint(training, run, write, pause):
 
 
 def test_two_kills_change_nothing(tmp_path):
-    flags = ("--val-size", 40, "--batch-size", 32)
-    complete(*settings(tmp_path, "whole", *flags))
+    complete(*settings(tmp_path, "whole", *SMALL))
     run = tmp_path / "killed"
-    with Training(*settings(tmp_path, "killed", *flags, *EVERY_STEP)) as first:
+    with Training(*settings(tmp_path, "killed", *SMALL, *EVERY_STEP)) as first:
         kill_at_a_checkpoint(first, run, write=False, pause=0.3)
     with Training("--resume", run) as second:
         kill_at_a_checkpoint(second, run, write=True, pause=0)
@@ -40,9 +45,15 @@ def test_two_kills_change_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_twenty_kills_change_nothing(tmp_path):
-    size = {"images": 2200, "tests": 200}
-    flags = ("--val-size", 200, "--batch-size", 32)
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(LARGER, id="shapes10, float32"),
+        pytest.param(CIFAR10, id="CIFAR-10, bfloat16", marks=pytest.mark.cifar10),
+    ],
+)
+def test_twenty_kills_change_nothing(flags, tmp_path):
+    size = {"images": 2200, "tests": 200}  # of shapes10
     complete(*settings(tmp_path, "whole", *flags), **size)
     run, seed = tmp_path / "killed", time.time_ns()
     print(f"seed {seed}")

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfresnet.layers.rematerialization import recomputing
+
 _KERNEL_TYPES = ("float16", "bfloat16", "float32")
 
 
@@ -53,6 +55,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         outputs, moving_mean, moving_variance = self._fused(
             inputs, is_training=True, exponential_avg_factor=1.0 - self.momentum
         )
+        if recomputing():
+            return outputs
         self.moving_mean.assign(moving_mean)
         self.moving_variance.assign(moving_variance)
         return outputs

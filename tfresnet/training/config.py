@@ -70,6 +70,9 @@ class TrainConfig:
     zero_init_residual: bool = _setting(False, "start every residual unit as the identity")
     weights: str | None = _setting(None, "model or .weights.h5 file to start from")
     precision: str = _setting("auto", "arithmetic of the activations", choices=PRECISIONS)
+    remat: bool = _setting(
+        False, "keep one activation a unit and compute the rest again: less memory, more time"
+    )
     seed: int = _setting(
         0, "decides everything random", "from 0 to 2**31 - 1", lambda value: 0 <= value < 2**31
     )

@@ -9,6 +9,7 @@ import keras
 from tfresnet import models
 from tfresnet.data import load_dataset, steps_per_epoch
 from tfresnet.data.dataset import Dataset, Split
+from tfresnet.layers.rematerialization import rematerialize
 from tfresnet.training.config import TrainConfig
 from tfresnet.training.precision import choose_precision
 
@@ -49,12 +50,13 @@ def build_network(job: Job) -> keras.Model:
         options["auxiliary"] = True
     keras.utils.set_random_seed(config.seed)
     with _dtype_policy(job.precision):
-        return models.create_model(
+        network = models.create_model(
             config.model,
             num_classes=job.dataset.num_classes,
             input_shape=job.dataset.image_shape,
             **options,
         )
+    return rematerialize(network) if config.remat else network
 
 
 @contextmanager

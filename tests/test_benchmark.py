@@ -1,0 +1,99 @@
+"""The benchmark compares like with like, by turns, in processes of their own."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tfresnet.benchmark import __main__ as command
+from tfresnet.benchmark import networks
+from tfresnet.benchmark.contest import Worker, _share, contest
+from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
+from tfresnet.errors import RunError
+from tfresnet.models import create_model
+
+NAMES = ["resnet20", "resnet18", "resnet50", "plain20"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stock_network_is_the_same_network(name):
+    """Equal parameters and, with equal weights, equal outputs where the padding agrees."""
+    ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
+    stock = networks.stock_keras(name)
+    assert stock.count_params() == ours.count_params()
+    assert stock.output_shape == ours.output_shape
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_pytorch_network_is_the_same_network(name):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
+    theirs = networks.pytorch(name)
+    assert sum(p.numel() for p in theirs.parameters()) == sum(
+        int(np.prod(w.shape)) for w in ours.trainable_weights
+    )
+    assert theirs(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_every_task_has_contestants():
+    assert {name for others in TASKS.values() for name in others} == set(CONTESTANTS)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_contest_measures_everyone_who_is_installed(task, monkeypatch):
+    # PyTorch and the matrix product take longer to prepare than they teach here.
+    keep = tuple(name for name in TASKS[task] if name in ("keras", "ours"))
+    monkeypatch.setitem(TASKS, task, keep)
+    results = contest(
+        "resnet20",
+        task,
+        batch_size=8,
+        precision="float32",
+        rounds=2,
+        seconds=0.0,
+        multiply_adds=40_000_000,
+    )
+    assert len(results) == len(keep)
+    for result in results:
+        assert len(result.ratios) == 2
+        assert min(result.our_speeds + result.other_speeds) > 0
+        assert min(result.our_memory, result.other_memory) > 2**27
+
+
+def test_share_counts_a_training_step_as_three_passes():
+    assert _share([10.0, 10.0], [600.0, 300.0], 10**9) == pytest.approx((0.1 + 0.2) / 2)
+
+
+def test_a_contestant_that_breaks_off_is_an_error(capfd):
+    with pytest.raises(RunError, match="broke off"), Worker("keras", "training", "none", 1, "?"):
+        pass
+    assert "KeyError" in capfd.readouterr().err
+
+
+def test_command_writes_all_figures(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(TASKS, "pipeline", ("ours",))
+    file = tmp_path / "speed.json"
+    flags = ["--model", "resnet20", "--task", "pipeline", "--batch-size", "4", "--rounds", "1"]
+    command.main([*flags, "--seconds", "0", "--precision", "float32", "--json", str(file)])
+    shown = capsys.readouterr().out
+    assert "ours, constant batch" in shown
+    content = json.loads(file.read_text())
+    assert content["precision"] == "float32"
+    (result,) = content["results"]
+    assert result["ratios"][0] == result["our_speeds"][0] / result["other_speeds"][0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--rounds", "0"], "--rounds must be at least 1. Received: 0"),
+        (["--model", "vgg19"], "--model must be one of resnet18"),
+        (["--precision", "int4"], "--precision must be one of auto"),
+        (["--task", "sleeping"], "invalid choice"),
+    ],
+)
+def test_bad_flags(flags, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        command.main(flags)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err

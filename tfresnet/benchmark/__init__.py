@@ -1,0 +1,1 @@
+"""Throughput and memory against other implementations, by turns: `python -m tfresnet.benchmark`."""

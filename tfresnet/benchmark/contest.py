@@ -1,0 +1,130 @@
+"""Contests by turns: every contestant has a process of its own and works while all others wait.
+
+The speed of a shared machine changes from minute to minute. So each round gives every contestant
+one turn, and what counts is the median of the rounds' ratios.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
+from tfresnet.errors import RunError
+
+
+@dataclass(frozen=True)
+class Result:
+    """One pairing: speeds in each round (images/s; GFLOP/s of a matrix product) and peak memory.
+
+    `share`: what the network's multiply-adds make of the matrix product's rate (median), counting
+    the two gradients of a training step as a forward pass each.
+    """
+
+    model: str
+    task: str
+    other: str
+    our_speeds: list[float]
+    other_speeds: list[float]
+    our_memory: int
+    other_memory: int
+    share: float | None = None
+
+    @property
+    def ratios(self) -> list[float]:
+        return [a / b for a, b in zip(self.our_speeds, self.other_speeds, strict=True)]
+
+
+class Worker:
+    """A process of `tfresnet.benchmark.worker`."""
+
+    def __init__(self, contestant: str, task: str, model: str, batch_size: int, precision: str):
+        arguments = [contestant, task, model, str(batch_size), precision]
+        environment = {
+            name: value
+            for name, value in (os.environ | CONTESTANTS[contestant].environment).items()
+            if value is not None
+        }
+        self.name = " ".join(arguments)
+        self.speeds: list[float] = []
+        self.memory = 0
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tfresnet.benchmark.worker", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+
+    def __enter__(self):
+        self._answer()  # ready
+        return self
+
+    def __exit__(self, *_):
+        self._end()
+
+    def turn(self, seconds: float) -> None:
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        speed, memory = self._answer().split()
+        self.speeds.append(float(speed))
+        self.memory = int(memory)
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            status = self.process.wait()
+            self._end()
+            raise RunError(f"a contestant broke off with status {status}: {self.name}")
+        return line
+
+    def _end(self):
+        self.process.kill()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+def contest(
+    model: str,
+    task: str,
+    *,
+    batch_size: int,
+    precision: str,
+    rounds: int,
+    seconds: float,
+    multiply_adds: int,
+) -> list[Result]:
+    """All pairings of one task. Raises RunError where a contestant breaks off."""
+    others = [name for name in TASKS[task] if CONTESTANTS[name].installed]
+    entries = [("ours", task), *((name, "training" if name == "ours" else task) for name in others)]
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(Worker(name, what, model, batch_size, precision))
+            for name, what in entries
+        ]
+        for _ in range(rounds):
+            for worker in workers:
+                worker.turn(seconds)
+    first = workers[0]
+    return [
+        Result(
+            model=model,
+            task=task,
+            other=CONTESTANTS[name].title if name != "ours" else "ours, constant batch",
+            our_speeds=first.speeds,
+            other_speeds=worker.speeds,
+            our_memory=first.memory,
+            other_memory=worker.memory,
+            share=_share(first.speeds, worker.speeds, multiply_adds) if name == "matrix" else None,
+        )
+        for name, worker in zip(others, workers[1:], strict=True)
+    ]
+
+
+def _share(speeds, rates, multiply_adds):
+    """Of the rate of the matrix product in GFLOP/s."""
+    flop = 3 * 2 * multiply_adds  # a training step: forward and the two gradients
+    return statistics.median(s * flop / 1e9 / r for s, r in zip(speeds, rates, strict=True))

@@ -1,0 +1,196 @@
+"""What runs against what: for each contestant and task a step to repeat.
+
+A step is (function that does the work and waits for its end, images it covers); for the matrix
+product it covers GFLOP instead.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tfresnet.benchmark import networks
+from tfresnet.benchmark.networks import CLASSES, IMAGE
+
+Step = tuple[Callable[[], object], float]
+
+EVAL_BATCH = 500
+EVAL_IMAGES = 10_000
+TRAIN_IMAGES = 50_000
+MATRIX = 4096
+
+# TensorFlow leaves oneDNN off on processors below AVX512-VNNI; our commands switch it on.
+ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """`make(task, model, batch_size, precision)` prepares a step in a process with `environment`
+    (None: the variable is not set)."""
+
+    title: str
+    make: Callable[[str, str, int, str], Step]
+    environment: dict[str, str | None] = field(default_factory=lambda: ONEDNN)
+    package: str = "keras"
+
+    @property
+    def installed(self) -> bool:
+        return importlib.util.find_spec(self.package) is not None
+
+
+def ours(task: str, model: str, batch_size: int, precision: str) -> Step:
+    """tfresnet as `train.py` and `evaluate.py` run it; "pipeline": on augmented images."""
+    from tfresnet.training.config import TrainConfig
+    from tfresnet.training.job import build_network, prepare
+    from tfresnet.training.loop import compile_model
+    from tfresnet.training.step import TrainingModel
+
+    # shapes10 is there on every machine, and has the images and classes of CIFAR-10.
+    job = prepare(TrainConfig(model=model, dataset="shapes10", precision=precision))
+    network = build_network(job)
+    if task == "inference":
+        return _keras_inference(network)
+    if task == "evaluation":
+        return _our_evaluation(network, job.dataset)
+    trained = TrainingModel(network)
+    compile_model(trained, job)
+    if task == "pipeline":
+        return _fed_training(trained, batch_size)
+    return _keras_training(trained, batch_size)
+
+
+def stock_keras(task: str, model: str, batch_size: int, precision: str) -> Step:
+    """Keras' own layers in float32, compiled and called as its guides do."""
+    import keras
+    import numpy as np
+
+    network = networks.stock_keras(model)
+    if task == "inference":
+        return _keras_inference(network)
+    if task == "evaluation":
+        images = _pixels(EVAL_IMAGES).astype(np.float32)
+        return (
+            lambda: network.predict(images, batch_size=EVAL_BATCH, verbose=0),
+            EVAL_IMAGES,
+        )
+    network.compile(
+        keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy()],
+    )
+    return _keras_training(network, batch_size)
+
+
+def pytorch(task: str, model: str, batch_size: int, precision: str) -> Step:
+    """PyTorch at its best on a processor: channels last, bfloat16 by autocast where ours has it."""
+    import torch
+
+    last = {"memory_format": torch.channels_last}
+    network = networks.pytorch(model).to(**last)
+    low = torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16")
+    if task == "inference":
+        images = torch.randn(EVAL_BATCH, IMAGE[2], *IMAGE[:2]).to(**last)
+        network.eval()
+
+        def infer():
+            with torch.inference_mode(), low:
+                network(images)
+
+        return infer, EVAL_BATCH
+
+    images = torch.randn(batch_size, IMAGE[2], *IMAGE[:2]).to(**last)
+    labels = torch.arange(batch_size) % CLASSES
+    optimizer = torch.optim.SGD(
+        network.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
+    )
+
+    def train():
+        optimizer.zero_grad()
+        with low:
+            loss = torch.nn.functional.cross_entropy(network(images).float(), labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return train, batch_size
+
+
+def matrix_product(task: str, model: str, batch_size: int, precision: str) -> Step:
+    """The machine's own rate: one large product in the precision of ours, in GFLOP."""
+    import tensorflow as tf
+
+    dtype = "bfloat16" if precision == "mixed_bfloat16" else "float32"
+    a = tf.cast(tf.random.stateless_normal((MATRIX, MATRIX), (1, 2)), dtype)
+    return lambda: tf.matmul(a, a).numpy(), 2 * MATRIX**3 / 1e9
+
+
+CONTESTANTS = {
+    "ours": Contestant("ours", ours),
+    "keras": Contestant("stock Keras, float32", stock_keras),
+    "keras-as-installed": Contestant(
+        "stock Keras, float32, as installed", stock_keras, {"TF_ENABLE_ONEDNN_OPTS": None}
+    ),
+    "pytorch": Contestant("PyTorch", pytorch, {}, "torch"),
+    "matrix": Contestant("matrix product", matrix_product),
+}
+
+# Whom ours meets in each task. "ours" itself: the bare step on a constant batch.
+TASKS = {
+    "training": ("keras", "keras-as-installed", "pytorch", "matrix"),
+    "pipeline": ("ours",),
+    "inference": ("keras", "keras-as-installed", "pytorch"),
+    "evaluation": ("keras",),
+}
+
+
+def _keras_training(model, batch_size):
+    import tensorflow as tf
+
+    data = (
+        tf.random.stateless_normal((batch_size, *IMAGE), (1, 2)),
+        tf.random.stateless_uniform((batch_size,), (3, 4), 0, CLASSES, tf.int32),
+    )
+    step = tf.function(lambda: model.train_step(data))
+    return lambda: float(step()["loss"]), batch_size
+
+
+def _keras_inference(model):
+    import tensorflow as tf
+
+    images = tf.random.stateless_normal((EVAL_BATCH, *IMAGE), (1, 2))
+    step = tf.function(lambda: model(images, training=False))
+    return lambda: step().numpy(), EVAL_BATCH
+
+
+def _our_evaluation(network, dataset):
+    import numpy as np
+
+    from tfresnet.data import Split
+    from tfresnet.evaluation import evaluate_model
+
+    images = Split(_pixels(EVAL_IMAGES), np.arange(EVAL_IMAGES, dtype=np.int32) % CLASSES)
+    return lambda: evaluate_model(network, images, dataset), EVAL_IMAGES
+
+
+def _fed_training(model, batch_size):
+    import numpy as np
+    import tensorflow as tf
+
+    from tfresnet.data import Split, train_batches
+
+    labels = np.arange(TRAIN_IMAGES, dtype=np.int32) % CLASSES
+    batches = train_batches(
+        Split(_pixels(TRAIN_IMAGES), labels),
+        batch_size=batch_size,
+        seed=0,
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+        flip=True,
+    )
+    iterator, step = iter(batches), tf.function(model.train_step)
+    return lambda: float(step(next(iterator))["loss"]), batch_size
+
+
+def _pixels(n):
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 256, (n, *IMAGE), np.uint8)

@@ -1,0 +1,43 @@
+"""A process with one contestant, which works when it is told to.
+
+    python -m tfresnet.benchmark.worker CONTESTANT TASK MODEL BATCH_SIZE PRECISION
+
+Says "ready" when prepared. Each line on its input is a number of seconds to work for, answered by
+images/s and the most memory that the process has held so far, in bytes.
+"""
+
+import resource
+import sys
+import time
+
+
+def main() -> None:
+    contestant, task, model, batch_size, precision = sys.argv[1:]
+    if contestant != "pytorch":
+        from tfresnet.scripts import import_tensorflow
+
+        import_tensorflow()
+    from tfresnet.benchmark.contestants import CONTESTANTS
+
+    step, amount = CONTESTANTS[contestant].make(task, model, int(batch_size), precision)
+    step()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        print(_speed(step, amount, float(line)), _peak_memory(), flush=True)
+
+
+def _speed(step, amount, seconds):
+    began, steps = time.perf_counter(), 0
+    while not steps or time.perf_counter() - began < seconds:
+        step()
+        steps += 1
+    return amount * steps / (time.perf_counter() - began)
+
+
+def _peak_memory():
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+if __name__ == "__main__":
+    main()

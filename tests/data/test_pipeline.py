@@ -169,3 +169,10 @@ def test_impossible_eval_batch_size(numbered):
 def test_impossible_start(epoch, step, numbered):
     with pytest.raises(InputError, match=f"epoch {epoch}, step {step}"):
         stream(numbered, start_epoch=epoch, start_step=step)
+
+
+def test_no_tuner_runs_beside_the_streams(numbered):
+    """Its thread can make the end of a stream wait; see `pipeline`."""
+    validation = data.eval_batches(numbered, batch_size=8, mean=MEAN, std=STD)
+    assert stream(numbered).options().autotune.enabled is False
+    assert validation.options().autotune.enabled is False

@@ -64,7 +64,7 @@ def train_batches(
         return normalise(crops, mean, std), tf.gather(labels, indices)
 
     epochs = tf.data.Dataset.range(start_epoch, FOREVER)
-    return epochs.flat_map(epoch_of_indices).map(batch).prefetch(PREFETCH)
+    return _run_ahead(epochs.flat_map(epoch_of_indices).map(batch))
 
 
 def eval_batches(
@@ -81,7 +81,15 @@ def eval_batches(
     def batch(indices: tf.Tensor):
         return normalise(tf.gather(images, indices), mean, std), tf.gather(labels, indices)
 
-    return tf.data.Dataset.range(len(split)).batch(batch_size).map(batch).prefetch(PREFETCH)
+    return _run_ahead(tf.data.Dataset.range(len(split)).batch(batch_size).map(batch))
+
+
+def _run_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+    options = tf.data.Options()
+    # There is nothing to tune here, and the tuner's thread can make the end of a stream wait for
+    # up to a minute until it notices (seen with TensorFlow 2.21, in the destructor of iterators).
+    options.autotune.enabled = False
+    return batches.prefetch(PREFETCH).with_options(options)
 
 
 def normalise(images: tf.Tensor, mean: Sequence[float], std: Sequence[float]) -> tf.Tensor:

@@ -9,7 +9,12 @@ def main(argv: list[str] | None = None) -> dict:
     from tfresnet import evaluation
 
     result = evaluation.evaluate(
-        args.source, dataset=args.dataset, data_dir=args.data_dir, split=args.split, tta=args.tta
+        args.source,
+        dataset=args.dataset,
+        data_dir=args.data_dir,
+        split=args.split,
+        tta=args.tta,
+        precision=args.precision,
     )
     print(evaluation.report(result))
     if args.json:

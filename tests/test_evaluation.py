@@ -85,7 +85,8 @@ def test_keys_of_the_result(model_file, monkeypatch, data):
     monkeypatch.setattr(evaluation, "load_dataset", lambda name, data_dir=None: data)
     result = tfresnet.evaluate(model_file, dataset="shapes10")
     assert list(result) == [
-        *("model", "dataset", "split", "n", "loss", "top1", "top5", "per_class", "confusion"),
+        *("model", "dataset", "split", "precision"),
+        *("n", "loss", "top1", "top5", "per_class", "confusion"),
         "images_per_second",
     ]
     text = evaluation.report(result)
@@ -116,3 +117,18 @@ def test_a_model_for_other_classes_or_images(data, tmp_path):
     large = tfresnet.create_model("resnet20", input_shape=(48, 48, 3))
     with pytest.raises(InputError, match="must take images of shapes10"):
         evaluation.evaluate_model(large, data.test, data)
+
+
+def test_bfloat16_where_it_pays(model_file, monkeypatch, data):
+    monkeypatch.setattr(evaluation, "load_dataset", lambda name, data_dir=None: data)
+    monkeypatch.setattr(evaluation, "choose_precision", lambda _: ("mixed_bfloat16", "pays"))
+    low = tfresnet.evaluate(model_file, dataset="shapes10")
+    asked = tfresnet.evaluate(model_file, dataset="shapes10", precision="float32")
+    assert (low["precision"], asked["precision"]) == ("mixed_bfloat16", "float32")
+    assert low["loss"] != asked["loss"]
+    assert low["loss"] == pytest.approx(asked["loss"], rel=0.02)
+
+
+def test_unknown_precision(model_file):
+    with pytest.raises(InputError, match="precision must be one of auto"):
+        tfresnet.evaluate(model_file, dataset="shapes10", precision="float8")

@@ -78,6 +78,8 @@ def _as_flag(message, names):
 
 def parse_evaluate(argv: list[str] | None = None) -> argparse.Namespace:
     """The flags of evaluate.py."""
+    from tfresnet.training.config import PRECISIONS
+
     parser = ArgumentParser(
         prog="evaluate.py", description="Evaluates a run or a model file on a data set."
     )
@@ -87,6 +89,12 @@ def parse_evaluate(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="images")
     parser.add_argument(
         "--tta", action="store_true", help="average over each image and its mirror image"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="arithmetic; auto: bfloat16 where it pays, else the model's",
     )
     parser.add_argument("--json", metavar="FILE", help="also write the result to a file")
     return parser.parse_args(argv)

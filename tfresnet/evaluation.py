@@ -12,8 +12,9 @@ from tfresnet.atomic import write_text
 from tfresnet.data import eval_batches, load_dataset
 from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError
-from tfresnet.models import load_model
-from tfresnet.training.config import TrainConfig
+from tfresnet.models import inference_copy, load_model
+from tfresnet.training.config import PRECISIONS, TrainConfig
+from tfresnet.training.precision import choose_precision
 
 EVAL_BATCH = 500
 SPLITS = ("test", "val", "train")
@@ -26,6 +27,7 @@ def evaluate(
     data_dir: str | Path | None = None,
     split: str = "test",
     tta: bool = False,
+    precision: str = "auto",
 ) -> dict:
     """Evaluates a run folder's final model, or a model file, on all images of a split.
 
@@ -36,17 +38,22 @@ def evaluate(
         split: "test", or "val" and "train" as the run split them (for a file: as a run with the
             default settings would).
         tta: average the probabilities of each image and its mirror image.
+        precision: dtype policy to compute in; "auto": bfloat16 where it pays, else the model's.
 
     Returns:
-        `model`, `dataset`, `split`, `n`, `loss` (cross-entropy, no smoothing), `top1`, `top5`
-        (fractions), `per_class` (top-1 by class name), `confusion` (counts, a row for each true
-        class), `images_per_second`.
+        `model`, `dataset`, `split`, `precision`, `n`, `loss` (cross-entropy, no smoothing), `top1`,
+        `top5` (fractions), `per_class` (top-1 by class name), `confusion` (counts, a row for each
+        true class), `images_per_second`.
 
     Raises:
-        InputError: no such run, file, data set or split, or a model of other shapes.
+        InputError: no such run, file, data set, split or precision, or a model of other shapes.
     """
     if split not in SPLITS:
         raise InputError(f"split must be one of {', '.join(SPLITS)}. Received: {split!r}")
+    if precision not in PRECISIONS:
+        raise InputError(
+            f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
+        )
     source = Path(source)
     config = TrainConfig.from_run(source) if source.is_dir() else TrainConfig()
     model = load_model(_model_file(source))
@@ -54,8 +61,18 @@ def evaluate(
     same = chosen == config.dataset
     data = load_dataset(chosen, data_dir or (config.data_dir if same else None))
     images = _images_of(data, split, config)
-    result = evaluate_model(model, images, data, tta=tta)
-    return {"model": model.name, "dataset": chosen, "split": split} | result
+    dtype = _dtype_policy(precision)
+    result = evaluate_model(model, images, data, tta=tta, dtype=dtype)
+    about = {"model": model.name, "dataset": chosen, "split": split}
+    return about | {"precision": dtype or model.dtype_policy.name} | result
+
+
+def _dtype_policy(precision):
+    """None: that of the model."""
+    if precision != "auto":
+        return precision
+    chosen, _ = choose_precision("auto")
+    return chosen if chosen == "mixed_bfloat16" else None
 
 
 def _model_file(source):
@@ -77,15 +94,24 @@ def _images_of(data: Dataset, split: str, config: TrainConfig) -> Split:
     return train if split == "train" else validation
 
 
-def evaluate_model(model: keras.Model, images: Split, data: Dataset, *, tta: bool = False) -> dict:
+def evaluate_model(
+    model: keras.Model,
+    images: Split,
+    data: Dataset,
+    *,
+    tta: bool = False,
+    dtype: str | None = None,
+) -> dict:
     """Evaluates `model` (logits) on `images`, normalised as `data` is; see `evaluate`.
+
+    `dtype`: dtype policy to compute in; None: that of the model.
 
     Raises:
         InputError: a model for other images or another number of classes.
     """
     _check_fit(model, data)
     began = time.monotonic()
-    logits = predict_logits(model, images, data, tta=tta)
+    logits = predict_logits(model, images, data, tta=tta, dtype=dtype)
     seconds = time.monotonic() - began
     return metrics(logits, images.labels, data.class_names) | {
         "images_per_second": len(images) / seconds
@@ -106,9 +132,19 @@ def _check_fit(model, data):
 
 
 def predict_logits(
-    model: keras.Model, images: Split, data: Dataset, *, tta: bool = False
+    model: keras.Model,
+    images: Split,
+    data: Dataset,
+    *,
+    tta: bool = False,
+    dtype: str | None = None,
 ) -> np.ndarray:
-    """Logits `(n, classes)`, float32; with `tta` logarithms of the averaged probabilities."""
+    """Logits `(n, classes)`, float32; with `tta` logarithms of the averaged probabilities.
+
+    `dtype`: see `inference_copy`.
+    """
+
+    model = inference_copy(model, dtype)
 
     @tf.function(reduce_retracing=True)
     def forward(batch):

@@ -110,6 +110,11 @@ class ConvBN(keras.layers.Layer):
                 epsilon=epsilon, scale=scale, dtype=self.dtype_policy, name="bn"
             )
 
+    @property
+    def conv_bn_pairs(self):
+        """(convolution, the normalisation of its output), for folding."""
+        return [] if self.bn is None else [(self.conv, self.bn)]
+
     def build(self, input_shape):
         self.conv.build(input_shape)
         if self.bn is not None:

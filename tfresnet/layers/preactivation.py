@@ -44,6 +44,11 @@ class _Preactivated(_Unit):
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
 
+    @property
+    def conv_bn_pairs(self):
+        pairs = [(self.conv1, self.bn2)]
+        return [*pairs, (self.conv2, self.bn3)] if self.bottleneck else pairs
+
     def activated(self, x, training=None):
         """What the branch, and a projection, read."""
         return ops.relu(self.bn1(x, training=training)) if self.preactivate else x

@@ -76,12 +76,18 @@ class _Unit(keras.layers.Layer):
             epsilon=self.epsilon, gamma_initializer=gamma, dtype=self.dtype_policy, name=name
         )
 
-    def build(self, input_shape):
+    def _branch_pairs(self):
         pairs = [(self.conv1, self.bn1), (self.conv2, self.bn2)]
-        if self.bottleneck:
-            pairs.append((self.conv3, self.bn3))
+        return [*pairs, (self.conv3, self.bn3)] if self.bottleneck else pairs
+
+    @property
+    def conv_bn_pairs(self):
+        """(convolution, the normalisation of its output), for folding."""
+        return self._branch_pairs()
+
+    def build(self, input_shape):
         shape = input_shape
-        for conv, bn in pairs:
+        for conv, bn in self._branch_pairs():
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
             bn.build(shape)
@@ -183,6 +189,10 @@ class ProjectionBlock(_Unit):
 
     def _projection_strides(self):
         return self.strides
+
+    @property
+    def conv_bn_pairs(self):
+        return [*super().conv_bn_pairs, (self.shortcut_conv, self.shortcut_bn)]
 
     def build(self, input_shape):
         super().build(input_shape)

@@ -11,11 +11,13 @@ from tfresnet.models import (  # noqa: F401  (they register themselves)
     vgg19,
 )
 from tfresnet.models.files import inference_model, load_model, load_weights
+from tfresnet.models.folding import inference_copy
 from tfresnet.models.registry import create_model, has_auxiliary, list_models
 
 __all__ = [
     "create_model",
     "has_auxiliary",
+    "inference_copy",
     "inference_model",
     "list_models",
     "load_model",

@@ -1,25 +1,31 @@
 """The benchmark compares like with like, by turns, in processes of their own."""
 
+import dataclasses
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from tfresnet.benchmark import __main__ as command
 from tfresnet.benchmark import networks
-from tfresnet.benchmark.contest import Worker, _share, contest
+from tfresnet.benchmark.contest import Worker, _share, assignment, contest
 from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
+from tfresnet.complexity import structure_only
 from tfresnet.errors import RunError
 from tfresnet.models import create_model
+from tfresnet.models.resnet import NETWORKS
 
+SLOW = pytest.mark.slow
 NAMES = ["resnet20", "resnet18", "resnet50", "plain20"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_stock_network_is_the_same_network(name):
-    """Equal parameters and, with equal weights, equal outputs where the padding agrees."""
-    ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
-    stock = networks.stock_keras(name)
+    with structure_only():
+        ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
+        stock = networks.stock_keras(NETWORKS[name])
     assert stock.count_params() == ours.count_params()
     assert stock.output_shape == ours.output_shape
 
@@ -27,8 +33,9 @@ def test_the_stock_network_is_the_same_network(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_pytorch_network_is_the_same_network(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
-    theirs = networks.pytorch(name)
+    with structure_only():
+        ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
+    theirs = networks.pytorch(NETWORKS[name])
     assert sum(p.numel() for p in theirs.parameters()) == sum(
         int(np.prod(w.shape)) for w in ours.trainable_weights
     )
@@ -39,7 +46,9 @@ def test_every_task_has_contestants():
     assert {name for others in TASKS.values() for name in others} == set(CONTESTANTS)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task", [task if task == "training" else pytest.param(task, marks=SLOW) for task in TASKS]
+)
 def test_a_contest_measures_everyone_who_is_installed(task, monkeypatch):
     # PyTorch and the matrix product take longer to prepare than they teach here.
     keep = tuple(name for name in TASKS[task] if name in ("keras", "ours"))
@@ -65,13 +74,21 @@ def test_share_counts_a_training_step_as_three_passes():
 
 
 def test_a_contestant_that_breaks_off_is_an_error(capfd):
-    with pytest.raises(RunError, match="broke off"), Worker("keras", "training", "none", 1, "?"):
+    broken = dataclasses.replace(assignment("keras", "training", "resnet20", 1, "?"), units=None)
+    with pytest.raises(RunError, match="broke off"), Worker(broken):
         pass
-    assert "KeyError" in capfd.readouterr().err
+    assert "TypeError" in capfd.readouterr().err
 
 
-def test_command_writes_all_figures(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(TASKS, "pipeline", ("ours",))
+def test_pytorch_is_measured_without_tensorflow():
+    code = (
+        "import sys, tfresnet.benchmark.worker\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules), 'loaded'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_command_writes_all_figures(tmp_path, capsys):
     file = tmp_path / "speed.json"
     flags = ["--model", "resnet20", "--task", "pipeline", "--batch-size", "4", "--rounds", "1"]
     command.main([*flags, "--seconds", "0", "--precision", "float32", "--json", str(file)])

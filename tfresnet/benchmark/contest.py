@@ -4,6 +4,8 @@ The speed of a shared machine changes from minute to minute. So each round gives
 one turn, and what counts is the median of the rounds' ratios.
 """
 
+import dataclasses
+import json
 import os
 import statistics
 import subprocess
@@ -11,7 +13,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
+from tfresnet.benchmark.contestants import CONTESTANTS, TASKS, Assignment
 from tfresnet.errors import RunError
 
 
@@ -40,18 +42,17 @@ class Result:
 class Worker:
     """A process of `tfresnet.benchmark.worker`."""
 
-    def __init__(self, contestant: str, task: str, model: str, batch_size: int, precision: str):
-        arguments = [contestant, task, model, str(batch_size), precision]
-        environment = {
-            name: value
-            for name, value in (os.environ | CONTESTANTS[contestant].environment).items()
-            if value is not None
-        }
-        self.name = " ".join(arguments)
+    def __init__(self, assignment: Assignment):
+        changes = CONTESTANTS[assignment.contestant].environment
+        environment = {k: v for k, v in (os.environ | changes).items() if v is not None}
+        self.name = f"{assignment.contestant}, {assignment.task} of {assignment.model}"
         self.speeds: list[float] = []
         self.memory = 0
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tfresnet.benchmark.worker", *arguments],
+            [
+                *(sys.executable, "-m", "tfresnet.benchmark.worker"),
+                json.dumps(dataclasses.asdict(assignment)),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -102,7 +103,7 @@ def contest(
     entries = [("ours", task), *((name, "training" if name == "ours" else task) for name in others)]
     with ExitStack() as stack:
         workers = [
-            stack.enter_context(Worker(name, what, model, batch_size, precision))
+            stack.enter_context(Worker(assignment(name, what, model, batch_size, precision)))
             for name, what in entries
         ]
         for _ in range(rounds):
@@ -122,6 +123,16 @@ def contest(
         )
         for name, worker in zip(others, workers[1:], strict=True)
     ]
+
+
+def assignment(
+    contestant: str, task: str, model: str, batch_size: int, precision: str
+) -> Assignment:
+    from tfresnet.models.resnet import NETWORKS
+
+    row = NETWORKS[model]
+    shape = {name: getattr(row, name) for name in ("units", "filters", "bottleneck", "shortcut")}
+    return Assignment(contestant, task, model, batch_size, precision, **shape)
 
 
 def _share(speeds, rates, multiply_adds):

@@ -23,12 +23,27 @@ ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
 @dataclass(frozen=True)
+class Assignment:
+    """What a contestant is to do; the last four describe the network, as in `NETWORKS`."""
+
+    contestant: str
+    task: str
+    model: str
+    batch_size: int
+    precision: str
+    units: tuple[int, ...]
+    filters: tuple[int, ...]
+    bottleneck: bool
+    shortcut: str | None
+
+
+@dataclass(frozen=True)
 class Contestant:
-    """`make(task, model, batch_size, precision)` prepares a step in a process with `environment`
-    (None: the variable is not set)."""
+    """`make(assignment)` prepares a step in a process with `environment` (None: the variable is not
+    set)."""
 
     title: str
-    make: Callable[[str, str, int, str], Step]
+    make: Callable[[Assignment], Step]
     environment: dict[str, str | None] = field(default_factory=lambda: ONEDNN)
     package: str = "keras"
 
@@ -37,7 +52,7 @@ class Contestant:
         return importlib.util.find_spec(self.package) is not None
 
 
-def ours(task: str, model: str, batch_size: int, precision: str) -> Step:
+def ours(what: Assignment) -> Step:
     """tfresnet as `train.py` and `evaluate.py` run it; "pipeline": on augmented images."""
     from tfresnet.training.config import TrainConfig
     from tfresnet.training.job import build_network, prepare
@@ -45,28 +60,28 @@ def ours(task: str, model: str, batch_size: int, precision: str) -> Step:
     from tfresnet.training.step import TrainingModel
 
     # shapes10 is there on every machine, and has the images and classes of CIFAR-10.
-    job = prepare(TrainConfig(model=model, dataset="shapes10", precision=precision))
+    job = prepare(TrainConfig(model=what.model, dataset="shapes10", precision=what.precision))
     network = build_network(job)
-    if task == "inference":
+    if what.task == "inference":
         return _keras_inference(network)
-    if task == "evaluation":
+    if what.task == "evaluation":
         return _our_evaluation(network, job.dataset)
     trained = TrainingModel(network)
     compile_model(trained, job)
-    if task == "pipeline":
-        return _fed_training(trained, batch_size)
-    return _keras_training(trained, batch_size)
+    if what.task == "pipeline":
+        return _fed_training(trained, what.batch_size)
+    return _keras_training(trained, what.batch_size)
 
 
-def stock_keras(task: str, model: str, batch_size: int, precision: str) -> Step:
+def stock_keras(what: Assignment) -> Step:
     """Keras' own layers in float32, compiled and called as its guides do."""
     import keras
     import numpy as np
 
-    network = networks.stock_keras(model)
-    if task == "inference":
+    network = networks.stock_keras(what)
+    if what.task == "inference":
         return _keras_inference(network)
-    if task == "evaluation":
+    if what.task == "evaluation":
         images = _pixels(EVAL_IMAGES).astype(np.float32)
         return (
             lambda: network.predict(images, batch_size=EVAL_BATCH, verbose=0),
@@ -77,17 +92,17 @@ def stock_keras(task: str, model: str, batch_size: int, precision: str) -> Step:
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy()],
     )
-    return _keras_training(network, batch_size)
+    return _keras_training(network, what.batch_size)
 
 
-def pytorch(task: str, model: str, batch_size: int, precision: str) -> Step:
+def pytorch(what: Assignment) -> Step:
     """PyTorch at its best on a processor: channels last, bfloat16 by autocast where ours has it."""
     import torch
 
     last = {"memory_format": torch.channels_last}
-    network = networks.pytorch(model).to(**last)
-    low = torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16")
-    if task == "inference":
+    network = networks.pytorch(what).to(**last)
+    low = torch.autocast("cpu", torch.bfloat16, enabled=what.precision == "mixed_bfloat16")
+    if what.task == "inference":
         images = torch.randn(EVAL_BATCH, IMAGE[2], *IMAGE[:2]).to(**last)
         network.eval()
 
@@ -97,8 +112,8 @@ def pytorch(task: str, model: str, batch_size: int, precision: str) -> Step:
 
         return infer, EVAL_BATCH
 
-    images = torch.randn(batch_size, IMAGE[2], *IMAGE[:2]).to(**last)
-    labels = torch.arange(batch_size) % CLASSES
+    images = torch.randn(what.batch_size, IMAGE[2], *IMAGE[:2]).to(**last)
+    labels = torch.arange(what.batch_size) % CLASSES
     optimizer = torch.optim.SGD(
         network.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
     )
@@ -111,14 +126,14 @@ def pytorch(task: str, model: str, batch_size: int, precision: str) -> Step:
         optimizer.step()
         return loss.item()
 
-    return train, batch_size
+    return train, what.batch_size
 
 
-def matrix_product(task: str, model: str, batch_size: int, precision: str) -> Step:
+def matrix_product(what: Assignment) -> Step:
     """The machine's own rate: one large product in the precision of ours, in GFLOP."""
     import tensorflow as tf
 
-    dtype = "bfloat16" if precision == "mixed_bfloat16" else "float32"
+    dtype = "bfloat16" if what.precision == "mixed_bfloat16" else "float32"
     a = tf.cast(tf.random.stateless_normal((MATRIX, MATRIX), (1, 2)), dtype)
     return lambda: tf.matmul(a, a).numpy(), 2 * MATRIX**3 / 1e9
 

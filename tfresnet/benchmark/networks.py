@@ -1,19 +1,16 @@
-"""The networks of `tfresnet.models.resnet.NETWORKS` as others write them: stock Keras, PyTorch.
+"""A row of `tfresnet.models.resnet.NETWORKS` as others write it: stock Keras, PyTorch.
 
-Three-channel images of 32x32 with the 3x3 stem, ten classes, the same shortcuts as ours.
+Three-channel images of 32x32 with the 3x3 stem, ten classes, the same shortcuts as ours. The row is
+handed over, so that the process that measures PyTorch need not load TensorFlow.
 """
-
-from tfresnet.models.resnet import NETWORKS
 
 IMAGE = (32, 32, 3)
 CLASSES = 10
 
 
-def stock_keras(name: str):
+def stock_keras(network):
     """The network from Keras' own layers alone."""
     from keras import Input, Model, layers, ops
-
-    network = NETWORKS[name]
 
     def conv_bn(x, filters, size, strides=1, relu=True):
         x = layers.Conv2D(filters, size, strides, "same", use_bias=False)(x)
@@ -46,12 +43,11 @@ def stock_keras(name: str):
     return Model(images, layers.Dense(CLASSES)(x))
 
 
-def pytorch(name: str):
+def pytorch(network):
     """The network as a `torch.nn.Module`."""
     from torch import nn
     from torch.nn import functional
 
-    network = NETWORKS[name]
     expansion = 4 if network.bottleneck else 1
 
     def conv_bn(in_channels, filters, size, strides=1):

@@ -1,25 +1,26 @@
 """A process with one contestant, which works when it is told to.
 
-    python -m tfresnet.benchmark.worker CONTESTANT TASK MODEL BATCH_SIZE PRECISION
+    python -m tfresnet.benchmark.worker ASSIGNMENT   (as JSON)
 
 Says "ready" when prepared. Each line on its input is a number of seconds to work for, answered by
 images/s and the most memory that the process has held so far, in bytes.
 """
 
+import json
 import resource
 import sys
 import time
 
+from tfresnet.benchmark.contestants import CONTESTANTS, Assignment
+
 
 def main() -> None:
-    contestant, task, model, batch_size, precision = sys.argv[1:]
-    if contestant != "pytorch":
+    assignment = Assignment(**json.loads(sys.argv[1]))
+    if assignment.contestant != "pytorch":
         from tfresnet.scripts import import_tensorflow
 
         import_tensorflow()
-    from tfresnet.benchmark.contestants import CONTESTANTS
-
-    step, amount = CONTESTANTS[contestant].make(task, model, int(batch_size), precision)
+    step, amount = CONTESTANTS[assignment.contestant].make(assignment)
     step()
     print("ready", flush=True)
     for line in sys.stdin:

@@ -17,7 +17,6 @@ from tfresnet.errors import RunError
 from tfresnet.models import create_model
 from tfresnet.models.resnet import NETWORKS
 
-SLOW = pytest.mark.slow
 NAMES = ["resnet20", "resnet18", "resnet50", "plain20"]
 
 
@@ -46,9 +45,8 @@ def test_every_task_has_contestants():
     assert {name for others in TASKS.values() for name in others} == set(CONTESTANTS)
 
 
-@pytest.mark.parametrize(
-    "task", [task if task == "training" else pytest.param(task, marks=SLOW) for task in TASKS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
 def test_a_contest_measures_everyone_who_is_installed(task, monkeypatch):
     # PyTorch and the matrix product take longer to prepare than they teach here.
     keep = tuple(name for name in TASKS[task] if name in ("keras", "ours"))

@@ -26,7 +26,9 @@ def trained(name, precision, remat, **fit):
     return model
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_weights_and_moving_averages_are_the_same(precision):
     usual = trained("resnet20", precision, remat=False)
     again = trained("resnet20", precision, remat=True)
@@ -36,6 +38,7 @@ def test_weights_and_moving_averages_are_the_same(precision):
     assert not recomputing()
 
 
+@pytest.mark.slow
 def test_eagerly_too():
     usual = trained("resnet20", "float32", remat=False, run_eagerly=True)
     again = trained("resnet20", "float32", remat=True, run_eagerly=True)

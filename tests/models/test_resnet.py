@@ -88,6 +88,7 @@ def test_weights_of_a_file(tmp_path):
         tfresnet.create_model("resnet20", num_classes=7, weights=str(tmp_path / "a.keras"))
 
 
+@pytest.mark.slow
 def test_overfits_64_images():
     """A network that learns must be able to learn 64 pictures by heart."""
     import keras

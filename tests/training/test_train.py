@@ -107,6 +107,7 @@ def test_same_seed_same_losses_other_seed_others(settings):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_resume_after_a_finished_epoch_gives_the_same_weights(settings):
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -132,6 +133,7 @@ def test_without_validation_all_images_are_trained_on(settings):
     assert "val_loss" not in run.history[0]
 
 
+@pytest.mark.slow
 def test_starting_from_the_weights_of_another_run(settings):
     first = train(settings, epochs=1)
     second = train(

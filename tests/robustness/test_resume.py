@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from no_pages import leave_pages_out
 
 import tfresnet
 from tfresnet import TrainConfig
@@ -41,8 +42,7 @@ def small(patch):
     )
     patch.setattr(job, "load_dataset", lambda name, data_dir=None: data)
     patch.setattr(job.models, "create_model", small_network)
-    patch.setattr(loop, "TensorBoard", NoBoard)
-    patch.setattr(loop, "write_test", lambda *_: None)
+    leave_pages_out(patch)
 
 
 def small_network(name, num_classes, input_shape):
@@ -52,16 +52,6 @@ def small_network(name, num_classes, input_shape):
     x = layers.GlobalAveragePooling2D()(layers.BatchNormalization(name="bn")(x))
     outputs = layers.Dense(num_classes, name="predictions")(layers.Dropout(0.2)(x))
     return keras.Model(inputs, outputs, name=name)
-
-
-class NoBoard(keras.callbacks.Callback):
-    def __init__(self, *_):
-        super().__init__()
-
-    def flush(self):
-        pass
-
-    close = flush
 
 
 @pytest.fixture(autouse=True)

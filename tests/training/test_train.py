@@ -7,29 +7,17 @@ import json
 import keras
 import numpy as np
 import pytest
+from no_pages import leave_pages_out
 
 import tfresnet
 from tfresnet.errors import InputError
-from tfresnet.training import job, loop
+from tfresnet.training import job
 from tfresnet.training.callbacks import DivergedError
-
-
-class NoBoard(keras.callbacks.Callback):
-    """In place of TensorBoard's pages, which have tests of their own."""
-
-    def __init__(self, *_):
-        super().__init__()
-
-    def flush(self):
-        pass
-
-    close = flush
 
 
 @pytest.fixture
 def settings(settings_with_pages, monkeypatch):
-    monkeypatch.setattr(loop, "TensorBoard", NoBoard)
-    monkeypatch.setattr(loop, "write_test", lambda *_: None)
+    leave_pages_out(monkeypatch)
     return settings_with_pages
 
 

@@ -13,7 +13,9 @@ import statistics
 
 from tfresnet.benchmark.contest import Result, contest
 from tfresnet.benchmark.contestants import TASKS
+from tfresnet.benchmark.networks import CLASSES, IMAGE
 from tfresnet.cli import ArgumentParser
+from tfresnet.param_count import measure
 from tfresnet.scripts import load_tensorflow, run
 from tfresnet.tables import aligned
 
@@ -30,6 +32,7 @@ def main(argv: list[str] | None = None) -> list[Result]:
     print(f"{processor_name()}, precision {precision} ({reason}); images/s", flush=True)
     results = []
     for model in args.model:
+        multiply_adds = measure(model, IMAGE[0], CLASSES).complexity.multiply_adds
         for task in args.task:
             results += contest(
                 model,
@@ -38,7 +41,7 @@ def main(argv: list[str] | None = None) -> list[Result]:
                 precision=precision,
                 rounds=args.rounds,
                 seconds=args.seconds,
-                multiply_adds=_multiply_adds(model),
+                multiply_adds=multiply_adds,
             )
             print(f"{model} {task}: done", flush=True)
     print(_report(results))
@@ -80,14 +83,6 @@ def _parse(argv):
             shown = flag.replace("_", "-")
             parser.error(f"--{shown} must be at least 1. Received: {getattr(args, flag)}")
     return args
-
-
-def _multiply_adds(model):
-    from tfresnet.complexity import count, structure_only
-    from tfresnet.models import create_model
-
-    with structure_only():
-        return count(create_model(model, num_classes=10, input_shape=(32, 32, 3))).multiply_adds
 
 
 def _report(results):

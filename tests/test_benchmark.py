@@ -29,6 +29,16 @@ def test_the_stock_network_is_the_same_network(name):
     assert stock.output_shape == ours.output_shape
 
 
+@pytest.mark.parametrize("name", ["resnet18", "resnet34"])
+def test_the_network_of_keras_hub_is_the_same_network(name):
+    pytest.importorskip("keras_hub", reason="KerasHub is not installed")
+    with structure_only():
+        ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
+        theirs = networks.keras_hub(NETWORKS[name])
+    assert theirs.count_params() == ours.count_params()
+    assert theirs.output_shape == ours.output_shape
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_pytorch_network_is_the_same_network(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -48,7 +58,7 @@ def test_every_task_has_contestants():
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_a_contest_measures_everyone_who_is_installed(task, monkeypatch):
-    # PyTorch and the matrix product take longer to prepare than they teach here.
+    # The others take longer to prepare than they teach here.
     keep = tuple(name for name in TASKS[task] if name in ("keras", "ours"))
     monkeypatch.setitem(TASKS, task, keep)
     results = contest(

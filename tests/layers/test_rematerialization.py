@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.ops import op_selector
 
 from tfresnet.layers.rematerialization import recomputing, rematerialize
 from tfresnet.models import create_model
@@ -59,6 +60,29 @@ def test_every_unit_is_called_twice_in_training_and_once_otherwise():
         loss = tf.reduce_sum(model(images, training=True))
     tape.gradient(loss, model.trainable_variables)
     assert calls[1:] == [(True, False), (True, True)]
+
+
+def test_tracing_a_unit_does_not_search_the_whole_graph():
+    """As `tf.recompute_grad` does: the time of 600 units would grow with the square."""
+    searched = []
+    with pytest.MonkeyPatch.context() as patch:
+        search = op_selector.get_backward_walk_ops
+        patch.setattr(
+            op_selector,
+            "get_backward_walk_ops",
+            lambda *a, **k: searched.append(len(found := search(*a, **k))) or found,
+        )
+        model = rematerialize(create_model("resnet20", num_classes=10, input_shape=(32, 32, 3)))
+
+        @tf.function
+        def gradients(images):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(model(images, training=True))
+            return tape.gradient(loss, model.trainable_variables)
+
+        graph = gradients.get_concrete_function(tf.TensorSpec((2, 32, 32, 3))).graph
+    assert searched
+    assert max(searched) < len(graph.get_operations()) / 20
 
 
 def test_a_saved_model_has_no_trace_of_it(tmp_path):

@@ -4,7 +4,7 @@
     python -m tfresnet.benchmark --model resnet50 --task training --rounds 7 --json speed.json
 
 The others are stock Keras, with TensorFlow's kernels chosen as ours are and as they are chosen
-unasked, and PyTorch where it is installed (`pip install torch`).
+unasked, and KerasHub and PyTorch where they are installed (`pip install keras-hub torch`).
 """
 
 import dataclasses
@@ -104,13 +104,18 @@ def _row(result):
         result.model,
         result.task,
         result.other,
-        f"{statistics.median(result.our_speeds):.0f}",
-        f"{statistics.median(result.other_speeds):.0f}",
+        _figure(result.task, result.our_speeds),
+        _figure(result.task, result.other_speeds),
         f"{statistics.median(ratios):.2f}",
         f"{min(ratios):.2f} to {max(ratios):.2f}",
         f"{result.our_memory / 2**30:.1f}",
         f"{result.other_memory / 2**30:.1f}",
     ]
+
+
+def _figure(task, speeds):
+    speed = statistics.median(speeds)
+    return f"{1 / speed:.1f} s" if task == "start-up" else f"{speed:.0f}"
 
 
 if __name__ == "__main__":

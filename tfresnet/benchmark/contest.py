@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ from tfresnet.errors import RunError
 
 @dataclass(frozen=True)
 class Result:
-    """One pairing: speeds in each round (images/s; GFLOP/s of a matrix product) and peak memory.
+    """One pairing: speeds in each round (images/s; GFLOP/s of a matrix product; starts/s of
+    "start-up") and peak memory in bytes.
 
     `share`: what the network's multiply-adds make of the matrix product's rate (median), counting
     the two gradients of a training step as a forward pass each.
@@ -60,7 +62,7 @@ class Worker:
         )
 
     def __enter__(self):
-        self._answer()  # ready
+        self.memory = int(self._answer())
         return self
 
     def __exit__(self, *_):
@@ -88,6 +90,27 @@ class Worker:
         self.process.wait()
 
 
+class Starter:
+    """Takes a turn by starting a `Worker`, whose first step is the first step of a training."""
+
+    def __init__(self, assignment: Assignment):
+        self.assignment = assignment
+        self.speeds: list[float] = []
+        self.memory = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def turn(self, _seconds: float) -> None:
+        began = time.perf_counter()
+        with Worker(self.assignment) as worker:
+            self.speeds.append(1 / (time.perf_counter() - began))
+            self.memory = max(self.memory, worker.memory)
+
+
 def contest(
     model: str,
     task: str,
@@ -99,29 +122,35 @@ def contest(
     multiply_adds: int,
 ) -> list[Result]:
     """All pairings of one task. Raises RunError where a contestant breaks off."""
-    others = [name for name in TASKS[task] if CONTESTANTS[name].installed]
-    entries = [("ours", task), *((name, "training" if name == "ours" else task) for name in others)]
+
+    def of(name, task):
+        return assignment(name, task, model, batch_size, precision)
+
+    # "ours" as the other side of a task: the bare step on a constant batch.
+    others = [of(name, "training" if name == "ours" else task) for name in TASKS[task]]
+    others = [what for what in others if CONTESTANTS[what.contestant].can(what)]
+    competitor = Starter if task == "start-up" else Worker
     with ExitStack() as stack:
-        workers = [
-            stack.enter_context(Worker(assignment(name, what, model, batch_size, precision)))
-            for name, what in entries
+        first, *rest = [
+            stack.enter_context(competitor(what)) for what in (of("ours", task), *others)
         ]
         for _ in range(rounds):
-            for worker in workers:
-                worker.turn(seconds)
-    first = workers[0]
+            for one in (first, *rest):
+                one.turn(seconds)
     return [
         Result(
             model=model,
             task=task,
-            other=CONTESTANTS[name].title if name != "ours" else "ours, constant batch",
+            other=_title(what.contestant),
             our_speeds=first.speeds,
-            other_speeds=worker.speeds,
+            other_speeds=other.speeds,
             our_memory=first.memory,
-            other_memory=worker.memory,
-            share=_share(first.speeds, worker.speeds, multiply_adds) if name == "matrix" else None,
+            other_memory=other.memory,
+            share=_share(first.speeds, other.speeds, multiply_adds)
+            if what.contestant == "matrix"
+            else None,
         )
-        for name, worker in zip(others, workers[1:], strict=True)
+        for what, other in zip(others, rest, strict=True)
     ]
 
 
@@ -133,6 +162,10 @@ def assignment(
     row = NETWORKS[model]
     shape = {name: getattr(row, name) for name in ("units", "filters", "bottleneck", "shortcut")}
     return Assignment(contestant, task, model, batch_size, precision, **shape)
+
+
+def _title(contestant):
+    return "ours, constant batch" if contestant == "ours" else CONTESTANTS[contestant].title
 
 
 def _share(speeds, rates, multiply_adds):

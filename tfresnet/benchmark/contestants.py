@@ -1,10 +1,13 @@
 """What runs against what: for each contestant and task a step to repeat.
 
 A step is (function that does the work and waits for its end, images it covers); for the matrix
-product it covers GFLOP instead.
+product it covers GFLOP instead, for a start-up one start.
 """
 
+import contextlib
 import importlib.util
+import io
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +19,7 @@ Step = tuple[Callable[[], object], float]
 EVAL_BATCH = 500
 EVAL_IMAGES = 10_000
 TRAIN_IMAGES = 50_000
+START_IMAGES = 5_000
 MATRIX = 4096
 
 # TensorFlow leaves oneDNN off on processors below AVX512-VNNI; our commands switch it on.
@@ -40,20 +44,22 @@ class Assignment:
 @dataclass(frozen=True)
 class Contestant:
     """`make(assignment)` prepares a step in a process with `environment` (None: the variable is not
-    set)."""
+    set). `has(assignment)`: whether it has that network."""
 
     title: str
     make: Callable[[Assignment], Step]
     environment: dict[str, str | None] = field(default_factory=lambda: ONEDNN)
     package: str = "keras"
+    has: Callable[[Assignment], bool] = lambda what: True
 
-    @property
-    def installed(self) -> bool:
-        return importlib.util.find_spec(self.package) is not None
+    def can(self, what: Assignment) -> bool:
+        return importlib.util.find_spec(self.package) is not None and self.has(what)
 
 
 def ours(what: Assignment) -> Step:
     """tfresnet as `train.py` and `evaluate.py` run it; "pipeline": on augmented images."""
+    if what.task == "start-up":
+        return _our_start(what)
     from tfresnet.training.config import TrainConfig
     from tfresnet.training.job import build_network, prepare
     from tfresnet.training.loop import compile_model
@@ -75,10 +81,18 @@ def ours(what: Assignment) -> Step:
 
 def stock_keras(what: Assignment) -> Step:
     """Keras' own layers in float32, compiled and called as its guides do."""
+    return _as_the_guides_do(networks.stock_keras(what), what)
+
+
+def keras_hub(what: Assignment) -> Step:
+    """KerasHub's layers, in the same way."""
+    return _as_the_guides_do(networks.keras_hub(what), what)
+
+
+def _as_the_guides_do(network, what):
     import keras
     import numpy as np
 
-    network = networks.stock_keras(what)
     if what.task == "inference":
         return _keras_inference(network)
     if what.task == "evaluation":
@@ -92,6 +106,8 @@ def stock_keras(what: Assignment) -> Step:
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy()],
     )
+    if what.task == "start-up":
+        return _keras_start(network, what.batch_size)
     return _keras_training(network, what.batch_size)
 
 
@@ -144,17 +160,79 @@ CONTESTANTS = {
     "keras-as-installed": Contestant(
         "stock Keras, float32, as installed", stock_keras, {"TF_ENABLE_ONEDNN_OPTS": None}
     ),
+    "keras-hub": Contestant(
+        "KerasHub, float32",
+        keras_hub,
+        package="keras_hub",
+        # Its bottleneck has the stride elsewhere, and it has no shortcut of option A.
+        has=lambda what: what.shortcut == "B" and not what.bottleneck,
+    ),
     "pytorch": Contestant("PyTorch", pytorch, {}, "torch"),
     "matrix": Contestant("matrix product", matrix_product),
 }
 
 # Whom ours meets in each task. "ours" itself: the bare step on a constant batch.
 TASKS = {
-    "training": ("keras", "keras-as-installed", "pytorch", "matrix"),
+    "training": ("keras", "keras-as-installed", "keras-hub", "pytorch", "matrix"),
     "pipeline": ("ours",),
-    "inference": ("keras", "keras-as-installed", "pytorch"),
+    "inference": ("keras", "keras-as-installed", "keras-hub", "pytorch"),
     "evaluation": ("keras",),
+    "start-up": ("keras",),
 }
+
+
+def _our_start(what):
+    from tfresnet.training.config import TrainConfig
+    from tfresnet.training.loop import train
+
+    def fit(callbacks):
+        with tempfile.TemporaryDirectory() as folder:
+            config = TrainConfig(
+                model=what.model,
+                dataset="shapes10",
+                batch_size=what.batch_size,
+                precision=what.precision,
+                output_dir=f"{folder}/run",
+            )
+            train(config, callbacks=callbacks)
+
+    return _until_first_step(fit), 1
+
+
+def _keras_start(model, batch_size):
+    import tensorflow as tf
+
+    from tfresnet.data import shapes10
+
+    def fit(callbacks):
+        images, labels = shapes10.load().train
+        images = images[:START_IMAGES].astype("float32") / 255
+        batches = (
+            tf.data.Dataset.from_tensor_slices((images, labels[:START_IMAGES]))
+            .shuffle(START_IMAGES)
+            .map(lambda image, label: (tf.image.random_flip_left_right(image), label))
+            .batch(batch_size)
+            .prefetch(2)
+        )
+        model.fit(batches, verbose=0, callbacks=callbacks)
+
+    return _until_first_step(fit), 1
+
+
+def _until_first_step(fit):
+    import keras
+
+    class Done(Exception):  # noqa: N818  no error
+        pass
+
+    def end(batch, logs=None):
+        raise Done
+
+    def start():
+        with contextlib.suppress(Done), contextlib.redirect_stdout(io.StringIO()):
+            fit([keras.callbacks.LambdaCallback(on_train_batch_end=end)])
+
+    return start
 
 
 def _keras_training(model, batch_size):

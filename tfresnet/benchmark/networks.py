@@ -1,4 +1,4 @@
-"""A row of `tfresnet.models.resnet.NETWORKS` as others write it: stock Keras, PyTorch.
+"""A row of `tfresnet.models.resnet.NETWORKS` as others write it: stock Keras, KerasHub, PyTorch.
 
 Three-channel images of 32x32 with the 3x3 stem, ten classes, the same shortcuts as ours. The row is
 handed over, so that the process that measures PyTorch need not load TensorFlow.
@@ -39,6 +39,29 @@ def stock_keras(network):
     x = conv_bn(images, network.filters[0], 3)
     for filters, strides in _units(network):
         x = unit(x, filters, strides)
+    x = layers.GlobalAveragePooling2D()(x)
+    return Model(images, layers.Dense(CLASSES)(x))
+
+
+def keras_hub(network):
+    """The network from KerasHub's basic residual blocks; KerasHub's stem is for photographs."""
+    from keras import Input, Model, layers
+    from keras_hub.src.models.resnet.resnet_backbone import apply_stack
+
+    images = Input(IMAGE)
+    x = layers.Conv2D(network.filters[0], 3, padding="same", use_bias=False)(images)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    for stage, (units, filters) in enumerate(zip(network.units, network.filters, strict=True)):
+        x = apply_stack(
+            x,
+            filters,
+            units,
+            stride=2 if stage else 1,
+            block_type="basic_block",
+            use_pre_activation=False,
+            first_shortcut=stage > 0,
+            name=f"stage{stage}",
+        )
     x = layers.GlobalAveragePooling2D()(x)
     return Model(images, layers.Dense(CLASSES)(x))
 

@@ -2,8 +2,8 @@
 
     python -m tfresnet.benchmark.worker ASSIGNMENT   (as JSON)
 
-Says "ready" when prepared. Each line on its input is a number of seconds to work for, answered by
-images/s and the most memory that the process has held so far, in bytes.
+Does one step, then writes the most memory, in bytes, that the process has held so far. Each line
+on its input is a number of seconds to work for, answered by images/s and that memory.
 """
 
 import json
@@ -22,7 +22,7 @@ def main() -> None:
         import_tensorflow()
     step, amount = CONTESTANTS[assignment.contestant].make(assignment)
     step()
-    print("ready", flush=True)
+    print(_peak_memory(), flush=True)
     for line in sys.stdin:
         print(_speed(step, amount, float(line)), _peak_memory(), flush=True)
 

@@ -1,0 +1,41 @@
+"""What a GPU's owner relies on: XLA, half precision, several devices. Seen here on a processor."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import hardware
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def usual():
+    return hardware.trained()
+
+
+def assert_alike(weights, usual, tolerance):
+    assert len(weights) == len(usual)
+    for a, b in zip(weights, usual, strict=True):
+        np.testing.assert_allclose(a, b, atol=tolerance * max(1, np.abs(b).max()))
+
+
+@pytest.mark.parametrize(
+    ("how", "tolerance"),
+    [
+        ({"jit": True}, 1e-4),
+        pytest.param({"jit": True, "remat": True}, 1e-4, marks=pytest.mark.slow),
+        ({"precision": "mixed_float16"}, 0.02),
+        ({"precision": "mixed_bfloat16"}, 0.1),
+    ],
+    ids=str,
+)
+def test_the_weights_are_the_same(how, tolerance, usual):
+    assert_alike(hardware.trained(**how), usual, tolerance)
+
+
+def test_the_weights_are_the_same_from_two_devices(usual, tmp_path):
+    file = tmp_path / "weights.npz"
+    subprocess.run([sys.executable, hardware.__file__, file], check=True, cwd=Path.cwd())
+    with np.load(file) as stored:
+        assert_alike([stored[name] for name in stored.files], usual, 1e-4)

@@ -114,7 +114,7 @@ def test_verdicts(text, unit, exact, verdict):
 
 def run(capsys, monkeypatch, counted, *argv):
     monkeypatch.setattr("tfresnet.slides.counted.counted", lambda: counted)
-    assert param_count.main(["--slides", *argv]) == 0
+    param_count.main(["--slides", *argv])
     return capsys.readouterr().out
 
 

@@ -14,14 +14,13 @@ import csv
 import io
 import itertools
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from tfresnet.cli import ArgumentParser
 from tfresnet.errors import InputError
-from tfresnet.scripts import load_tensorflow, silence_broken_pipe
+from tfresnet.scripts import load_tensorflow, run
 from tfresnet.tables import aligned, markdown
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help has no use for it
@@ -256,8 +255,7 @@ def _requests(args) -> list[tuple[str, int | None, int | None]]:
     return [(name, *setting) for setting, name in itertools.product(settings, names)]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script with these arguments (without any: the command line's); exit status."""
+def main(argv: Sequence[str] | None = None) -> None:
     parser = _parser()
     args = parser.parse_args(argv)
     if args.slides and (args.models or args.input_size or args.num_classes or args.by_layer):
@@ -266,24 +264,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.slides:
         from tfresnet import slides
 
-        _print(slides.RENDERERS[args.format](slides.check()))
-        return 0
+        print(slides.RENDERERS[args.format](slides.check()))
+        return
     try:
         _check_names(args.models)
         reports = [measure(*request) for request in _requests(args)]
     except InputError as error:
         parser.error(str(error))
-    _print(RENDERERS[args.format](reports, args.by_layer))
-    return 0
-
-
-def _print(text: str) -> None:
-    """Print; a reader that stops early, as `| head` does, is no error."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        silence_broken_pipe()
+    print(RENDERERS[args.format](reports, args.by_layer))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main, "param_count")

@@ -25,7 +25,7 @@ def run(main: Callable[[], object], program: str) -> NoReturn:
     except RunError as error:
         _exit(f"{program}: {error}", 1)
     except BrokenPipeError:
-        silence_broken_pipe()
+        _silence_broken_pipe()
         sys.exit(1)
     sys.exit(0)
 
@@ -58,7 +58,7 @@ def import_tensorflow() -> None:
         os.close(null)
 
 
-def silence_broken_pipe() -> None:
+def _silence_broken_pipe() -> None:
     """After a reader such as `| head` has gone: Python flushes once more at exit, into nothing."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from processes import charts, checkpoints, complete
 
-from tfresnet import verify
 from tfresnet.errors import InputError
+from tfresnet.verification import verify
+from tfresnet.verify import main
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def run(sound, tmp_path):
 
 
 def bad(run):
-    return {what: text for good, what, text in verify.verify(run).lines if not good}
+    return {what: text for good, what, text in verify(run).lines if not good}
 
 
 def flip(path):
@@ -37,7 +38,7 @@ def flip(path):
 
 def test_a_sound_run(run, capsys):
     assert len(charts(run / "train")) > 0
-    report = verify.main([str(run)])
+    report = main([str(run)])
     assert report.sound, str(report)
     assert len(report.usable) == 2
     assert "BAD" not in capsys.readouterr().out
@@ -47,7 +48,7 @@ def test_a_damaged_checkpoint_is_found_and_the_one_before_still_serves(run):
     newest = checkpoints(run)[-1]
     flip(run / "checkpoints" / newest)
     assert list(bad(run)) == [f"checkpoints/{newest}"]
-    assert len(verify.verify(run).usable) == 2
+    assert len(verify(run).usable) == 2
 
 
 @pytest.mark.parametrize("name", ["model.keras", "config.json", "history.csv", "result.json"])
@@ -55,7 +56,7 @@ def test_other_damaged_files_are_found(name, run):
     (run / name).write_bytes((run / name).read_bytes()[:50])
     assert name in bad(run)
     with pytest.raises(SystemExit) as end:
-        verify.main([str(run)])
+        main([str(run)])
     assert end.value.code == 1
 
 
@@ -84,4 +85,4 @@ def test_events_that_are_damaged_are_found(run):
 
 def test_no_folder(tmp_path):
     with pytest.raises(InputError, match="RUN must be a run folder"):
-        verify.verify(tmp_path / "missing")
+        verify(tmp_path / "missing")

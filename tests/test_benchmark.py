@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfresnet.benchmark import __main__ as command
-from tfresnet.benchmark import networks
+from tfresnet.benchmark import networks, pages
 from tfresnet.benchmark.contest import Worker, _share, assignment, contest
 from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
 from tfresnet.complexity import structure_only
@@ -106,6 +106,34 @@ def test_command_writes_all_figures(tmp_path, capsys):
     assert content["precision"] == "float32"
     (result,) = content["results"]
     assert result["ratios"][0] == result["our_speeds"][0] / result["other_speeds"][0]
+
+
+def cost(**changes):
+    times = {"step": ([1.02, 1.02], [1.0, 1.0]), "end": ([3.0, 5.0], [2.0, 2.0])}
+    return pages.Cost("m", "d", 2, 10, **times, begin=1.0, test=2.0, **changes)
+
+
+def test_cost_of_pages_counts_steps_ends_and_what_comes_once():
+    assert cost().more == pytest.approx((20 * 0.02 + 4 + 1 + 2) / (20 + 4))
+    assert "2 epochs of 10 steps: +30.8 %" in str(cost())
+
+
+@pytest.mark.slow
+def test_pages_are_measured_over_all_epochs(tmp_path):
+    file = tmp_path / "pages.json"
+    flags = ["--dataset", "shapes10", "--epochs", "3", "--steps", "3", "--json", str(file)]
+    measured = pages.main(flags)
+    assert [len(side) for side in (*measured.step, *measured.end)] == [3, 3, 3, 3]
+    assert measured.test > 0
+    assert measured.begin > 0
+    assert json.loads(file.read_text())["more"] == measured.more
+
+
+def test_pages_take_two_epochs_at_least(capsys):
+    with pytest.raises(SystemExit) as caught:
+        pages.main(["--epochs", "1"])
+    assert caught.value.code == 2
+    assert "--epochs must be at least 2. Received: 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_every_task_has_contestants():
 @pytest.mark.parametrize("task", TASKS)
 def test_a_contest_measures_everyone_who_is_installed(task, monkeypatch):
     # The others take longer to prepare than they teach here.
-    keep = tuple(name for name in TASKS[task] if name in ("keras", "ours"))
+    keep = tuple(name for name in TASKS[task] if name in ("keras", "ours", "remat"))
     monkeypatch.setitem(TASKS, task, keep)
     results = contest(
         "resnet20",
@@ -106,6 +106,13 @@ def test_command_writes_all_figures(tmp_path, capsys):
     assert content["precision"] == "float32"
     (result,) = content["results"]
     assert result["ratios"][0] == result["our_speeds"][0] / result["other_speeds"][0]
+
+
+@pytest.mark.slow
+def test_resnet1202_trains_on_128_images_within_8_gib():
+    with Worker(assignment("remat", "training", "resnet1202", 128, "float32")) as worker:
+        print(f"one step: {worker.memory / 2**30:.2f} GiB")
+    assert worker.memory < 8 * 2**30
 
 
 def cost(**changes):

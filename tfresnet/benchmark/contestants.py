@@ -4,14 +4,12 @@ A step is (function that does the work and waits for its end, images it covers);
 product it covers GFLOP instead, for a start-up one start.
 """
 
-import contextlib
+import functools
 import importlib.util
-import io
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tfresnet.benchmark import networks
+from tfresnet.benchmark import networks, start_up
 from tfresnet.benchmark.networks import CLASSES, IMAGE
 
 Step = tuple[Callable[[], object], float]
@@ -19,7 +17,6 @@ Step = tuple[Callable[[], object], float]
 EVAL_BATCH = 500
 EVAL_IMAGES = 10_000
 TRAIN_IMAGES = 50_000
-START_IMAGES = 5_000
 MATRIX = 4096
 
 # TensorFlow leaves oneDNN off on processors below AVX512-VNNI; our commands switch it on.
@@ -56,17 +53,18 @@ class Contestant:
         return importlib.util.find_spec(self.package) is not None and self.has(what)
 
 
-def ours(what: Assignment) -> Step:
+def ours(what: Assignment, remat: bool = False) -> Step:
     """tfresnet as `train.py` and `evaluate.py` run it; "pipeline": on augmented images."""
     if what.task == "start-up":
-        return _our_start(what)
+        return start_up.ours(what)
     from tfresnet.training.config import TrainConfig
     from tfresnet.training.job import build_network, prepare
     from tfresnet.training.loop import compile_model
     from tfresnet.training.step import TrainingModel
 
     # shapes10 is there on every machine, and has the images and classes of CIFAR-10.
-    job = prepare(TrainConfig(model=what.model, dataset="shapes10", precision=what.precision))
+    flags = {"model": what.model, "precision": what.precision, "remat": remat}
+    job = prepare(TrainConfig(dataset="shapes10", **flags))
     network = build_network(job)
     if what.task == "inference":
         return _keras_inference(network)
@@ -107,7 +105,7 @@ def _as_the_guides_do(network, what):
         metrics=[keras.metrics.SparseCategoricalAccuracy()],
     )
     if what.task == "start-up":
-        return _keras_start(network, what.batch_size)
+        return start_up.stock_keras(network, what.batch_size)
     return _keras_training(network, what.batch_size)
 
 
@@ -156,6 +154,7 @@ def matrix_product(what: Assignment) -> Step:
 
 CONTESTANTS = {
     "ours": Contestant("ours", ours),
+    "remat": Contestant("ours with --remat", functools.partial(ours, remat=True)),
     "keras": Contestant("stock Keras, float32", stock_keras),
     "keras-as-installed": Contestant(
         "stock Keras, float32, as installed", stock_keras, {"TF_ENABLE_ONEDNN_OPTS": None}
@@ -178,61 +177,8 @@ TASKS = {
     "inference": ("keras", "keras-as-installed", "keras-hub", "pytorch"),
     "evaluation": ("keras",),
     "start-up": ("keras",),
+    "remat": ("remat",),
 }
-
-
-def _our_start(what):
-    from tfresnet.training.config import TrainConfig
-    from tfresnet.training.loop import train
-
-    def fit(callbacks):
-        with tempfile.TemporaryDirectory() as folder:
-            config = TrainConfig(
-                model=what.model,
-                dataset="shapes10",
-                batch_size=what.batch_size,
-                precision=what.precision,
-                output_dir=f"{folder}/run",
-            )
-            train(config, callbacks=callbacks)
-
-    return _until_first_step(fit), 1
-
-
-def _keras_start(model, batch_size):
-    import tensorflow as tf
-
-    from tfresnet.data import shapes10
-
-    def fit(callbacks):
-        images, labels = shapes10.load().train
-        images = images[:START_IMAGES].astype("float32") / 255
-        batches = (
-            tf.data.Dataset.from_tensor_slices((images, labels[:START_IMAGES]))
-            .shuffle(START_IMAGES)
-            .map(lambda image, label: (tf.image.random_flip_left_right(image), label))
-            .batch(batch_size)
-            .prefetch(2)
-        )
-        model.fit(batches, verbose=0, callbacks=callbacks)
-
-    return _until_first_step(fit), 1
-
-
-def _until_first_step(fit):
-    import keras
-
-    class Done(Exception):  # noqa: N818  no error
-        pass
-
-    def end(batch, logs=None):
-        raise Done
-
-    def start():
-        with contextlib.suppress(Done), contextlib.redirect_stdout(io.StringIO()):
-            fit([keras.callbacks.LambdaCallback(on_train_batch_end=end)])
-
-    return start
 
 
 def _keras_training(model, batch_size):

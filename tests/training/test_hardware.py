@@ -1,5 +1,6 @@
 """What a GPU's owner relies on: XLA, half precision, several devices. Seen here on a processor."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import hardware
 import numpy as np
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,7 @@ def test_the_weights_are_the_same(how, tolerance, usual):
 
 def test_the_weights_are_the_same_from_two_devices(usual, tmp_path):
     file = tmp_path / "weights.npz"
-    subprocess.run([sys.executable, hardware.__file__, file], check=True, cwd=Path.cwd())
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, hardware.__file__, file], check=True, env=environment)
     with np.load(file) as stored:
         assert_alike([stored[name] for name in stored.files], usual, 1e-4)

@@ -42,7 +42,7 @@ def stock_keras(model, batch_size: int) -> tuple[Callable[[], None], int]:
             .batch(batch_size)
             .prefetch(2)
         )
-        model.fit(batches, verbose=0, callbacks=callbacks)
+        model.fit(batches, verbose=0, shuffle=False, callbacks=callbacks)
 
     return _until_first_step(fit), 1
 

@@ -9,6 +9,11 @@ from tfresnet.scripts import load_tensorflow
 load_tensorflow()
 
 
+def pytest_collection_modifyitems(items):
+    """The files with the longest tests first, or one process would wait for them at the end."""
+    items.sort(key=lambda item: "robustness" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def _home_of_keras(tmp_path_factory, monkeypatch):
     """No test reads or fills the user's own data folders."""

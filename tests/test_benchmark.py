@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 
 from tfresnet.benchmark import __main__ as command
 from tfresnet.benchmark import networks, pages
-from tfresnet.benchmark.contest import Worker, _share, assignment, contest
+from tfresnet.benchmark.contest import Result, Worker, _share, assignment, contest
 from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
 from tfresnet.complexity import structure_only
 from tfresnet.errors import RunError
@@ -96,16 +97,25 @@ def test_pytorch_is_measured_without_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_command_writes_all_figures(tmp_path, capsys):
+def test_command_writes_all_figures(tmp_path, capsys, monkeypatch):
+    speeds = {
+        "pipeline": ([300.0, 310.0], [330.0, 320.0]),
+        "start-up": ([0.1, 0.1], [0.05, 0.1]),
+    }
+
+    def contest(model, task, **_):
+        return [Result(model, task, "another", *speeds[task], 2**30, 2**31)]
+
+    monkeypatch.setattr(command, "contest", contest)
     file = tmp_path / "speed.json"
-    flags = ["--model", "resnet20", "--task", "pipeline", "--batch-size", "4", "--rounds", "1"]
-    command.main([*flags, "--seconds", "0", "--precision", "float32", "--json", str(file)])
+    flags = ["--model", "resnet20", "--task", "pipeline", "start-up", "--precision", "float32"]
+    command.main([*flags, "--json", str(file)])
     shown = capsys.readouterr().out
-    assert "ours, constant batch" in shown
+    assert re.search(r"pipeline +another +305 +325 +0\.94 +0\.91 to 0\.97 +1\.0 +2\.0", shown)
+    assert re.search(r"start-up +another +10\.0 s +13\.3 s +1\.50 ", shown)
     content = json.loads(file.read_text())
     assert content["precision"] == "float32"
-    (result,) = content["results"]
-    assert result["ratios"][0] == result["our_speeds"][0] / result["other_speeds"][0]
+    assert content["results"][0]["ratios"] == [300 / 330, 310 / 320]
 
 
 @pytest.mark.slow

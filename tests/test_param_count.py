@@ -243,3 +243,12 @@ def test_command_does_not_mind_a_reader_that_leaves():
     done = command("resnet20", stdout=writer)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_help_names_the_flags(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    shown = capsys.readouterr().out
+    for flag in ("--input-size", "--num-classes", "--format", "--by-layer"):
+        assert flag in shown

@@ -2,7 +2,6 @@
 
 import csv
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,8 +9,6 @@ import pytest
 import tfresnet
 from tfresnet.experiments import short_training
 from tfresnet.experiments.__main__ import STUDIES, main
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_help_names_every_study(capsys):

@@ -199,19 +199,19 @@ def test_a_clock_that_goes_backwards(whole, tmp_path, monkeypatch):
 
 
 def test_a_failing_worker_of_the_pipeline(whole, tmp_path, monkeypatch):
-    batches_from = loop._batches_from
+    train_batches = job.Job.train_batches
 
-    def spoiled(state, job):
+    def spoiled(self, epoch, step):
         def fail(step, batch):
             with tf.control_dependencies(
                 [tf.debugging.assert_less(step, tf.constant(5, tf.int64))]
             ):
                 return tf.identity(batch[0]), batch[1]
 
-        return batches_from(state, job).enumerate().map(fail)
+        return train_batches(self, epoch, step).enumerate().map(fail)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_batches_from", spoiled)
+        patch.setattr(job.Job, "train_batches", spoiled)
         with pytest.raises(RunError, match=r"step 4 is saved. Go on with") as caught:
             tfresnet.train(config(tmp_path))
     assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
 from tfresnet.benchmark.contestants import CONTESTANTS, TASKS, Assignment
@@ -98,12 +98,6 @@ class Starter:
         self.speeds: list[float] = []
         self.memory = 0
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
     def turn(self, _seconds: float) -> None:
         began = time.perf_counter()
         with Worker(self.assignment) as worker:
@@ -129,11 +123,12 @@ def contest(
     # "ours" as the other side of a task: the bare step on a constant batch.
     others = [of(name, "training" if name == "ours" else task) for name in TASKS[task]]
     others = [what for what in others if CONTESTANTS[what.contestant].can(what)]
-    competitor = Starter if task == "start-up" else Worker
+
+    def competitor(what):
+        return nullcontext(Starter(what)) if task == "start-up" else Worker(what)
+
     with ExitStack() as stack:
-        first, *rest = [
-            stack.enter_context(competitor(what)) for what in (of("ours", task), *others)
-        ]
+        first, *rest = [stack.enter_context(competitor(w)) for w in (of("ours", task), *others)]
         for _ in range(rounds):
             for one in (first, *rest):
                 one.turn(seconds)

@@ -163,23 +163,16 @@ class _Training:
 
     def _epoch(self):
         """Seconds of the first step with what comes before it, of the others, and of the rest."""
-        from tfresnet.data import eval_batches, train_batches
-        from tfresnet.evaluation import EVAL_BATCH
-
-        job, epoch = self.job, self.position.state.epoch
-        look = {"mean": job.dataset.mean, "std": job.dataset.std}
-        batches = train_batches(
-            job.train, batch_size=job.config.batch_size, seed=0, flip=job.dataset.flip, **look
-        )
+        epoch = self.position.state.epoch
         self.turns.enter()
         self.seconds.clear()
         self.began = time.perf_counter()
         self.model.fit(
-            batches,
+            self.job.train_batches(epoch),
             initial_epoch=epoch,
             epochs=epoch + 1,
             steps_per_epoch=self.steps,
-            validation_data=eval_batches(job.validation, batch_size=EVAL_BATCH, **look),
+            validation_data=self.job.validation_batches(),
             callbacks=self.callbacks,
             shuffle=False,
             verbose=0,

@@ -8,9 +8,8 @@ import keras
 
 from tfresnet import models
 from tfresnet.atomic import replaced
-from tfresnet.data import eval_batches, train_batches
 from tfresnet.errors import InputError
-from tfresnet.evaluation import EVAL_BATCH, evaluate_model, summary_line
+from tfresnet.evaluation import evaluate_model, summary_line
 from tfresnet.training.callbacks import Position, Progress, StopOnNonFiniteLoss
 from tfresnet.training.checkpointer import Checkpointer
 from tfresnet.training.checkpoints import State, all_variables, restore
@@ -160,17 +159,13 @@ def _fit(model, job, folder, state, request: StopRequest, callbacks):
         *callbacks,
         Checkpointer(position, folder, config.checkpoint_minutes, request, board.flush),
     ]
-    validation = None
-    if job.validation:
-        validation = eval_batches(
-            job.validation, batch_size=EVAL_BATCH, mean=job.dataset.mean, std=job.dataset.std
-        )
+    validation = job.validation_batches()
     for first, last, length in _portions(state, steps, config.epochs):
         if length == 0:
             _close_epoch(model, state, validation, all_callbacks)
             continue
         model.fit(
-            _batches_from(state, job),
+            job.train_batches(state.epoch, state.step),
             initial_epoch=first,
             epochs=last,
             steps_per_epoch=length,
@@ -180,20 +175,6 @@ def _fit(model, job, folder, state, request: StopRequest, callbacks):
             verbose=0,
         )
     board.close()
-
-
-def _batches_from(state, job):
-    return train_batches(
-        job.train,
-        batch_size=job.config.batch_size,
-        seed=job.config.seed,
-        mean=job.dataset.mean,
-        std=job.dataset.std,
-        flip=job.dataset.flip,
-        augment=job.config.augment,
-        start_epoch=state.epoch,
-        start_step=state.step,
-    )
 
 
 def _close_epoch(model, state, validation, callbacks):

@@ -81,17 +81,17 @@ def build(
     """
     if widths not in WIDTHS:
         raise InputError(f"widths of alexnet must be '2012' or '2014'. Received: {widths!r}")
-    row = choose_form(FORMS, form, input_shape, "alexnet")
-    batch_norm = row.batch_norm if batch_norm is None else batch_norm
+    given = {"num_classes": num_classes, "batch_norm": batch_norm}
+    row = choose_form(FORMS, form, "alexnet", input_shape=input_shape, **given)
     images = image_input(
-        input_shape or row.input_shape, smallest=row.smallest, network="alexnet", fixed=include_top
+        row.input_shape, smallest=row.smallest, network="alexnet", fixed=include_top
     )
     outputs = dense_classifier(
-        _features(images, row, WIDTHS[widths], batch_norm),
+        _features(images, row, WIDTHS[widths]),
         hidden=row.dense,
         dropout=DROPOUT,
-        use_bn=batch_norm,
-        num_classes=row.num_classes if num_classes is None else num_classes,
+        use_bn=row.batch_norm,
+        num_classes=row.num_classes,
         include_top=include_top,
         pooling=pooling,
         classifier_activation=classifier_activation,
@@ -99,16 +99,16 @@ def build(
     return load_weights(keras.Model(images, outputs, name="alexnet"), weights)
 
 
-def _features(x, row, widths, use_bn):
+def _features(x, row, widths):
     pad = dict(row.pads).get(x.shape[1], 0)
     if pad:
         x = keras.layers.ZeroPadding2D(pad, name="conv1_pad")(x)
     x = ConvBN(
-        widths[0], row.kernel, row.strides, padding=row.padding, use_bn=use_bn, name="conv1"
+        widths[0], row.kernel, row.strides, padding=row.padding, use_bn=row.batch_norm, name="conv1"
     )(x)
     x = _pool(x, 1)
     for number, (filters, kernel) in enumerate(zip(widths[1:], KERNELS, strict=True), start=2):
-        x = ConvBN(filters, kernel, use_bn=use_bn, name=f"conv{number}")(x)
+        x = ConvBN(filters, kernel, use_bn=row.batch_norm, name=f"conv{number}")(x)
         if number in POOLED:
             x = _pool(x, number)
     return x

@@ -1,6 +1,7 @@
 """The two forms that a network comes in: for photographs, and for images as small as CIFAR's."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from tfresnet.errors import InputError
@@ -15,8 +16,10 @@ def is_small(input_shape) -> bool:
     return bool(sides) and max(sides) <= SMALL_IMAGE
 
 
-def choose_form(forms: Mapping[str, Row], form: str, input_shape, network: str) -> Row:
+def choose_form(forms: Mapping[str, Row], form: str, network: str, *, input_shape, **others) -> Row:
     """The row "imagenet" or "cifar" of `forms`; "auto": the second for small images.
+
+    `input_shape` and `others`, fields of the row, take the place of its own unless they are None.
 
     Raises:
         InputError: another form.
@@ -26,4 +29,5 @@ def choose_form(forms: Mapping[str, Row], form: str, input_shape, network: str) 
     if form not in forms:
         known = ", ".join(repr(name) for name in ("auto", *forms))
         raise InputError(f"form of {network} must be one of {known}. Received: {form!r}")
-    return forms[form]
+    given = {"input_shape": input_shape, **others}
+    return replace(forms[form], **{k: v for k, v in given.items() if v is not None})

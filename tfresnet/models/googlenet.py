@@ -112,25 +112,24 @@ def build(
     Raises:
         InputError: an impossible value.
     """
-    row = choose_form(FORMS, form, input_shape, "googlenet")
-    use_bn = row.batch_norm if batch_norm is None else batch_norm
-    top = {
-        "num_classes": row.num_classes if num_classes is None else num_classes,
-        "classifier_activation": classifier_activation,
-    }
+    given = {"num_classes": num_classes, "batch_norm": batch_norm}
+    row = choose_form(FORMS, form, "googlenet", input_shape=input_shape, **given)
+    top = {"num_classes": row.num_classes, "classifier_activation": classifier_activation}
     auxiliary = auxiliary and include_top
     images = image_input(
-        input_shape or row.input_shape,
+        row.input_shape,
         smallest=row.smallest_auxiliary if auxiliary else row.smallest,
         network="googlenet (this form)" + (" with auxiliary classifiers" if auxiliary else ""),
         fixed=auxiliary,
     )
-    x = _stem(images, row, use_bn)
+    x = _stem(images, row)
     outputs = []
     for name, module in MODULES.items():
-        x = InceptionModule(branches(module, naive), use_bn=use_bn, name=f"inception{name}")(x)
+        x = InceptionModule(
+            branches(module, naive), use_bn=row.batch_norm, name=f"inception{name}"
+        )(x)
         if auxiliary and name in AUXILIARY.after:
-            outputs.append(_auxiliary(x, f"auxiliary{name}_", use_bn, top))
+            outputs.append(_auxiliary(x, f"auxiliary{name}_", row.batch_norm, top))
         if name in POOLED:
             x = _pool(x, POOLED[name])
     main = classifier(x, include_top=include_top, pooling=pooling, dropout=DROPOUT, **top)
@@ -155,12 +154,12 @@ def branches(module: Module, naive: bool = False) -> dict:
     }
 
 
-def _stem(x, row, use_bn):
+def _stem(x, row):
     first, reduce, second = STEM_FILTERS
-    x = ConvBN(first, row.kernel, row.strides, use_bn=use_bn, name="conv1")(x)
+    x = ConvBN(first, row.kernel, row.strides, use_bn=row.batch_norm, name="conv1")(x)
     x = _pool(x, "pool1")
-    x = ConvBN(reduce, 1, use_bn=use_bn, name="conv2_block1")(x)
-    x = ConvBN(second, 3, use_bn=use_bn, name="conv2_block2")(x)
+    x = ConvBN(reduce, 1, use_bn=row.batch_norm, name="conv2_block1")(x)
+    x = ConvBN(second, 3, use_bn=row.batch_norm, name="conv2_block2")(x)
     return _pool(x, "pool2") if "pool2" in row.pools else x
 
 

@@ -128,14 +128,11 @@ def build(
     Raises:
         InputError: an impossible value.
     """
-    row = choose_form(FORMS, form, input_shape, "inception_v3")
-    top = {
-        "num_classes": row.num_classes if num_classes is None else num_classes,
-        "classifier_activation": classifier_activation,
-    }
+    row = choose_form(FORMS, form, "inception_v3", input_shape=input_shape, num_classes=num_classes)
+    top = {"num_classes": row.num_classes, "classifier_activation": classifier_activation}
     auxiliary = auxiliary and include_top
     images = image_input(
-        input_shape or row.input_shape,
+        row.input_shape,
         smallest=row.smallest_auxiliary if auxiliary else row.smallest,
         network="inception_v3" + (" with its auxiliary classifier" if auxiliary else ""),
     )

@@ -99,16 +99,14 @@ def build(
     Raises:
         InputError: an impossible value.
     """
-    row = choose_form(FORMS, form, input_shape, "nin")
-    batch_norm = row.batch_norm if batch_norm is None else batch_norm
-    images = x = image_input(
-        input_shape or row.input_shape, smallest=row.smallest, network="nin (this form)"
-    )
+    given = {"num_classes": num_classes, "batch_norm": batch_norm}
+    row = choose_form(FORMS, form, "nin", input_shape=input_shape, **given)
+    images = x = image_input(row.input_shape, smallest=row.smallest, network="nin (this form)")
     for number, block in enumerate(row.blocks, start=1):
-        x = _mlpconv(x, block, number, batch_norm)
+        x = _mlpconv(x, block, number, row.batch_norm)
     outputs = class_maps(
         x,
-        num_classes=row.num_classes if num_classes is None else num_classes,
+        num_classes=row.num_classes,
         include_top=include_top,
         pooling=pooling,
         classifier_activation=classifier_activation,

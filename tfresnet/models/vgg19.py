@@ -61,24 +61,21 @@ def build(
     Raises:
         InputError: an impossible value.
     """
-    row = choose_form(FORMS, form, input_shape, "vgg19")
-    batch_norm = row.batch_norm if batch_norm is None else batch_norm
+    given = {"num_classes": num_classes, "batch_norm": batch_norm}
+    row = choose_form(FORMS, form, "vgg19", input_shape=input_shape, **given)
     images = x = image_input(
-        input_shape or row.input_shape,
-        smallest=2 ** len(BLOCKS),
-        network="vgg19",
-        fixed=include_top,
+        row.input_shape, smallest=2 ** len(BLOCKS), network="vgg19", fixed=include_top
     )
     for block, (convolutions, filters) in enumerate(BLOCKS, start=1):
         for number in range(1, convolutions + 1):
-            x = ConvBN(filters, 3, use_bn=batch_norm, name=f"block{block}_conv{number}")(x)
+            x = ConvBN(filters, 3, use_bn=row.batch_norm, name=f"block{block}_conv{number}")(x)
         x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
     outputs = dense_classifier(
         x,
         hidden=row.dense,
         dropout=DROPOUT,
-        use_bn=batch_norm,
-        num_classes=row.num_classes if num_classes is None else num_classes,
+        use_bn=row.batch_norm,
+        num_classes=row.num_classes,
         include_top=include_top,
         pooling=pooling,
         classifier_activation=classifier_activation,

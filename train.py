@@ -4,11 +4,11 @@ from tfresnet import cli, scripts
 
 
 def main(argv: list[str] | None = None):
-    config, resume = cli.parse_train(argv)
+    arguments = cli.parse_train(argv)
     scripts.load_tensorflow()
     import tfresnet
 
-    return tfresnet.train(config, resume=resume)
+    return tfresnet.train(**arguments)
 
 
 if __name__ == "__main__":

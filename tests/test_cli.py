@@ -24,13 +24,18 @@ def run(*command, **options):
 
 
 def test_every_setting_is_a_flag_and_arrives():
-    config, resume = cli.parse_train(
+    parsed = cli.parse_train(
         ["--model", "resnet20", "--lr", "0.2", "--no-augment", "--weight-decay", "1e-4", "--seed=3"]
     )
-    assert resume is None
-    assert config == TrainConfig(model="resnet20", lr=0.2, augment=False, weight_decay=1e-4, seed=3)
-    assert cli.parse_train([])[0] == TrainConfig()
-    assert cli.parse_train(["--resume", "logs/a"]) == (None, "logs/a")
+    config = TrainConfig(model="resnet20", lr=0.2, augment=False, weight_decay=1e-4, seed=3)
+    assert parsed == {"config": config}
+    assert cli.parse_train([]) == {"config": TrainConfig()}
+
+
+def test_a_run_is_continued_with_its_own_settings_and_data_that_may_have_moved():
+    assert cli.parse_train(["--resume", "logs/a"]) == {"resume": "logs/a"}
+    moved = cli.parse_train(["--resume", "logs/a", "--data-dir", "here"])
+    assert moved == {"resume": "logs/a", "data_dir": "here"}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +49,7 @@ def test_every_setting_is_a_flag_and_arrives():
         (["--label-smoothing", "1.5"], "--label-smoothing must be a number from 0 to below 1."),
         (["--precision", "float8"], "argument --precision: invalid choice: 'float8'"),
         (["--epoch", "3"], "unrecognized arguments: --epoch 3"),
-        (["--resume", "a", "--lr", "1"], "--resume takes all settings from the run."),
+        (["--resume", "a", "--lr", "1"], "--resume takes all settings from the run but"),
         (["extra"], "unrecognized arguments: extra"),
     ],
 )

@@ -22,24 +22,28 @@ class ArgumentParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {shown}\n")
 
 
-def parse_train(argv: list[str] | None = None):
-    """`(config, resume)` from the flags of train.py; exactly one of them is None."""
+def parse_train(argv: list[str] | None = None) -> dict:
+    """The arguments of `tfresnet.train` from the flags of train.py."""
     from tfresnet.training.config import TrainConfig
 
     parser = ArgumentParser(
         prog="train.py", description="Trains a network and tests it once at the end."
     )
-    parser.add_argument("--resume", metavar="RUN", help="run folder to continue exactly")
+    parser.add_argument(
+        "--resume", metavar="RUN", help="run folder to continue exactly, with all of its settings"
+    )
     hints = typing.get_type_hints(TrainConfig)
     for item in dataclasses.fields(TrainConfig):
         _add_setting(parser, item, hints[item.name])
     values = {name: v for name, v in vars(parser.parse_args(argv)).items() if v is not None}
-    resume = values.pop("resume", None)
-    if resume and values:
-        flags = ", ".join("--" + name.replace("_", "-") for name in values)
-        parser.error(f"--resume takes all settings from the run. Received also: {flags}")
+    if others := values.keys() - {"resume", "data_dir"} if "resume" in values else ():
+        flags = ", ".join("--" + name.replace("_", "-") for name in sorted(others))
+        parser.error(
+            "--resume takes all settings from the run but where the data lies (--data-dir). "
+            f"Received also: {flags}"
+        )
     try:
-        return (None, resume) if resume else (TrainConfig(**values), None)
+        return values if "resume" in values else {"config": TrainConfig(**values)}
     except InputError as error:
         parser.error(_as_flag(str(error), values))
 

@@ -152,8 +152,8 @@ def command_lines():
 
         def case():
             parsed = parse(argv)
-            if parse is cli.parse_train and parsed[0]:
-                parsed[0].resolved()
+            if parse is cli.parse_train and "config" in parsed:
+                parsed["config"].resolved()
 
         return case
 

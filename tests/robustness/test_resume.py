@@ -107,6 +107,31 @@ def test_a_stop_anywhere_changes_nothing(moment, count, whole, tmp_path, monkeyp
     assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
 
 
+def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_finish", die)
+        with pytest.raises(Killed):
+            tfresnet.train(config(tmp_path, data_dir="before"))
+    asked, load = [], job.load_dataset
+    monkeypatch.setattr(
+        job, "load_dataset", lambda name, folder: asked.append(folder) or load(name)
+    )
+    assert_as_whole(tfresnet.train(resume=tmp_path / "run", data_dir="after"), whole)
+    assert asked == ["after"]
+
+
+@pytest.mark.parametrize("arguments", [{}, {"config": TrainConfig(), "resume": "run"}])
+def test_either_a_config_or_a_run(arguments):
+    with pytest.raises(InputError, match="either a config or a run"):
+        tfresnet.train(**arguments)
+
+
+def test_an_empty_name_is_no_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"must hold a readable config\.json"):
+        tfresnet.train(resume="")
+
+
 class Killed(BaseException):
     pass
 

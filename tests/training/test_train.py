@@ -180,8 +180,3 @@ def test_an_output_folder_that_cannot_be_made(settings, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="output_dir must be a folder that can be written"):
         train(settings, output_dir=str(tmp_path / "file" / "logs"))
-
-
-def test_train_takes_a_config_or_a_run():
-    with pytest.raises(InputError, match="either a config or a run"):
-        tfresnet.train()

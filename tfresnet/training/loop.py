@@ -39,6 +39,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     resume: str | Path | None = None,
+    data_dir: str | Path | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> Run:
     """Trains a network, or continues a run that was stopped, and tests it once at the end.
@@ -46,6 +47,8 @@ def train(
     Args:
         config: settings of a new run.
         resume: folder of a run to continue instead, exactly as if it had never stopped.
+        data_dir: folder that holds the data set, in place of the settings' (it may have moved
+            since a run began).
         callbacks: Keras callbacks of the caller. After a resume in mid-epoch they see
             `on_train_begin` twice, first for the rest of that epoch.
 
@@ -56,19 +59,21 @@ def train(
         DivergedError: the loss or a weight is not finite any more.
         RunError: the disk or the data failed; what was saved before is.
     """
-    if (config is None) == (resume is None):
+    resumed = resume is not None
+    if resumed == (config is not None):
         raise InputError("train takes either a config or a run to resume. Received: both or none")
-    if resume and (run := _finished_run(RunFolder(resume))):
+    if resumed and (run := _finished_run(RunFolder(resume))):
         return run
-    job = prepare(TrainConfig.from_run(resume) if resume else config)
+    config = TrainConfig.from_run(resume) if resumed else config
+    job = prepare(config if data_dir is None else replace(config, data_dir=data_dir))
     network = build_network(job)
-    if not resume:
+    if not resumed:
         models.load_weights(network, job.config.weights)
     model = TrainingModel(network)
     compile_model(model, job)
-    folder = RunFolder(resume) if resume else RunFolder.create(job.config)
+    folder = RunFolder(resume) if resumed else RunFolder.create(job.config)
     with folder.lock(), explained(folder):
-        state = _saved_state(folder, model, job) if resume else _first_state(folder, job)
+        state = _saved_state(folder, model, job) if resumed else _first_state(folder, job)
         if state.epoch < job.config.epochs:
             with stop_requests() as request:
                 _fit(model, job, folder, state, request, list(callbacks))

@@ -67,7 +67,7 @@ def test_short_training_writes_a_row_a_network_and_resumes(trainings, tmp_path):
     assert [row["model"] for row in rows] == ["nin", "resnet18d"]
     assert (rows[0]["first_loss"], rows[0]["val_top1"]) == ("2.0", "0.35")
     table = (tmp_path / "table.md").read_text()
-    assert "| nin | 966,986 | 0.22 G | 10,000 | 2.000 | 1.500 | 35.0 % | yes |" in table
+    assert "| nin | 966,986 | 0.22 G | 10,000 | 2.000 | 1.500 | 35.00 % | yes |" in table
 
 
 def test_short_training_gives_fewer_images_to_what_costs_much(trainings, tmp_path):

@@ -148,7 +148,7 @@ def _report(rows, args):
             f"{row.images:,}",
             f"{row.first_loss:.3f}",
             f"{row.last_loss:.3f}",
-            f"{100 * row.val_top1:.1f} %",
+            f"{100 * row.val_top1:.2f} %",
             "yes" if row.learns else "no",
         ]
         for row in rows

@@ -36,11 +36,11 @@ def parse_train(argv: list[str] | None = None) -> dict:
     for item in dataclasses.fields(TrainConfig):
         _add_setting(parser, item, hints[item.name])
     values = {name: v for name, v in vars(parser.parse_args(argv)).items() if v is not None}
-    if others := values.keys() - {"resume", "data_dir"} if "resume" in values else ():
+    others = values.keys() - {"resume", "data_dir"}
+    if "resume" in values and others:
         flags = ", ".join("--" + name.replace("_", "-") for name in sorted(others))
         parser.error(
-            "--resume takes all settings from the run but where the data lies (--data-dir). "
-            f"Received also: {flags}"
+            f"--resume takes all settings but --data-dir from the run. Received also: {flags}"
         )
     try:
         return values if "resume" in values else {"config": TrainConfig(**values)}

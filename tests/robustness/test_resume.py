@@ -107,19 +107,6 @@ def test_a_stop_anywhere_changes_nothing(moment, count, whole, tmp_path, monkeyp
     assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
 
 
-def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "_finish", die)
-        with pytest.raises(Killed):
-            tfresnet.train(config(tmp_path, data_dir="before"))
-    asked, load = [], job.load_dataset
-    monkeypatch.setattr(
-        job, "load_dataset", lambda name, folder: asked.append(folder) or load(name)
-    )
-    assert_as_whole(tfresnet.train(resume=tmp_path / "run", data_dir="after"), whole)
-    assert asked == ["after"]
-
-
 @pytest.mark.parametrize("arguments", [{}, {"config": TrainConfig(), "resume": "run"}])
 def test_either_a_config_or_a_run(arguments):
     with pytest.raises(InputError, match="either a config or a run"):
@@ -158,6 +145,19 @@ def test_a_death_at_a_turn_changes_nothing(moment, whole, tmp_path, monkeypatch)
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path))
     assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
+
+
+def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_finish", die)
+        with pytest.raises(Killed):
+            tfresnet.train(config(tmp_path, data_dir="before"))
+    asked, load = [], job.load_dataset
+    monkeypatch.setattr(
+        job, "load_dataset", lambda name, folder: asked.append(folder) or load(name)
+    )
+    assert_as_whole(tfresnet.train(resume=tmp_path / "run", data_dir="after"), whole)
+    assert asked == ["after"]
 
 
 def test_a_damaged_checkpoint_costs_only_time(whole, tmp_path, caplog, monkeypatch):

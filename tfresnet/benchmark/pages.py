@@ -124,6 +124,7 @@ class _Training:
         from tfresnet.training.tensorboard import TensorBoard
 
         self.job = job = prepare(config)
+        self.validation = job.validation_batches()
         self.steps = steps
         self.network = build_network(job)
         self.model = TrainingModel(self.network)
@@ -172,7 +173,7 @@ class _Training:
             initial_epoch=epoch,
             epochs=epoch + 1,
             steps_per_epoch=self.steps,
-            validation_data=self.job.validation_batches(),
+            validation_data=self.validation,
             callbacks=self.callbacks,
             shuffle=False,
             verbose=0,

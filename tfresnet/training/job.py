@@ -28,7 +28,7 @@ class Job:
     precision: str
     reason: str
 
-    def train_batches(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
+    def train_batches(self, epoch: int, step: int = 0) -> tf.data.Dataset:
         """The endless stream of training batches from a step of an epoch on."""
         return train_batches(
             self.train,

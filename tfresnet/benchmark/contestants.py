@@ -73,7 +73,7 @@ def ours(what: Assignment, remat: bool = False) -> Step:
     trained = TrainingModel(network)
     compile_model(trained, job)
     if what.task == "pipeline":
-        return _fed_training(trained, what.batch_size)
+        return _fed_training(trained, what.batch_size, job.dataset)
     return _keras_training(trained, what.batch_size)
 
 
@@ -210,21 +210,20 @@ def _our_evaluation(network, dataset):
     return lambda: evaluate_model(network, images, dataset), EVAL_IMAGES
 
 
-def _fed_training(model, batch_size):
+def _fed_training(model, batch_size, dataset):
     import numpy as np
     import tensorflow as tf
 
     from tfresnet.data import Split, train_batches
+    from tfresnet.evaluation import normalise
 
     labels = np.arange(TRAIN_IMAGES, dtype=np.int32) % CLASSES
     batches = train_batches(
         Split(_pixels(TRAIN_IMAGES), labels),
         batch_size=batch_size,
         seed=0,
-        mean=(0.5,) * 3,
-        std=(0.25,) * 3,
         flip=True,
-    )
+    ).map(lambda images, labels: (normalise(images, dataset), labels))
     iterator, step = iter(batches), tf.function(model.train_step)
     return lambda: float(step(next(iterator))["loss"]), batch_size
 

@@ -14,7 +14,7 @@ from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError
 
 if TYPE_CHECKING:
-    from tfresnet.data.pipeline import eval_batches, normalise, steps_per_epoch, train_batches
+    from tfresnet.data.pipeline import eval_batches, steps_per_epoch, train_batches
 
 __all__ = [
     "Dataset",
@@ -22,7 +22,6 @@ __all__ = [
     "eval_batches",
     "list_datasets",
     "load_dataset",
-    "normalise",
     "steps_per_epoch",
     "train_batches",
 ]

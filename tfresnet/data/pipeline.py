@@ -1,7 +1,5 @@
 """From arrays to batches: a `tf.data` stream that can be continued at any step."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import tensorflow as tf
 
@@ -28,49 +26,41 @@ def train_batches(
     *,
     batch_size: int,
     seed: int,
-    mean: Sequence[float],
-    std: Sequence[float],
     flip: bool,
     augment: bool = True,
-    start_epoch: int = 0,
     start_step: int = 0,
 ) -> tf.data.Dataset:
-    """An endless stream of shuffled, augmented and normalised batches.
+    """An endless stream of shuffled and augmented batches, from step `start_step` of a run on.
 
-    Yields (images, labels): float32 (batch_size, height, width, 3) and int32 (batch_size,). Each
-    epoch has `steps_per_epoch` full batches, drops another random rest, and mirrors images only if
-    `flip`; without `augment` they are left as they are. Order and augmentation are functions of
-    (seed, epoch, index), so the stream from (start_epoch, start_step) is, bit for bit, the tail of
-    the one from (0, 0). Raises `InputError` for a batch size or a start outside the data.
+    Yields (images, labels): float32 (batch_size, height, width, 3), pixels from 0 to 255, and int32
+    (batch_size,). Each epoch has `steps_per_epoch` full batches, drops another random rest, and
+    mirrors images only if `flip`; without `augment` they are left as they are. Order and
+    augmentation are functions of (seed, epoch, index), so the stream from `start_step` is, bit for
+    bit, the tail of the one from 0. Raises `InputError` for an impossible batch size or start.
     """
     steps = steps_per_epoch(len(split), batch_size)
-    if start_epoch < 0 or not 0 <= start_step <= steps:
-        raise InputError(
-            f"a stream must start at epoch 0 or later and a step from 0 to {steps}. "
-            f"Received: epoch {start_epoch}, step {start_step}"
-        )
+    if start_step < 0:
+        raise InputError(f"start_step must be at least 0. Received: {start_step}")
+    start_epoch, first = divmod(start_step, steps)
     images, labels = _on_host(split)
 
     def epoch_of_indices(epoch: tf.Tensor) -> tf.data.Dataset:
         plan = _plan(seed, epoch, len(split), flip=flip, augment=augment)
-        skip = tf.where(epoch == start_epoch, tf.constant(start_step, tf.int64), 0)
+        skip = tf.where(epoch == start_epoch, tf.constant(first, tf.int64), 0)
         batched = [
             tf.reshape(x[: steps * batch_size], (steps, batch_size, *x.shape[1:])) for x in plan
         ]
         return tf.data.Dataset.from_tensor_slices(tuple(x[skip:] for x in batched))
 
     def batch(indices: tf.Tensor, shift: tf.Tensor, mirrored: tf.Tensor):
-        crops = crop_and_flip(images, indices, shift, mirrored)
-        return normalise(crops, mean, std), tf.gather(labels, indices)
+        return crop_and_flip(images, indices, shift, mirrored), tf.gather(labels, indices)
 
     epochs = tf.data.Dataset.range(start_epoch, FOREVER)
     return _run_ahead(epochs.flat_map(epoch_of_indices).map(batch))
 
 
-def eval_batches(
-    split: Split, *, batch_size: int, mean: Sequence[float], std: Sequence[float]
-) -> tf.data.Dataset:
-    """All images once, in order: (float32 (batch, height, width, 3), int32 (batch,)).
+def eval_batches(split: Split, *, batch_size: int) -> tf.data.Dataset:
+    """All images once, in order: (uint8 (batch, height, width, 3), int32 (batch,)).
 
     The last batch holds the rest. Raises `InputError` for a batch size under 1.
     """
@@ -79,7 +69,7 @@ def eval_batches(
     images, labels = _on_host(split)
 
     def batch(indices: tf.Tensor):
-        return normalise(tf.gather(images, indices), mean, std), tf.gather(labels, indices)
+        return tf.gather(images, indices), tf.gather(labels, indices)
 
     return _run_ahead(tf.data.Dataset.range(len(split)).batch(batch_size).map(batch))
 
@@ -90,19 +80,6 @@ def _run_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
     # up to a minute until it notices (seen with TensorFlow 2.21, in the destructor of iterators).
     options.autotune.enabled = False
     return batches.prefetch(PREFETCH).with_options(options)
-
-
-def normalise(images: tf.Tensor, mean: Sequence[float], std: Sequence[float]) -> tf.Tensor:
-    """(images / 255 - mean) / std, float32, for images (batch, height, width, 3) in 0..255."""
-    shape = images.shape[1:]
-    scale = 1 / (255 * np.asarray(std))
-    offset = -np.asarray(mean) / np.asarray(std)
-    # Image by image as one long row: broadcasting over an axis of 3 takes five times as long.
-    rows = tf.reshape(tf.cast(images, tf.float32), (-1, shape.num_elements()))
-    pixels = shape.num_elements() // 3
-    rows = rows * np.tile(scale, pixels).astype(np.float32)
-    rows = rows + np.tile(offset, pixels).astype(np.float32)
-    return tf.reshape(rows, (-1, *shape))
 
 
 def _on_host(split: Split) -> tuple[tf.Tensor, tf.Tensor]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfresnet import models
 from tfresnet.data import eval_batches, load_dataset, steps_per_epoch, train_batches
 from tfresnet.data.dataset import Dataset, Split
-from tfresnet.evaluation import EVAL_BATCH
+from tfresnet.evaluation import EVAL_BATCH, normalise
 from tfresnet.layers.rematerialization import rematerialize
 from tfresnet.training.config import TrainConfig
 from tfresnet.training.precision import choose_precision
@@ -30,24 +30,24 @@ class Job:
 
     def train_batches(self, epoch: int, step: int = 0) -> tf.data.Dataset:
         """The endless stream of training batches from a step of an epoch on."""
-        return train_batches(
+        batches = train_batches(
             self.train,
             batch_size=self.config.batch_size,
             seed=self.config.seed,
-            mean=self.dataset.mean,
-            std=self.dataset.std,
             flip=self.dataset.flip,
             augment=self.config.augment,
-            start_epoch=epoch,
-            start_step=step,
+            start_step=epoch * self.steps + step,
         )
+        return self._normalised(batches)
 
     def validation_batches(self) -> tf.data.Dataset | None:
         """All images held out, once; None without any."""
         if self.validation is None:
             return None
-        mean, std = self.dataset.mean, self.dataset.std
-        return eval_batches(self.validation, batch_size=EVAL_BATCH, mean=mean, std=std)
+        return self._normalised(eval_batches(self.validation, batch_size=EVAL_BATCH))
+
+    def _normalised(self, batches):
+        return batches.map(lambda images, labels: (normalise(images, self.dataset), labels))
 
 
 def prepare(config: TrainConfig) -> Job:

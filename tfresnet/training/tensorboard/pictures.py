@@ -23,20 +23,17 @@ def augmentation(dataset: Dataset, images: Split, seed: int, augment: bool) -> n
             seed=seed,
             flip=dataset.flip,
             augment=varied,
-            mean=dataset.mean,
-            std=dataset.std,
         )
         for varied in (False, augment)
     ]
     (before, labels), (after, _) = (next(iter(batch)) for batch in batches)
-    both = np.stack([before, after], axis=1).reshape(-1, *dataset.image_shape)
-    shown = both * np.array(dataset.std) + dataset.mean
+    shown = np.stack([before, after], axis=1).reshape(-1, *dataset.image_shape)
     captions = [
         caption
         for label in labels.numpy()
         for caption in (dataset.class_names[label], "augmented" if augment else "as trained")
     ]
-    return image_grid(shown, captions)
+    return image_grid(shown.astype(np.uint8), captions)
 
 
 def first_filters(model: keras.Model) -> np.ndarray | None:

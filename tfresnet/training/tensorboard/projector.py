@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfresnet.data import eval_batches
 from tfresnet.data.dataset import Dataset, Split
+from tfresnet.evaluation import normalise
 
 IMAGES = 1000
 MOST_DIMENSIONS = 128  # as many principal components stand for longer features
@@ -17,8 +18,10 @@ THUMBNAIL = 32  # pixels
 def features_and_logits(network: keras.Model, images: Split, dataset: Dataset):
     """(what enters the last layer, `(n, width)`; logits, `(n, classes)`) of `images`."""
     both = keras.Model(network.inputs, [network.layers[-1].input, network.outputs[0]])
-    forward = tf.function(lambda batch: both(batch, training=False), reduce_retracing=True)
-    batches = eval_batches(images, batch_size=250, mean=dataset.mean, std=dataset.std)
+    forward = tf.function(
+        lambda batch: both(normalise(batch, dataset), training=False), reduce_retracing=True
+    )
+    batches = eval_batches(images, batch_size=250)
     outputs = [forward(batch) for batch, _ in batches]
     parts = [
         np.concatenate([np.asarray(tf.cast(o[i], tf.float32)) for o in outputs]) for i in (0, 1)

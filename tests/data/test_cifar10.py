@@ -115,6 +115,12 @@ def test_changed_source_is_read_again(archive, fake):
     assert_is(cifar10.load(archive.parent), fake)
 
 
+def flip(path, position):
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -125,6 +131,8 @@ def test_changed_source_is_read_again(archive, fake):
         lambda path, rows: np.save(path, rows[:-1]),
         lambda path, rows: np.save(path, rows.astype(np.int16)),
         lambda path, rows: np.save(path, rows | np.uint8(16)),
+        lambda path, rows: flip(path, 200),
+        lambda path, rows: flip(path, path.stat().st_size - 1),
     ],
 )
 def test_damaged_cache_is_rebuilt(damage, archive, fake, keras_home, no_reading):
@@ -134,6 +142,16 @@ def test_damaged_cache_is_rebuilt(damage, archive, fake, keras_home, no_reading)
     assert_is(cifar10.load(archive.parent), fake)
     no_reading()
     assert_is(cifar10.load(archive.parent), fake)
+
+
+def test_what_killed_writers_left_is_deleted(archive, keras_home):
+    cifar10.load(archive.parent)
+    (path,) = files_in(keras_home)
+    old, young = (path.with_name(f".{path.stem}-{i}.partial.npy") for i in range(2))
+    old.touch(), young.touch()
+    os.utime(old, times=(1, 1))
+    cifar10.load(archive.parent)
+    assert sorted(files_in(keras_home)) == sorted([path, young])  # its writer may be at work
 
 
 def test_cache_folder_that_cannot_be_made(archive, fake, keras_home, caplog):
@@ -147,7 +165,7 @@ def test_full_disk(archive, fake, keras_home, caplog, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(array_cache.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     assert_is(cifar10.load(archive.parent), fake)
     assert "No space left" in caplog.text
     assert files_in(keras_home) == []

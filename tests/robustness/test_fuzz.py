@@ -74,9 +74,6 @@ def batches():
 
 def images():
     contents = FakeCifar10().binaries()
-    file = io.BytesIO()
-    np.save(file, np.zeros((6, 3073), np.uint8))
-    stored = file.getvalue()
 
     def make(rng, folder):
         for name, content in contents.items():
@@ -85,6 +82,8 @@ def images():
             name = rng.choice([*contents])
             (folder / name).write_bytes(fuzz.mutate(contents[name], rng))
             return lambda: cifar10_files.read(cifar10_files.find(folder))
+        array_cache.store(folder / "cache.npy", np.zeros((6, 3073), np.uint8))
+        stored = (folder / "cache.npy").read_bytes()
         (folder / "cache.npy").write_bytes(fuzz.mutate(stored[:128], rng) + stored[128:])
         return lambda: array_cache.load(folder / "cache.npy")
 

@@ -101,13 +101,20 @@ def test_known_names():
     assert data.load_dataset("shapes10", "no/such/folder").name == "shapes10"
 
 
-def test_unknown_name_is_answered_with_the_known_and_the_nearest():
+@pytest.mark.parametrize("name", ["cifar-10", "CIFAR10", "Cifar 10"])
+@pytest.mark.parametrize("function", [data.load_dataset, data.check_dataset_name])
+def test_unknown_name_is_answered_with_the_known_and_the_nearest(name, function):
     with pytest.raises(InputError) as caught:
-        data.load_dataset("cifar-10")
+        function(name)
     message = str(caught.value)
     assert message == (
-        "dataset must be one of cifar10, shapes10. Received: 'cifar-10' (did you mean cifar10?)"
+        f"dataset must be one of cifar10, shapes10. Received: '{name}' (did you mean cifar10?)"
     )
+
+
+def test_a_name_is_checked_without_loading(monkeypatch):
+    monkeypatch.setitem(data._LOADERS, "shapes10", None)
+    data.check_dataset_name("shapes10")
 
 
 def test_unknown_attribute():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Dataset",
     "Split",
+    "check_dataset_name",
     "eval_batches",
     "list_datasets",
     "load_dataset",
@@ -38,16 +39,21 @@ def list_datasets() -> list[str]:
     return sorted(_LOADERS)
 
 
+def check_dataset_name(name: str) -> None:
+    """Raises `InputError` for a name that `load_dataset` does not know; loads nothing."""
+    known = list_datasets()
+    if name not in known:
+        near = difflib.get_close_matches(str(name).lower(), known, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise InputError(f"dataset must be one of {', '.join(known)}. Received: {name!r}{hint}")
+
+
 def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """The data set of that name; `data_dir` is where its files are, if it has any.
 
     Raises `InputError` for an unknown name, and for missing or damaged files.
     """
-    if name not in _LOADERS:
-        near = difflib.get_close_matches(str(name), _LOADERS, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        known = ", ".join(list_datasets())
-        raise InputError(f"dataset must be one of {known}. Received: {name!r}{hint}")
+    check_dataset_name(name)
     return _LOADERS[name](data_dir)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+ARCHIVE, FOLDER = "cifar-10-python.tar.gz", "cifar-10-batches-py"
 ROWS = 20  # images in each of the six batches
 
 
@@ -37,7 +38,7 @@ class FakeCifar10:
 
 def write_archive(path: Path, folder: str, contents: dict[str, bytes]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w:gz") as archive:
+    with tarfile.open(path, "w" if path.suffix == ".tar" else "w:gz") as archive:
         for name, content in contents.items():
             member = tarfile.TarInfo(f"{folder}/{name}")
             member.size = len(content)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_cifar10 import ROWS, write_archive, write_folder
+from fake_cifar10 import ARCHIVE, FOLDER, ROWS, write_archive, write_folder
 
-from tfresnet.data import array_cache, cifar10, cifar10_files
-from tfresnet.data.cifar10_files import PYTHON
+from tfresnet.data import array_cache, cifar10, cifar10_files, places
 from tfresnet.data.dataset import channel_statistics
 from tfresnet.errors import InputError
 
@@ -25,7 +24,7 @@ def files_in(folder):
 
 @pytest.fixture
 def archive(fake, tmp_path):
-    return write_archive(tmp_path / "data" / PYTHON.archive, PYTHON.folder, fake.pickles())
+    return write_archive(tmp_path / "data" / ARCHIVE, FOLDER, fake.pickles())
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def test_order_of_the_places(fake, tmp_path, keras_home, monkeypatch, no_reading
 
     put(tmp_path / "argument", 1)
     put(tmp_path / "variable", 2)
-    put(keras_home / "datasets" / cifar10.KERAS_FOLDER / PYTHON.folder, 3)
+    put(keras_home / "datasets" / "cifar-10-batches-py-target" / FOLDER, 3)
     monkeypatch.setenv("TFRESNET_DATA_DIR", str(tmp_path / "variable"))
     assert cifar10.load(str(tmp_path / "argument")).train.images[0, 0, 0, 0] == 1
     assert cifar10.load().train.images[0, 0, 0, 0] == 2
@@ -70,14 +69,42 @@ def test_order_of_the_places(fake, tmp_path, keras_home, monkeypatch, no_reading
     assert cifar10.load().train.images[0, 0, 0, 0] == 3
 
 
-def test_archive_in_the_keras_cache(fake, keras_home):
-    path = keras_home / "datasets" / cifar10.KERAS_ARCHIVE
-    write_archive(path, PYTHON.folder, fake.pickles())
+@pytest.mark.parametrize("name", [cifar10.KERAS_ARCHIVE, "cifar-10-batches-py.tar.gz"])
+def test_archive_in_the_cache_of_a_new_or_old_keras(name, fake, keras_home):
+    write_archive(keras_home / "datasets" / name, FOLDER, fake.pickles())
     assert_is(cifar10.load(), fake)
 
 
+def test_folder_in_the_cache_of_an_old_keras(fake, keras_home):
+    write_folder(keras_home / "datasets" / FOLDER, fake.pickles())
+    assert_is(cifar10.load(), fake)
+
+
+def test_the_archive_itself(archive, fake, monkeypatch):
+    monkeypatch.setenv("HOME", str(archive.parent))
+    assert_is(cifar10.load(f"~/{archive.name}"), fake)
+    monkeypatch.setenv("TFRESNET_DATA_DIR", str(archive))
+    assert_is(cifar10.load(), fake)
+
+
+def test_home_that_cannot_be_written(fake, keras_home, tmp_path, monkeypatch, caplog):
+    """Keras goes to the temporary folder, and what lies in the home is still found."""
+    write_folder(keras_home / "datasets" / FOLDER, fake.pickles())
+    monkeypatch.setattr(places, "_TEMPORARY", tmp_path / "temporary")
+    monkeypatch.setattr(os, "access", lambda path, mode: path != keras_home)
+    assert_is(cifar10.load(), fake)
+    assert len(files_in(tmp_path / "temporary" / ".keras" / "datasets" / "tfresnet")) == 1
+    assert len(files_in(keras_home)) == 6
+    (keras_home / "datasets" / FOLDER / "data_batch_1").unlink()
+    write_folder(tmp_path / "temporary" / ".keras" / "datasets" / FOLDER, fake.pickles())
+    assert_is(cifar10.load(), fake)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("setting", ["data_dir", "TFRESNET_DATA_DIR"])
-@pytest.mark.parametrize(("folder", "state"), [("none", "no such folder"), ("", "none of them")])
+@pytest.mark.parametrize(
+    ("folder", "state"), [("none", "no such file or folder"), ("", "none of them")]
+)
 def test_named_folder_without_cifar10(setting, folder, state, tmp_path, monkeypatch):
     directory = str(tmp_path / folder)
     monkeypatch.setenv("TFRESNET_DATA_DIR", directory)
@@ -86,7 +113,7 @@ def test_named_folder_without_cifar10(setting, folder, state, tmp_path, monkeypa
     message = str(caught.value)
     assert message.startswith(setting)
     assert "\n" not in message
-    for part in (directory, state, PYTHON.archive, "cifar-10-batches-bin/"):
+    for part in (directory, state, ARCHIVE, "cifar-10-batches-bin/"):
         assert part in message
 
 
@@ -110,7 +137,7 @@ def test_second_load_is_mapped_from_the_cache(archive, fake, keras_home, no_read
 def test_changed_source_is_read_again(archive, fake):
     cifar10.load(archive.parent)
     fake.rows[0, 1] ^= 1
-    write_archive(archive, PYTHON.folder, fake.pickles())
+    write_archive(archive, FOLDER, fake.pickles())
     os.utime(archive, ns=(1, 1))
     assert_is(cifar10.load(archive.parent), fake)
 
@@ -210,11 +237,11 @@ def test_failed_download_says_what_to_do(get_file, keras_home, capsys):
     get_file(fail)
     with pytest.raises(InputError) as caught:
         cifar10.load()
-    missing, where, without = str(caught.value).splitlines()
-    assert "CIFAR-10" in missing
-    assert str(keras_home) in missing
-    assert all(part in where for part in (PYTHON.archive, "--data-dir DIR", "TFRESNET_DATA_DIR"))
-    assert "--dataset shapes10" in without
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "URL fetch failure on https://" in message
+    parts = ("CIFAR-10", ARCHIVE, "--data-dir DIR", "TFRESNET_DATA_DIR", "--dataset shapes10")
+    assert all(part in message for part in (*parts, str(keras_home)))
     assert timeouts == [cifar10.DOWNLOAD_TIMEOUT]
     assert socket.getdefaulttimeout() is None
     assert files_in(keras_home) == []
@@ -244,7 +271,7 @@ def test_download_goes_where_keras_looks(get_file, keras_home, fake):
 
     def fetch(name, origin, file_hash, cache_subdir):
         calls.append((origin, file_hash))
-        return write_archive(Path(cache_subdir) / name, PYTHON.folder, fake.pickles())
+        return write_archive(Path(cache_subdir) / name, FOLDER, fake.pickles())
 
     get_file(fetch)
     assert_is(cifar10.load(), fake)

@@ -7,10 +7,9 @@ import tarfile
 
 import numpy as np
 import pytest
-from fake_cifar10 import ROWS, write_archive, write_folder
+from fake_cifar10 import ARCHIVE, FOLDER, ROWS, write_archive, write_folder
 
 from tfresnet.data import cifar10_files
-from tfresnet.data.cifar10_files import BINARY, PYTHON
 from tfresnet.errors import InputError
 
 
@@ -27,38 +26,39 @@ def refused(directory) -> str:
     return message
 
 
-def write_form(kind, directory, fake):
-    if kind == "python archive":
-        write_archive(directory / PYTHON.archive, PYTHON.folder, fake.pickles())
-    elif kind == "python archive with ./":
-        write_archive(directory / PYTHON.archive, f"./{PYTHON.folder}", fake.pickles())
-    elif kind == "python folder":
-        write_folder(directory / PYTHON.folder, fake.pickles())
-    elif kind == "python folder itself":
-        write_folder(directory, fake.pickles())
-    elif kind == "binary archive":
-        write_archive(directory / BINARY.archive, BINARY.folder, fake.binaries())
-    elif kind == "binary folder":
-        write_folder(directory / BINARY.folder, fake.binaries())
-    elif kind == "binary folder itself":
-        write_folder(directory, fake.binaries())
+BINARY = "cifar-10-batches-bin"
+FORMS = {  # what lies where, below the folder that is read
+    "python archive": (ARCHIVE, FOLDER),
+    "python archive with ./": (ARCHIVE, f"./{FOLDER}"),
+    "python archive, unpacked by Safari": ("cifar-10-python.tar", FOLDER),
+    "python folder": (FOLDER, None),
+    "python folder itself": ("", None),
+    "binary archive": ("cifar-10-binary.tar.gz", BINARY),
+    "binary archive, unpacked by Safari": ("cifar-10-binary.tar", BINARY),
+    "binary folder": (BINARY, None),
+    "binary folder itself": ("", None),
+}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "python archive",
-        "python archive with ./",
-        "python folder",
-        "python folder itself",
-        "binary archive",
-        "binary folder",
-        "binary folder itself",
-    ],
-)
-def test_every_published_form_is_read_alike(kind, fake, tmp_path):
-    write_form(kind, tmp_path, fake)
+def write_form(form, directory, fake):
+    place, folder = FORMS[form]
+    contents = fake.binaries() if form.startswith("binary") else fake.pickles()
+    if folder is None:
+        return write_folder(directory / place, contents)
+    return write_archive(directory / place, folder, contents)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_published_form_is_read_alike(form, fake, tmp_path):
+    place = write_form(form, tmp_path, fake)
     np.testing.assert_array_equal(read(tmp_path), fake.rows)
+    np.testing.assert_array_equal(read(place), fake.rows)
+
+
+@pytest.mark.parametrize("form", ["python archive", "binary archive, unpacked by Safari"])
+def test_an_archive_may_have_any_name(form, fake, tmp_path):
+    path = write_form(form, tmp_path, fake).rename(tmp_path / "mine")
+    np.testing.assert_array_equal(read(path), fake.rows)
 
 
 def test_a_folder_without_any_form_is_no_source(tmp_path):
@@ -69,21 +69,27 @@ def test_a_folder_without_any_form_is_no_source(tmp_path):
 def test_archives_are_not_extracted(fake, tmp_path):
     write_form("python archive", tmp_path, fake)
     read(tmp_path)
-    assert os.listdir(tmp_path) == [PYTHON.archive]
+    assert os.listdir(tmp_path) == [ARCHIVE]
 
 
 @pytest.mark.parametrize("keep", [0, 10, 1000, 0.5, 0.99])
 def test_truncated_archive(keep, fake, tmp_path):
     write_form("python archive", tmp_path, fake)
-    path = tmp_path / PYTHON.archive
+    path = tmp_path / ARCHIVE
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
     refused(tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8b", b"no archive"])
+def test_a_file_that_is_no_archive(content, tmp_path):
+    (tmp_path / "file").write_bytes(content)
+    refused(tmp_path / "file")
+
+
 def test_damaged_archive(fake, tmp_path):
     write_form("python archive", tmp_path, fake)
-    path = tmp_path / PYTHON.archive
+    path = tmp_path / ARCHIVE
     content = bytearray(path.read_bytes())
     for position in (5, len(content) // 3, len(content) - 6):
         damaged = content.copy()
@@ -186,7 +192,7 @@ def test_member_outside_of_the_folder_is_not_read(fake, tmp_path):
     def escape(member):
         member.name = f"../../{member.name}"
 
-    rewrite(directory / PYTHON.archive, escape)
+    rewrite(directory / ARCHIVE, escape)
     assert "lacks data_batch_1" in refused(directory)
     assert os.listdir(tmp_path) == ["data"]
 
@@ -201,7 +207,7 @@ def test_member_that_is_no_regular_file(kind, fake, tmp_path):
         if member.name.endswith("data_batch_2"):
             member.type, member.linkname, member.size = kind, "/etc/passwd", 0
 
-    rewrite(tmp_path / PYTHON.archive, link)
+    rewrite(tmp_path / ARCHIVE, link)
     assert "data_batch_2 must be a regular file" in refused(tmp_path)
 
 
@@ -210,3 +216,10 @@ def test_oversized_batch(kind, fake, tmp_path, monkeypatch):
     write_form(kind, tmp_path, fake)
     monkeypatch.setattr(cifar10_files, "MAX_BATCH_BYTES", 1000)
     assert "at most 1000 bytes" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["python archive", "python archive, unpacked by Safari"])
+def test_a_bomb_is_not_unpacked(form, fake, tmp_path, monkeypatch):
+    write_form(form, tmp_path, fake)
+    monkeypatch.setattr(cifar10_files, "MAX_ARCHIVE_BYTES", 100_000)
+    assert "at most 100000 bytes" in refused(tmp_path)

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 from processes import ROOT, Training, assert_equal_runs, checkpoints, complete
 
-from tfresnet.data.cifar10_files import PYTHON
-
 sys.path.append(str(Path(__file__).parents[1] / "data"))
-from fake_cifar10 import ROWS, FakeCifar10, write_archive
+from fake_cifar10 import ARCHIVE, FOLDER, ROWS, FakeCifar10, write_archive
 
 FLAGS = ("--model", "resnet20", "--dataset", "shapes10", "--epochs", 1, "--val-size", 150)
 
@@ -100,7 +98,7 @@ def test_a_folder_turned_read_only(small_disk):
 
 
 def test_two_processes_that_read_cifar10_for_the_first_time(tmp_path):
-    write_archive(tmp_path / PYTHON.archive, PYTHON.folder, FakeCifar10().pickles())
+    write_archive(tmp_path / ARCHIVE, FOLDER, FakeCifar10().pickles())
     code = (
         "import sys, hashlib; from tfresnet.data import cifar10, cifar10_files;"
         f"cifar10_files.ROWS = {ROWS}; data = cifar10.load(sys.argv[1]);"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tfresnet.data import cifar10, shapes10
 from tfresnet.data.dataset import Dataset, Split
+from tfresnet.data.places import resolve_data_dir
 from tfresnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "eval_batches",
     "list_datasets",
     "load_dataset",
+    "resolve_data_dir",
     "steps_per_epoch",
     "train_batches",
 ]

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from tfresnet.data import array_cache, cifar10_files
-from tfresnet.data.cifar10_files import FORMS, PYTHON, Source
+from tfresnet.data.cifar10_files import ARCHIVES, FOLDERS
 from tfresnet.data.dataset import Dataset, Split
+from tfresnet.data.places import keras_datasets, resolve_data_dir
 from tfresnet.errors import InputError
 
 CLASS_NAMES = (
@@ -22,25 +23,28 @@ CLASS_NAMES = (
 MEAN = (0.49139967861519607, 0.48215840839460783, 0.44653091444546567)
 STD = (0.24703223246328201, 0.24348512800005556, 0.2615878417279645)
 
-# What keras.datasets.cifar10 (Keras 3.15) downloads, and the names it gives it in its cache.
+# What keras.datasets.cifar10 downloads, and the names it gives it in its cache: those of Keras 3.6
+# and newer, then those of older versions, which also unpacked into the cache itself.
 ORIGIN = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-KERAS_FOLDER = "cifar-10-batches-py-target"
 KERAS_ARCHIVE = "cifar-10-batches-py-target_archive"
+KERAS_NAMES = (KERAS_ARCHIVE, "cifar-10-batches-py-target", "cifar-10-batches-py.tar.gz", "")
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 
-ACCEPTED = ", ".join(name for form in FORMS for name in (form.archive, f"{form.folder}/"))
-HELP = f"""\
-CIFAR-10 is missing: not in the Keras cache ({{cache}}), and the download failed ({{reason}})
-put {PYTHON.archive} into a folder DIR and pass --data-dir DIR, or set TFRESNET_DATA_DIR=DIR
-to try the program without it: --dataset shapes10"""
+ACCEPTED = f"{', '.join(ARCHIVES)}, {'/, '.join(FOLDERS)}/"
+HELP = (
+    "CIFAR-10 is missing: pass --data-dir DIR or set TFRESNET_DATA_DIR=DIR to a folder with "
+    f"{ARCHIVES[0]}, or try --dataset shapes10, which needs no file. Received: nothing in the "
+    "Keras cache ({cache}), and a failed download ({reason})"
+)
 
 
 def load(data_dir: str | Path | None = None) -> Dataset:
     """CIFAR-10: 50,000 training and 10,000 test images of 32x32 in ten classes.
 
-    It is looked for in `data_dir`, or else in $TFRESNET_DATA_DIR, or else in the Keras cache, or
-    else downloaded. What was read once is kept as one array in the Keras cache and memory-mapped.
+    It is looked for in `data_dir` (the archive, or a folder that holds it), or else in
+    $TFRESNET_DATA_DIR, or else in the Keras cache, or else downloaded. What was read once is kept
+    as one array in the Keras cache and memory-mapped.
     Raises `InputError` if it cannot be found or is not exactly CIFAR-10.
     """
     rows = _read_once(_source(data_dir))
@@ -58,39 +62,30 @@ def load(data_dir: str | Path | None = None) -> Dataset:
     )
 
 
-def _source(data_dir: str | Path | None) -> Source:
+def _source(data_dir: str | Path | None) -> Path:
     if data_dir is not None:
         return _source_in(data_dir, "data_dir")
     if directory := os.environ.get("TFRESNET_DATA_DIR"):
         return _source_in(directory, "TFRESNET_DATA_DIR")
-    datasets = _keras_datasets()
-    return _source_of_keras(datasets) or _download(datasets)
+    folders = keras_datasets()
+    cached = (cifar10_files.find(folder / name) for folder in folders for name in KERAS_NAMES)
+    return next(filter(None, cached), None) or _download(folders[-1])
 
 
-def _source_in(directory: str | Path, setting: str) -> Source:
-    """The source in a folder that the user named: there or nowhere."""
-    folder = Path(os.path.expanduser(directory))
-    source = cifar10_files.find(folder)
+def _source_in(directory: str | Path, setting: str) -> Path:
+    """The source at the place that the user named: there or nowhere."""
+    place = Path(resolve_data_dir(directory))
+    source = cifar10_files.find(place)
     if source is None:
-        state = "none of them" if os.path.isdir(folder) else "no such folder"
+        state = "none of them" if os.path.isdir(place) else "no such file or folder"
         raise InputError(
-            f"{setting} must be a folder that holds one of {ACCEPTED}. Received: {folder} ({state})"
+            f"{setting} must be one of {ACCEPTED}, or a folder that holds one. "
+            f"Received: {place} ({state})"
         )
     return source
 
 
-def _keras_datasets() -> Path:
-    home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
-    return Path(os.path.expanduser(home)).absolute() / "datasets"
-
-
-def _source_of_keras(datasets: Path) -> Source | None:
-    if os.path.isfile(datasets / KERAS_ARCHIVE):
-        return Source(datasets / KERAS_ARCHIVE, PYTHON)
-    return cifar10_files.find(datasets / KERAS_FOLDER) or cifar10_files.find(datasets)
-
-
-def _download(datasets: Path) -> Source:
+def _download(datasets: Path) -> Path:
     """Fetches the archive into the Keras cache, under the name that Keras looks for."""
     archive = datasets / KERAS_ARCHIVE
     try:
@@ -100,13 +95,13 @@ def _download(datasets: Path) -> Source:
         # Into a folder of its own first: whatever ends the download, nothing partial stays.
         with tempfile.TemporaryDirectory(dir=datasets) as folder, _timeout(DOWNLOAD_TIMEOUT):
             fetched = keras.utils.get_file(
-                PYTHON.archive, ORIGIN, file_hash=SHA256, cache_subdir=folder
+                ARCHIVES[0], ORIGIN, file_hash=SHA256, cache_subdir=folder
             )
             os.replace(fetched, archive)
     except Exception as error:  # Keras raises bare Exceptions for failed downloads
         reason = " ".join(str(error).split())
         raise InputError(HELP.format(cache=datasets, reason=reason)) from None
-    return Source(archive, PYTHON)
+    return archive
 
 
 @contextlib.contextmanager
@@ -120,15 +115,13 @@ def _timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(previous)
 
 
-def _read_once(source: Source) -> np.ndarray:
+def _read_once(source: Path) -> np.ndarray:
     """The rows of `cifar10_files.read`, from the cache if they were read before."""
     try:
-        key = array_cache.fingerprint(source.files())
+        key = array_cache.fingerprint(cifar10_files.files(source))
     except OSError as error:
-        raise InputError(
-            f"{source.path} must be a complete {source.form.archive}. Received: {error}"
-        ) from error
-    path = _keras_datasets() / "tfresnet" / f"cifar10-{key}.npy"
+        raise InputError(f"{source} must be the whole of CIFAR-10. Received: {error}") from error
+    path = keras_datasets()[-1] / "tfresnet" / f"cifar10-{key}.npy"
     rows = array_cache.load(path)
     if rows is None:
         rows = cifar10_files.read(source)

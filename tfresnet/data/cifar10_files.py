@@ -1,8 +1,8 @@
 """The files CIFAR-10 is published in, read without trusting them.
 
-Source of the formats: https://www.cs.toronto.edu/~kriz/cifar.html. Archives are read member by
-member and never extracted, batches are unpickled with an allow-list, and everything that is not
-exactly CIFAR-10 ends in an `InputError` that names the file.
+Source of the formats: https://www.cs.toronto.edu/~kriz/cifar.html. Archives are never extracted,
+batches are unpickled with an allow-list, and everything that is not exactly CIFAR-10 ends in an
+`InputError` that names the file.
 """
 
 import gzip
@@ -11,45 +11,125 @@ import os
 import pickle
 import pickletools
 import tarfile
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from tfresnet.errors import InputError
 
-ROWS = 10_000  # images in each of the six batches
+# Folder in the archive -> what the names of its batches end in.
+FOLDERS = {"cifar-10-batches-py": "", "cifar-10-batches-bin": ".bin"}
+# Safari unpacks what it downloads, and leaves the .tar.
+ARCHIVES = ("cifar-10-python.tar.gz", "cifar-10-python.tar")
+ARCHIVES += ("cifar-10-binary.tar.gz", "cifar-10-binary.tar")
+BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
+
+ROWS = 10_000  # images in each batch
 PIXELS = 3 * 32 * 32
 MAX_BATCH_BYTES = 64 * 2**20  # the real ones have 31 MB
 MAX_ARCHIVE_BYTES = 512 * 2**20  # unpacked; the real ones have 186 MB
 
-Batch = tuple[np.ndarray, np.ndarray]  # labels (n,) and pixels (n, 3072), channels first
+
+def find(path: Path) -> Path | None:
+    """The archive or the folder of batches that `path` is, or holds; else None."""
+    for archive in (path, *(path / name for name in ARCHIVES)):
+        if os.path.isfile(archive):
+            return archive
+    for folder in (*(path / name for name in FOLDERS), path):
+        if _suffix(folder) is not None:
+            return folder
+    return None
 
 
-@dataclass(frozen=True)
-class Form:
-    """One of the published forms: names of the archive, of the folder in it and of its batches."""
-
-    archive: str
-    folder: str
-    batches: tuple[str, ...]  # five for training, then the test batch
-    parse: Callable[[bytes], Batch]
+def files(source: Path) -> list[Path]:
+    """The files that `read` opens."""
+    if os.path.isfile(source):
+        return [source]
+    return [source / f"{name}{_suffix(source)}" for name in BATCHES]
 
 
-@dataclass(frozen=True)
-class Source:
-    """A place that seems to hold CIFAR-10: an archive, or a folder with the six batches."""
+def _suffix(folder: Path) -> str | None:
+    """What the names of the batches in a folder end in; None if there are none."""
+    return next((s for s in FOLDERS.values() if os.path.isfile(folder / f"{BATCHES[0]}{s}")), None)
 
-    path: Path
-    form: Form
 
-    def files(self) -> list[Path]:
-        """The files that `read` opens."""
-        if self.path.is_dir():
-            return [self.path / name for name in self.form.batches]
-        return [self.path]
+def read(source: Path) -> np.ndarray:
+    """All images, uint8 (6 * ROWS, 1 + 3072): the label, then the pixels (32, 32, 3) in one row.
+
+    The training images come first. Raises `InputError`, naming the file, for anything unreadable,
+    incomplete or out of range.
+    """
+    rows = np.empty((len(BATCHES) * ROWS, 1 + PIXELS), np.uint8)
+    missing = set(BATCHES)
+    try:
+        for name, content in _in_archive(source) if os.path.isfile(source) else _in_folder(source):
+            batch = name.removesuffix(".bin")
+            start = BATCHES.index(batch) * ROWS
+            _fill(rows[start : start + ROWS], name, content)
+            missing.discard(batch)
+        if missing:
+            raise ValueError(f"lacks {', '.join(sorted(missing))}")
+    except Exception as error:  # damaged archives raise nearly every type there is
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{source} must be the whole of CIFAR-10. Received: {reason}") from error
+    return rows
+
+
+def _in_folder(source: Path) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of each batch."""
+    for path in files(source):
+        _check_size(path.name, path.stat().st_size)
+        yield path.name, path.read_bytes()
+
+
+def _in_archive(source: Path) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of each batch that the archive holds."""
+    wanted = {f"{dir}/{name}{end}": name + end for dir, end in FOLDERS.items() for name in BATCHES}
+    with tarfile.open(fileobj=io.BytesIO(_unpacked(source)), mode="r:") as archive:
+        for member in archive:
+            name = wanted.get(member.name.removeprefix("./"))
+            if name is None:
+                continue
+            if not member.isreg():
+                raise ValueError(f"{name} must be a regular file")
+            _check_size(name, member.size)
+            yield name, archive.extractfile(member).read()
+
+
+def _unpacked(source: Path) -> bytes:
+    """The tar file in an archive, whatever its headers ask for no longer than it may be."""
+    with open(source, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        stream = gzip.GzipFile(fileobj=file) if packed else file
+        content = stream.read(MAX_ARCHIVE_BYTES + 1)
+    if len(content) > MAX_ARCHIVE_BYTES:
+        raise ValueError(f"must unpack to at most {MAX_ARCHIVE_BYTES} bytes")
+    return content
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > MAX_BATCH_BYTES:
+        raise ValueError(f"{name} must have at most {MAX_BATCH_BYTES} bytes, has {size}")
+
+
+def _fill(rows: np.ndarray, name: str, content: bytes) -> None:
+    """Checks one batch and writes it into its rows of the result."""
+    try:
+        labels, pixels = (_parse_binary if name.endswith(".bin") else _parse_pickle)(content)
+    except Exception as error:  # and so do damaged pickles
+        raise ValueError(f"{name} cannot be read: {error!r}") from error
+    if pixels.dtype != np.uint8 or pixels.shape != (ROWS, PIXELS):
+        shape = (ROWS, PIXELS)
+        raise ValueError(f"{name} must hold uint8 {shape}, has {pixels.dtype} {pixels.shape}")
+    if labels.dtype.kind not in "iu" or labels.shape != (ROWS,):
+        found = f"{labels.dtype} {labels.shape}"
+        raise ValueError(f"{name} must hold {ROWS} integer labels, has {found}")
+    if labels.min() < 0 or labels.max() > 9:
+        raise ValueError(f"{name} must hold labels 0 to 9, has {labels.min()} to {labels.max()}")
+    rows[:, 0] = labels
+    rows[:, 1:] = pixels.reshape(ROWS, 3, -1).transpose(0, 2, 1).reshape(ROWS, PIXELS)
 
 
 class _BatchUnpickler(pickle.Unpickler):
@@ -71,7 +151,8 @@ class _BatchUnpickler(pickle.Unpickler):
         return self._allowed[module, name]
 
 
-def _parse_pickle(content: bytes) -> Batch:
+def _parse_pickle(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """(labels (n,), pixels (n, 3072) with the channels first)."""
     for opcode, argument, _ in pickletools.genops(content):
         # Before it stores entry n of its memo, pickle takes memory for n entries.
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(content):
@@ -80,119 +161,7 @@ def _parse_pickle(content: bytes) -> Batch:
     return np.asarray(batch[b"labels"]), np.asarray(batch[b"data"])
 
 
-def _parse_binary(content: bytes) -> Batch:
+def _parse_binary(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """As `_parse_pickle`."""
     records = np.frombuffer(content, np.uint8).reshape(-1, 1 + PIXELS)
     return records[:, 0], records[:, 1:]
-
-
-def _batch_names(suffix: str) -> tuple[str, ...]:
-    return (*(f"data_batch_{i}{suffix}" for i in range(1, 6)), f"test_batch{suffix}")
-
-
-PYTHON = Form("cifar-10-python.tar.gz", "cifar-10-batches-py", _batch_names(""), _parse_pickle)
-BINARY = Form("cifar-10-binary.tar.gz", "cifar-10-batches-bin", _batch_names(".bin"), _parse_binary)
-FORMS = (PYTHON, BINARY)
-
-
-def find(directory: Path) -> Source | None:
-    """The first published form that stands in the directory, or is the directory; else None."""
-    for form in FORMS:
-        if os.path.isfile(directory / form.archive):
-            return Source(directory / form.archive, form)
-        for folder in (directory / form.folder, directory):
-            if os.path.isfile(folder / form.batches[0]):
-                return Source(folder, form)
-    return None
-
-
-def read(source: Source) -> np.ndarray:
-    """All images, uint8 (6 * ROWS, 1 + 3072): the label, then the pixels (32, 32, 3) in one row.
-
-    The training images come first. Raises `InputError`, naming the file, for anything unreadable,
-    incomplete or out of range.
-    """
-    names = source.form.batches
-    rows = np.empty((len(names) * ROWS, 1 + PIXELS), np.uint8)
-    missing = set(names)
-    for name, content in _contents(source):
-        start = names.index(name) * ROWS
-        _fill(rows[start : start + ROWS], content, source, name)
-        missing.discard(name)
-    if missing:
-        raise _unusable(source, f"lacks {', '.join(sorted(missing))}")
-    return rows
-
-
-def _contents(source: Source) -> Iterator[tuple[str, bytes]]:
-    """(batch name, content) of each batch that the source holds."""
-    try:
-        yield from _in_folder(source) if source.path.is_dir() else _in_archive(source)
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise _unusable(source, error) from error
-
-
-def _in_folder(source: Source) -> Iterator[tuple[str, bytes]]:
-    for path in source.files():
-        _check_size(path.name, path.stat().st_size)
-        yield path.name, path.read_bytes()
-
-
-def _in_archive(source: Source) -> Iterator[tuple[str, bytes]]:
-    wanted = {f"{source.form.folder}/{name}": name for name in source.form.batches}
-    with _BoundedGzip(source.path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-        for member in archive:
-            name = wanted.get(member.name.removeprefix("./"))
-            if name is None:
-                continue
-            if not member.isreg():
-                raise tarfile.TarError(f"{name} must be a regular file")
-            _check_size(name, member.size)
-            yield name, archive.extractfile(member).read()
-
-
-class _BoundedGzip(gzip.GzipFile):
-    """Does not unpack more than `MAX_ARCHIVE_BYTES`, whatever the headers inside ask for."""
-
-    def read(self, size=-1):
-        self._check(self.tell() + max(size, 0))
-        return super().read(size)
-
-    def seek(self, offset, whence=io.SEEK_SET):
-        self._check(offset)
-        return super().seek(offset, whence)
-
-    def _check(self, end):
-        if end > MAX_ARCHIVE_BYTES:
-            raise OSError(f"must unpack to at most {MAX_ARCHIVE_BYTES} bytes")
-
-
-def _check_size(name: str, size: int) -> None:
-    if size > MAX_BATCH_BYTES:
-        raise OSError(f"{name} must have at most {MAX_BATCH_BYTES} bytes, has {size}")
-
-
-def _fill(rows: np.ndarray, content: bytes, source: Source, name: str) -> None:
-    """Checks one batch and writes it into its rows of the result."""
-    try:
-        labels, pixels = source.form.parse(content)
-    except Exception as error:  # damaged pickles raise nearly every type there is
-        raise _unusable(source, f"{name} cannot be read: {error!r}") from error
-    if pixels.dtype != np.uint8 or pixels.shape != (ROWS, PIXELS):
-        raise _unusable(
-            source, f"{name} must hold uint8 {(ROWS, PIXELS)}, has {pixels.dtype} {pixels.shape}"
-        )
-    if labels.dtype.kind not in "iu" or labels.shape != (ROWS,):
-        raise _unusable(
-            source, f"{name} must hold {ROWS} integer labels, has {labels.dtype} {labels.shape}"
-        )
-    if labels.min() < 0 or labels.max() > 9:
-        raise _unusable(
-            source, f"{name} must hold labels 0 to 9, has {labels.min()} to {labels.max()}"
-        )
-    rows[:, 0] = labels
-    rows[:, 1:] = pixels.reshape(ROWS, 3, -1).transpose(0, 2, 1).reshape(ROWS, PIXELS)
-
-
-def _unusable(source: Source, problem: object) -> InputError:
-    reason = " ".join(str(problem).split())
-    return InputError(f"{source.path} must be a complete {source.form.archive}. Received: {reason}")

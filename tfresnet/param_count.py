@@ -10,8 +10,7 @@ Multiply-adds are of one picture at inference, counted as the paper does (`tfres
 
 import argparse
 import contextlib
-import csv
-import io
+import functools
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -21,14 +20,13 @@ from typing import TYPE_CHECKING
 from tfresnet.cli import ArgumentParser
 from tfresnet.errors import InputError
 from tfresnet.scripts import load_tensorflow, run
-from tfresnet.tables import aligned, markdown
+from tfresnet.tables import aligned, csv_text, markdown
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help has no use for it
     from tfresnet.complexity import Complexity
 
 _COMPARED = ("resnet18", "resnet50", "resnet101")
 _SETTINGS = ((224, 1000), (32, 10))  # input size and classes of ImageNet and of CIFAR-10
-_DIFFERENCES = (("resnet50", "resnet101"),)  # the question of the lecture
 
 _HEADER = (
     ("model", "name"),
@@ -102,17 +100,19 @@ def measure(name: str, input_size: int | None = None, num_classes: int | None = 
         return Report(name, tuple(model.input_shape[1:]), model.output_shape[-1], count(model))
 
 
-def render_table(reports: Sequence[Report], by_layer: bool = False) -> str:
-    """Aligned text; the stages too if there is one network only."""
-    return _render_text(reports, by_layer, aligned)
+def _as_text(render_rows, reports: Sequence[Report], by_layer: bool) -> str:
+    """Tables for people; the stages too if there is one network only."""
+    parts = [render_rows(*_cells(_HEADER, [report.record() for report in reports]))]
+    for report in reports:
+        if len(reports) == 1:
+            parts.append(render_rows(*_cells(_STAGE_HEADER, report.stages())))
+        if by_layer:
+            parts.append(render_rows(*_cells(_LAYER_HEADER, report.by_layer())))
+    found = "\n".join(_notes(reports))
+    return "\n\n".join([*parts, found] if found else parts)
 
 
-def render_markdown(reports: Sequence[Report], by_layer: bool = False) -> str:
-    """The tables of `render_table` in Markdown."""
-    return _render_text(reports, by_layer, markdown)
-
-
-def render_json(reports: Sequence[Report], by_layer: bool = False) -> str:
+def _as_json(reports: Sequence[Report], by_layer: bool) -> str:
     """A list of one object a network, with its `stages` and, if asked for, its `by_layer`."""
     records = []
     for report in reports:
@@ -121,49 +121,36 @@ def render_json(reports: Sequence[Report], by_layer: bool = False) -> str:
     return json.dumps(records, indent=2)
 
 
-def render_csv(reports: Sequence[Report], by_layer: bool = False) -> str:
+def _as_csv(reports: Sequence[Report], by_layer: bool) -> str:
     """One row a network below a header; with `by_layer` one row a layer."""
     if by_layer:
         rows = [{"name": report.name} | row for report in reports for row in report.by_layer()]
     else:
         rows = [report.record() for report in reports]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _shape(value) for key, value in row.items()} for row in rows)
-    return text.getvalue().rstrip("\n")
+    return csv_text([{key: _shape(value) for key, value in row.items()} for row in rows])
 
 
 RENDERERS: dict[str, Callable[[Sequence[Report], bool], str]] = {
-    "table": render_table,
-    "json": render_json,
-    "csv": render_csv,
-    "markdown": render_markdown,
+    "table": functools.partial(_as_text, aligned),
+    "json": _as_json,
+    "csv": _as_csv,
+    "markdown": functools.partial(_as_text, markdown),
 }
 
 
-def notes(reports: Sequence[Report]) -> Iterator[str]:
-    """How many parameters ResNet-101 has more than ResNet-50, for each input both were given."""
+def _notes(reports: Sequence[Report]) -> Iterator[str]:
+    """How many parameters ResNet-101 has more than ResNet-50, for each input both were given.
+
+    It is a question of the lecture.
+    """
     models = {(r.name, r.input_shape, r.num_classes): r.complexity.params for r in reports}
-    for small, large in _DIFFERENCES:
-        for (name, shape, classes), params in models.items():
-            more = models.get((large, shape, classes))
-            if name == small and more is not None:
-                yield (
-                    f"{large} has {more - params:,} more parameters than {small} "
-                    f"(+{(more - params) / params:.1%}) at {_shape(shape)}, {classes} classes."
-                )
-
-
-def _render_text(reports, by_layer, render_rows) -> str:
-    parts = [render_rows(*_cells(_HEADER, [report.record() for report in reports]))]
-    for report in reports:
-        if len(reports) == 1:
-            parts.append(render_rows(*_cells(_STAGE_HEADER, report.stages())))
-        if by_layer:
-            parts.append(render_rows(*_cells(_LAYER_HEADER, report.by_layer())))
-    found = list(notes(reports))
-    return "\n\n".join(parts + (["\n".join(found)] if found else []))
+    for (name, shape, classes), params in models.items():
+        more = models.get(("resnet101", shape, classes))
+        if name == "resnet50" and more is not None:
+            yield (
+                f"resnet101 has {more - params:,} more parameters than resnet50 "
+                f"(+{(more - params) / params:.1%}) at {_shape(shape)}, {classes} classes."
+            )
 
 
 def _cells(header, records: list[dict]) -> tuple[list[str], list[list[str]]]:

@@ -1,7 +1,9 @@
-"""Tables as text: aligned for the screen, or in Markdown; columns of numbers set to the right."""
+"""Tables as text: aligned for the screen or in Markdown, numbers set to the right; or as CSV."""
 
+import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _NUMBER = re.compile(r"[-+]?[\d,.]+( ?[KMG%])?")
 
@@ -22,6 +24,15 @@ def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of GitHub's Markdown."""
     rule = ["---:" if right else "---" for right in _numeric_columns(rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [titles, rule, *rows])
+
+
+def csv_text(records: Sequence[Mapping[str, object]]) -> str:
+    """Comma-separated values below the names that all records have; at least one record."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().rstrip("\n")
 
 
 def _numeric_columns(rows) -> list[bool]:

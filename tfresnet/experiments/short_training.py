@@ -16,7 +16,7 @@ from pathlib import Path
 from tfresnet.atomic import write_text
 from tfresnet.errors import InputError
 from tfresnet.param_count import measure
-from tfresnet.tables import markdown
+from tfresnet.tables import csv_text, markdown
 
 MODELS = ("alexnet", "nin", "googlenet", "inception_v3", "vgg19")
 MODELS += ("wrn16_4", "resnet18d", "resnet110v2", "resnet50d", "resnet50v2", "wrn28_10")
@@ -130,10 +130,7 @@ def _read(path):
 
 def _write(rows, folder, args):
     """Both forms of the table, whole or not at all."""
-    names = [field.name for field in dataclasses.fields(Row)]
-    lines = [",".join(names)]
-    lines += [",".join(str(getattr(row, name)) for name in names) for row in rows]
-    write_text(folder / "table.csv", "\n".join(lines) + "\n")
+    write_text(folder / "table.csv", csv_text([dataclasses.asdict(row) for row in rows]) + "\n")
     write_text(folder / "table.md", _report(rows, args))
 
 

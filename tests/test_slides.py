@@ -35,9 +35,10 @@ def checks(counted):
     return dict(zip(KEYS, slides.check(counted), strict=True))
 
 
-def test_every_number_of_the_issue_is_there():
+def test_every_number_of_the_lecture_is_there():
     assert len(set(KEYS)) == len(KEYS)
-    groups = {"dense": 4, "googlenet": 38, "factorisation": 5, "flops": 8, "unit": 2, "params": 8}
+    groups = {"dense": 4, "googlenet": 38, "factorisation": 5, "flops": 8, "unit": 3, "params": 8}
+    groups |= {"example": 2, "nin": 3, "grid": 4}
     for group, size in groups.items():
         assert sum(key.startswith(group + "/") for key in KEYS) == size, group
 
@@ -61,10 +62,17 @@ def test_what_is_wrong_and_nothing_else(checks):
         *("dense/alexnet groups", "dense/alexnet 2012"),
         *(f"googlenet/{row}/params" for row in GOOGLENET_ERRORS),
         *("googlenet/conv1/ops", "googlenet/5a/ops"),
-        *("inception_v3/conv4", "inception_v3/conv5"),
+        *("grid/params first", "grid/ops parallel"),
     }
     assert all(one.reason for one in checks.values() if one.verdict == verdicts.WRONG)
     assert all(one.reason is None for one in checks.values() if one.verdict != verdicts.WRONG)
+
+
+def test_the_slide_on_inception_v3_has_the_papers_table(checks, counted):
+    differ = {key for key, one in checks.items() if one.verdict == verdicts.IN_PAPER}
+    assert differ == {"inception_v3/conv4", "inception_v3/conv5"}
+    for key in differ:
+        assert counted[f"paper/{key}"] == checks[key].slide != checks[key].counted
 
 
 @pytest.mark.parametrize("row", GOOGLENET_ERRORS)
@@ -86,7 +94,18 @@ def test_counts_by_hand(counted):
     assert counted["naive/plain"] == 9 * 192 * 256
     assert counted["factorisation/5x5"] == pytest.approx(7 / 25)
     assert counted["factorisation/1x7"] == pytest.approx(35 / 49)
-    assert counted["unit/basic"] == 2 * 9 * 256 * 256
+    assert counted["unit/basic 64"] == 2 * 9 * 64 * 64
+    assert counted["unit/basic 256"] == 2 * 9 * 256 * 256
+    assert counted["unit/bottleneck 256"] == 256 * 64 + 9 * 64 * 64 + 64 * 256
+    assert counted["example/plain"] == pytest.approx(1 / 61)
+    assert counted["example/residual"] == pytest.approx(1)
+    # A pooling costs nothing; places x channels x filters of the one 3x3 convolution.
+    widening_first, pooling_first, parallel = 4 * 1 * 2, 1 * 1 * 2, 1 * 1 * 1
+    assert counted["grid/ops first"] == widening_first / pooling_first
+    assert counted["grid/ops parallel"] == widening_first / parallel
+    assert (counted["grid/params first"], counted["grid/params parallel"]) == (1, 2)
+    convolutions = counted["nin/32"]  # 224 is 7 times 32, and no pooling's rest is left over
+    assert counted["nin/224"] == 49 * convolutions
     assert counted["params/resnet1202"] == 19_421_274
     assert counted["101/more"] == 44_549_160 - 25_557_032
     assert counted["101/alexnet"] == pytest.approx(44_549_160 / 62_378_344)

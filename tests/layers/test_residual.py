@@ -1,4 +1,4 @@
-"""The residual units against NumPy, and the sums of the lecture."""
+"""The residual units against NumPy."""
 
 import numpy as np
 import pytest
@@ -107,19 +107,3 @@ def test_bad_arguments_are_named():
         IdentityBlock(0)
     with pytest.raises(InputError, match=r"may have at most 4. Received: 8"):
         IdentityBlock(4).build((None, 8, 8, 8))
-
-
-def test_worked_example_of_the_lecture():
-    """Input 6, output 6.1, then 6.2: a small change of H(x), a doubling of F(x) = H(x) - x."""
-    x, before, after = 6.0, 6.1, 6.2
-    plain = (after - before) / before
-    residual = ((after - x) - (before - x)) / (before - x)
-    assert f"{plain:.1%}" == "1.6%"
-    assert f"{residual:.0%}" == "100%"
-    # The unit computes H from F: the same F added to the input gives these outputs.
-    unit = with_random_weights(IdentityBlock(1), (None, 1, 1, 1))
-    one = np.ones((1, 1, 1, 1), "float32")
-    for target in (before, after):
-        unit.bn2.gamma.assign([0.0])
-        unit.bn2.beta.assign([target - x])
-        np.testing.assert_allclose(unit(x * one), target * one, rtol=1e-6)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import keras
 
 from tfresnet.complexity import Complexity, count, structure_only
-from tfresnet.layers import Conv2D, IdentityBlock, InceptionModule
+from tfresnet.layers import Conv2D, ConvBN, IdentityBlock, InceptionModule
 from tfresnet.models import create_model
 from tfresnet.models.alexnet import KERNELS, WIDTHS
 from tfresnet.models.googlenet import MODULES, branches
+from tfresnet.slides.stated import NIN_SIZES, WORKED_EXAMPLE
 
 _TABLE_6 = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
 
@@ -17,8 +18,9 @@ _TABLE_6 = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
 def counted() -> dict[str, int | float | str]:
     """Every number by its key: numbers exact and in plain units, output shapes as text."""
     with structure_only():
-        parts = (_dense_shares, _nin, _googlenet, _modules, _factorisations, _inception_v3)
-        found = {key: value for part in (*parts, _units) for key, value in part()}
+        parts = (_worked_example, _dense_shares, _nin, _googlenet, _modules, _factorisations)
+        parts += (_grid_reduction, _inception_v3, _units)
+        found = {key: value for part in parts for key, value in part()}
         return found | dict(_resnets(found))
 
 
@@ -33,6 +35,12 @@ def _stack(channels, *layers):
     for layer in layers:
         x = layer(x)
     return sum(map(weights_of, layers))
+
+
+def _worked_example() -> Iterator:
+    x, before, after = map(float, WORKED_EXAMPLE)
+    yield "example/plain", (after - before) / before
+    yield "example/residual", ((after - x) - (before - x)) / (before - x)
 
 
 def _share_of_dense(found: Complexity):
@@ -68,7 +76,10 @@ def _halved_convolutions(groups):
 
 def _nin() -> Iterator:
     yield "params/nin", create_model("nin").count_params()
-    yield "params/nin cifar", create_model("nin", form="cifar", batch_norm=False).count_params()
+    small = create_model("nin", form="cifar", batch_norm=False, input_shape=(None, None, 3))
+    yield "params/nin cifar", small.count_params()
+    for size in NIN_SIZES:
+        yield f"nin/{size}", count(small, (size, size, 3)).multiply_adds
 
 
 def _googlenet() -> Iterator:
@@ -78,7 +89,7 @@ def _googlenet() -> Iterator:
     rows |= {name: [f"inception{name}"] for name in MODULES} | {"linear": ["predictions"]}
     for row, names in rows.items():
         layers = [model.get_layer(name) for name in names]
-        yield f"googlenet/{row}/output", _shape(layers[-1])
+        yield f"googlenet/{row}/output", _shape(layers[-1].output)
         yield f"googlenet/{row}/params", sum(layer.count_params() for layer in layers)
         yield f"googlenet/{row}/ops", costs[names[0].partition("_block")[0]]
     first = model.get_layer("conv1").conv
@@ -123,16 +134,36 @@ def _factorisations() -> Iterator:
         yield f"factorisation/{key}", 1 - factorised / _stack(channels, Conv2D(channels, whole))
 
 
+def _grid_reduction() -> Iterator:
+    """Half the sides and twice the channels, by a convolution and a pooling (v3, section 5)."""
+    side, channels = 32, 64  # any: they fall out
+
+    def cost(side, filters, strides=1):
+        x = keras.Input((side, side, channels))
+        return count(keras.Model(x, Conv2D(filters, 3, strides)(x)))
+
+    widening_first = cost(side, 2 * channels)
+    others = {"first": cost(side // 2, 2 * channels), "parallel": cost(side, channels, strides=2)}
+    for name, other in others.items():
+        yield f"grid/params {name}", widening_first.params // other.params
+        yield f"grid/ops {name}", widening_first.multiply_adds // other.multiply_adds
+
+
 def _inception_v3() -> Iterator:
     model = create_model("inception_v3")
     for layer in model.layers:
-        yield f"inception_v3/{layer.name}", _shape(layer)
+        yield f"inception_v3/{layer.name}", _shape(layer.output)
+    # Table 1 of the paper, where published code and our network differ from it.
+    x = model.get_layer("pool1").output
+    for name, filters, strides in (("conv4", 80, 1), ("conv5", 192, 2)):
+        x = ConvBN(filters, 3, strides, padding="valid")(x)
+        yield f"paper/inception_v3/{name}", _shape(x)
 
 
 def _units() -> Iterator:
-    basic, bottleneck = IdentityBlock(256), IdentityBlock(64, bottleneck=True)
-    for name, unit in (("basic", basic), ("bottleneck", bottleneck)):
-        yield f"unit/{name}", _stack(256, unit)
+    yield "unit/basic 64", _stack(64, IdentityBlock(64))
+    yield "unit/basic 256", _stack(256, IdentityBlock(256))
+    yield "unit/bottleneck 256", _stack(256, IdentityBlock(64, bottleneck=True))
 
 
 def _resnets(found) -> Iterator:
@@ -160,5 +191,5 @@ def _trainable(layer):
     return sum(math.prod(v.shape) for v in layer.trainable_variables)
 
 
-def _shape(layer):
-    return "x".join(str(side) for side in layer.output.shape[1:])
+def _shape(tensor):
+    return "x".join(str(side) for side in tensor.shape[1:])

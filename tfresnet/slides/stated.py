@@ -9,6 +9,9 @@ from dataclasses import dataclass
 # weights and their biases "112K" and 1024 * 1000 "1000K".
 UNITS = {"": 1, "%": 0.01, "K": 1024, "M": 10**6, "G": 10**9}
 
+WORKED_EXAMPLE = ("6", "6.1", "6.2")  # the input, the output, the output a step later
+NIN_SIZES = (32, 48, 224)  # ours, for the question about images of several sizes
+
 
 @dataclass(frozen=True)
 class Stated:
@@ -61,6 +64,13 @@ def _factorisations():
         yield Stated("B", f"factorisation/{key}", f"Saving of {what}", text, "%")
 
 
+def _grid_reduction():
+    for key, other in (("first", "pooling first"), ("parallel", "both in parallel")):
+        what = "Widening before pooling: times the"
+        yield Stated("B", f"grid/params {key}", f"{what} parameters of {other}", "2")
+        yield Stated("B", f"grid/ops {key}", f"{what} operations of {other}", "4")
+
+
 def _inception_v3():
     table = (
         ("conv1", "149x149x32"),
@@ -88,27 +98,37 @@ def _resnets():
     params = {20: "0.27", 32: "0.46", 44: "0.66", 56: "0.85", 110: "1.7", 1202: "19.4"}
     for depth, text in params.items():
         yield Stated("D", f"params/resnet{depth}", f"Table 6, resnet{depth}: parameters", text, "M")
-    yield Stated("E", "unit/basic", "Two 3x3 at 256 channels: weights", "1179648")
-    yield Stated("E", "unit/bottleneck", "Bottleneck at 256 channels: weights", "69632")
+    yield Stated("B", "unit/basic 64", "Basic unit at 64 channels: weights", "73728")
+    yield Stated("E", "unit/basic 256", "Two 3x3 at 256 channels: weights", "1179648")
+    yield Stated("B, E", "unit/bottleneck 256", "Bottleneck at 256 channels: weights", "69632")
     yield Stated("B", "101/more", "ResNet-101 over ResNet-50: more parameters", None, "M")
     yield Stated("B", "101/share", "ResNet-101 over ResNet-50: more parameters", None, "%")
     yield Stated("B", "50/alexnet", "ResNet-50's parameters in AlexNet's", None, "%")
     yield Stated("B", "101/alexnet", "ResNet-101's parameters in AlexNet's", None, "%")
 
 
+_STEP = "Input {}, output {}, then {}".format(*WORKED_EXAMPLE)
+
 SLIDES = (
+    Stated("A", "example/plain", f"{_STEP}: change of H(x)", "1.6", "%"),
+    Stated("A", "example/residual", f"{_STEP}: change of F(x) = H(x) - x", "100", "%"),
     Stated("B", "dense/alexnet groups", "AlexNet in two towers: dense layers' share", "95", "%"),
     Stated("B", "dense/alexnet 2012", "AlexNet in one tower: dense layers' share", "95", "%"),
     Stated("B", "dense/alexnet 2014", "AlexNet, later form: dense layers' share", "95", "%"),
     Stated("B", "dense/vgg19", "VGG-19: dense layers' share", "86", "%"),
     Stated("B", "params/nin", "NIN, ImageNet form: parameters", None),
     Stated("B", "params/nin cifar", "NIN, CIFAR-10 form: parameters", None),
+    *(
+        Stated("B", f"nin/{size}", f"NIN, these weights on {size}x{size}: operations", None, "M")
+        for size in NIN_SIZES
+    ),
     Stated("B", "naive/channels", "Naive module with 3a's filters: output channels", None),
     Stated("B", "naive/params", "Naive module with 3a's filters: weights", None),
     Stated("B", "naive/improved", "Improved module 3a: weights", None),
     Stated("B", "naive/plain", "Plain 3x3 convolution to as many channels as 3a: weights", None),
     *_googlenet(),
     *_factorisations(),
+    *_grid_reduction(),
     *_inception_v3(),
     *_resnets(),
 )

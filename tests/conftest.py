@@ -1,7 +1,5 @@
 """Shared by all tests: TensorFlow as the commands load it, and a small data set."""
 
-import dataclasses
-
 import pytest
 
 from tfresnet.scripts import load_tensorflow
@@ -22,13 +20,33 @@ def _home_of_keras(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def small_shapes10(monkeypatch):
-    """shapes10 with 320 + 40 training and 60 test images, for whole trainings in seconds."""
-    from tfresnet.data import shapes10
-    from tfresnet.training import job
+    """shapes10 with 360 training and 60 test images, for whole trainings in seconds."""
+    from small import shrink_shapes10
 
-    whole = shapes10.load()
-    small = dataclasses.replace(
-        whole, train=whole.train.take(range(360)), test=whole.test.take(range(60))
-    )
-    monkeypatch.setattr(job, "load_dataset", lambda name, data_dir=None: small)
-    return small
+    shrink_shapes10(monkeypatch)
+
+
+@pytest.fixture
+def settings_with_pages(tmp_path, small_shapes10):
+    """Those of a run of two epochs of five steps."""
+    return {
+        "model": "resnet8",
+        "dataset": "shapes10",
+        "val_size": 40,
+        "batch_size": 64,
+        "epochs": 2,
+        "output_dir": str(tmp_path / "logs"),
+        "name": "run",
+    }
+
+
+@pytest.fixture
+def tiny(settings_with_pages, monkeypatch):
+    """A function of settings to the `TrainConfig` of a run of one such epoch, without pages."""
+    from small import leave_pages_out
+
+    from tfresnet import TrainConfig
+
+    leave_pages_out(monkeypatch)
+    settings = settings_with_pages | {"epochs": 1}
+    return lambda **more: TrainConfig(**settings | more)

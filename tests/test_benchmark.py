@@ -2,22 +2,26 @@
 
 import dataclasses
 import json
+import pkgutil
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tfresnet.benchmark import __main__ as command
-from tfresnet.benchmark import networks, pages
-from tfresnet.benchmark.contest import Result, Worker, _share, assignment, contest
+from tfresnet.benchmark import command, keras_networks, pages
+from tfresnet.benchmark.contest import Result, Worker, assignment, contest
 from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
 from tfresnet.complexity import structure_only
-from tfresnet.errors import RunError
+from tfresnet.errors import InputError, RunError
 from tfresnet.models import create_model
 from tfresnet.models.resnet import NETWORKS
+from tfresnet.training import loop
+from tfresnet.training.tensorboard import write_test
 
+ROOT = Path(__file__).parent.parent
 NAMES = ["resnet20", "resnet18", "resnet50", "plain20"]
 
 
@@ -25,7 +29,7 @@ NAMES = ["resnet20", "resnet18", "resnet50", "plain20"]
 def test_the_stock_network_is_the_same_network(name):
     with structure_only():
         ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
-        stock = networks.stock_keras(NETWORKS[name])
+        stock = keras_networks.stock_network(NETWORKS[name])
     assert stock.count_params() == ours.count_params()
     assert stock.output_shape == ours.output_shape
 
@@ -35,7 +39,7 @@ def test_the_network_of_keras_hub_is_the_same_network(name):
     pytest.importorskip("keras_hub", reason="KerasHub is not installed")
     with structure_only():
         ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
-        theirs = networks.keras_hub(NETWORKS[name])
+        theirs = keras_networks.hub_network(NETWORKS[name])
     assert theirs.count_params() == ours.count_params()
     assert theirs.output_shape == ours.output_shape
 
@@ -45,7 +49,9 @@ def test_the_pytorch_network_is_the_same_network(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     with structure_only():
         ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
-    theirs = networks.pytorch(NETWORKS[name])
+    from tfresnet.benchmark import pytorch
+
+    theirs = pytorch.network_of(NETWORKS[name])
     assert sum(p.numel() for p in theirs.parameters()) == sum(
         int(np.prod(w.shape)) for w in ours.trainable_weights
     )
@@ -56,12 +62,17 @@ def test_every_task_has_contestants():
     assert {name for others in TASKS.values() for name in others} == set(CONTESTANTS)
 
 
+@pytest.mark.parametrize("contestant", CONTESTANTS.values(), ids=CONTESTANTS)
+def test_every_contestant_has_its_function(contestant):
+    pytest.importorskip(contestant.package)
+    assert callable(pkgutil.resolve_name(f"tfresnet.benchmark.{contestant.make}"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_a_contest_measures_everyone_who_is_installed(task, monkeypatch):
+def test_a_contest_measures_everyone_in_it(task):
     # The others take longer to prepare than they teach here.
-    keep = tuple(name for name in TASKS[task] if name in ("keras", "ours", "remat"))
-    monkeypatch.setitem(TASKS, task, keep)
+    few = {"keras", "ours", "remat", "matrix"}
     results = contest(
         "resnet20",
         task,
@@ -69,17 +80,32 @@ def test_a_contest_measures_everyone_who_is_installed(task, monkeypatch):
         precision="float32",
         rounds=2,
         seconds=0.0,
-        multiply_adds=40_000_000,
+        against=few,
     )
-    assert len(results) == len(keep)
+    assert [r.other for r in results] == [CONTESTANTS[n].title for n in TASKS[task] if n in few]
     for result in results:
         assert len(result.ratios) == 2
         assert min(result.our_speeds + result.other_speeds) > 0
         assert min(result.our_memory, result.other_memory) > 2**27
+        if result.other == "matrix product":  # a step: three passes of 40.55 M multiply-adds
+            assert result.share == pytest.approx(np.median(result.ratios) * 6 * 0.04055, rel=1e-3)
 
 
-def test_share_counts_a_training_step_as_three_passes():
-    assert _share([10.0, 10.0], [600.0, 300.0], 10**9) == pytest.approx((0.1 + 0.2) / 2)
+@pytest.mark.slow
+def test_one_that_does_not_work_here_is_left_out(tmp_path, monkeypatch, capfd):
+    broken = dataclasses.replace(CONTESTANTS["keras"], environment={"PYTHONHOME": "/nowhere"})
+    monkeypatch.setitem(CONTESTANTS, "keras", broken)
+    file = tmp_path / "speed.json"
+    flags = ["--model", "resnet8", "--task", "training", "--against", "keras", "matrix"]
+    flags += ["--batch-size", "8", "--rounds", "1", "--seconds", "0", "--precision", "float32"]
+    command.compare([*flags, "--json", str(file)])
+    shown = capfd.readouterr()
+    assert "left out: keras broke off with status 1 (training of resnet8)" in shown.err
+    assert "GFLOP/s of one large matrix product" in shown.out
+    content = json.loads(file.read_text())
+    assert content["precision"] == "float32"
+    (result,) = content["results"]
+    assert result["ratios"] == [result["our_speeds"][0] / result["other_speeds"][0]]
 
 
 def test_a_contestant_that_breaks_off_is_an_error(capfd):
@@ -97,25 +123,24 @@ def test_pytorch_is_measured_without_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_command_writes_all_figures(tmp_path, capsys, monkeypatch):
-    speeds = {
-        "pipeline": ([300.0, 310.0], [330.0, 320.0]),
-        "start-up": ([0.1, 0.1], [0.05, 0.1]),
-    }
+def test_report_shows_medians_and_names_the_best_pytorch():
+    def result(task, other, ours, others, share=None):
+        return Result("resnet20", task, other, ours, others, 2**30, 2**31, share)
 
-    def contest(model, task, **_):
-        return [Result(model, task, "another", *speeds[task], 2**30, 2**31)]
-
-    monkeypatch.setattr(command, "contest", contest)
-    file = tmp_path / "speed.json"
-    flags = ["--model", "resnet20", "--task", "pipeline", "start-up", "--precision", "float32"]
-    command.main([*flags, "--json", str(file)])
-    shown = capsys.readouterr().out
+    shown = command.report(
+        [
+            result("pipeline", "another", [300.0, 310.0], [330.0, 320.0]),
+            result("start-up", "another", [0.1, 0.1], [0.05, 0.1]),
+            result("training", "PyTorch", [100.0, 90.0], [100.0, 100.0]),
+            result("training", "PyTorch, compiled", [100.0, 90.0], [125.0, 112.5]),
+            result("training", "matrix product", [100.0, 90.0], [400.0, 500.0], 0.25),
+        ]
+    )
     assert re.search(r"pipeline +another +305 +325 +0\.94 +0\.91 to 0\.97 +1\.0 +2\.0", shown)
     assert re.search(r"start-up +another +10\.0 s +13\.3 s +1\.50 ", shown)
-    content = json.loads(file.read_text())
-    assert content["precision"] == "float32"
-    assert content["results"][0]["ratios"] == [300 / 330, 310 / 320]
+    assert "resnet20 training: 0.80 of the best PyTorch (PyTorch, compiled)\n" in shown
+    assert shown.endswith("0.25 of the 450 GFLOP/s of one large matrix product")
+    assert "matrix product  " not in shown
 
 
 @pytest.mark.slow
@@ -125,45 +150,83 @@ def test_resnet1202_trains_on_128_images_within_8_gib():
     assert worker.memory < 8 * 2**30
 
 
-def cost(**changes):
-    times = {"step": ([1.02, 1.02], [1.0, 1.0]), "end": ([3.0, 5.0], [2.0, 2.0])}
-    return pages.Cost("m", "d", 2, 10, **times, begin=1.0, test=2.0, **changes)
-
-
-def test_cost_of_pages_counts_steps_ends_and_what_comes_once():
-    assert cost().more == pytest.approx((20 * 0.02 + 4 + 1 + 2) / (20 + 4))
-    assert "2 epochs of 10 steps: +30.8 %" in str(cost())
+def test_cost_of_pages_is_what_they_add():
+    cost = pages.Cost("m", "d", 2, 10, training=23.0, pages={"before": 1.0, "after": 2.0})
+    assert cost.more == pytest.approx(3 / 20)
+    assert re.search(r"after +2\.00\nthe whole training +23\.00\n15\.00 % more", str(cost))
 
 
 @pytest.mark.slow
-def test_pages_are_measured_over_all_epochs(tmp_path):
+def test_pages_are_measured_in_a_training(tmp_path):
     file = tmp_path / "pages.json"
-    flags = ["--dataset", "shapes10", "--epochs", "3", "--steps", "3", "--json", str(file)]
-    measured = pages.main(flags)
-    assert [len(side) for side in (*measured.step, *measured.end)] == [3, 3, 3, 3]
-    assert measured.test > 0
-    assert measured.begin > 0
-    assert json.loads(file.read_text())["more"] == measured.more
+    flags = ["--model", "resnet8", "--dataset", "shapes10", "--epochs", "2", "--json", str(file)]
+    before = vars(loop.TensorBoard).copy()
+    pages.main(flags)
+    content = json.loads(file.read_text())
+    assert content["steps"] == 2 * (5_000 // 64)
+    assert all(seconds > 0 for name, seconds in content["pages"].items() if "observed" not in name)
+    assert 0 < sum(content["pages"].values()) < content["training"]
+    assert vars(loop.TensorBoard) == before
+    assert loop.write_test is write_test
 
 
-def test_pages_take_two_epochs_at_least(capsys):
-    with pytest.raises(SystemExit) as caught:
-        pages.main(["--epochs", "1"])
-    assert caught.value.code == 2
-    assert "--epochs must be at least 2. Received: 1" in capsys.readouterr().err
+def kept_figures():
+    """(ours, other's, ratio, lowest, highest) of every pairing in the kept files."""
+    for file in (ROOT / "logs").glob("benchmark-resnet*.json"):
+        for result in json.loads(file.read_text())["results"]:
+            ours, others = np.median(result["our_speeds"]), np.median(result["other_speeds"])
+            ratios = result["ratios"]
+            start_up = result["task"] == "start-up"
+            sides = (1 / ours, 1 / others) if start_up else (ours, others)
+            yield *sides, np.median(ratios), min(ratios), max(ratios)
+
+
+def rows_of_the_readme():
+    section = (ROOT / "README.md").read_text().partition("\n## Speed\n")[2].partition("\n## ")[0]
+    number, seconds = r"([\d.]+)", r"([\d.]+)(?: s)?"
+    row = rf"^\| .* \| {seconds} \| {seconds} \| {number} \| {number} to {number} \|$"
+    return re.findall(row, section, re.MULTILINE)
+
+
+def test_the_readme_quotes_the_kept_figures():
+    rows, kept = rows_of_the_readme(), list(kept_figures())
+    assert len(rows) > 20
+    for row in rows:
+        decimals = [len(cell.partition(".")[2]) for cell in row]
+        shown = [
+            tuple(f"{value:.{n}f}" for value, n in zip(pairing, decimals, strict=True))
+            for pairing in kept
+        ]
+        assert row in shown
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--rounds", "0"], "--rounds must be at least 1. Received: 0"),
-        (["--model", "vgg19"], "--model must be one of resnet18"),
-        (["--precision", "int4"], "--precision must be one of auto"),
+        (["--precision", "int4"], "invalid choice"),
         (["--task", "sleeping"], "invalid choice"),
+        (["--against", "nobody"], "invalid choice"),
     ],
 )
 def test_bad_flags(flags, message, capsys):
     with pytest.raises(SystemExit) as caught:
-        command.main(flags)
+        command.compare(flags)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("main", "flags", "message"),
+    [
+        (
+            command.compare,
+            ["--model", "vgg19"],
+            "--model must be one of resnet18.* Received: vgg19",
+        ),
+        (pages.main, ["--epochs", "0"], "epochs must be at least 1. Received: 0"),
+    ],
+)
+def test_impossible_settings(main, flags, message):
+    with pytest.raises(InputError, match=message):
+        main(flags)

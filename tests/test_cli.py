@@ -1,13 +1,17 @@
 """The scripts: good and bad command lines, exit status, nothing written after an error."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tfresnet import cli
+import evaluate
+import tfresnet
+from tfresnet import cli, evaluation
+from tfresnet.model_names import MODELS
 from tfresnet.training.config import TrainConfig
 
 ROOT = Path(__file__).parent.parent
@@ -33,9 +37,10 @@ def test_every_setting_is_a_flag_and_arrives():
 
 
 def test_a_run_is_continued_with_its_own_settings_and_data_that_may_have_moved():
-    assert cli.parse_train(["--resume", "logs/a"]) == {"resume": "logs/a"}
-    moved = cli.parse_train(["--resume", "logs/a", "--data-dir", "here"])
-    assert moved == {"resume": "logs/a", "data_dir": "here"}
+    run = str(ROOT / "logs")
+    assert cli.parse_train(["--resume", run]) == {"resume": run}
+    moved = cli.parse_train(["--resume", run, "--data-dir", "here"])
+    assert moved == {"resume": run, "data_dir": "here"}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +54,13 @@ def test_a_run_is_continued_with_its_own_settings_and_data_that_may_have_moved()
         (["--label-smoothing", "1.5"], "--label-smoothing must be a number from 0 to below 1."),
         (["--precision", "float8"], "argument --precision: invalid choice: 'float8'"),
         (["--epoch", "3"], "unrecognized arguments: --epoch 3"),
-        (["--resume", "a", "--lr", "1"], "--resume takes all settings but --data-dir from"),
+        (["--resume", str(ROOT), "--lr", "1"], "--resume takes all settings but --data-dir from"),
+        (["--resume", "nowhere"], "argument --resume: must exist. Received: 'nowhere'"),
+        (["--resume", ""], "argument --resume: must be a path. Received: ''"),
+        (["--output-dir", ""], "argument --output-dir: must be a path. Received: ''"),
+        (["--model", "ResNet18"], "--model must be one that list_models() names; did you mean"),
+        (["--model", "§"], "--model must be one that list_models() names; known: resnet18,"),
+        (["--dataset", "CIFAR_10"], "--dataset must be one of cifar10, shapes10."),
         (["extra"], "unrecognized arguments: extra"),
     ],
 )
@@ -64,16 +75,81 @@ def test_bad_flags_of_train(argv, message, capsys):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_quick(command):
+    """Also without docstrings (-OO)."""
     code = (
         f"import sys; sys.argv = ['{command}', '--help']; import runpy\n"
         f"try: runpy.run_path('{command}', run_name='__main__')\n"
-        "except SystemExit as end: assert not end.code\n"
-        "loaded = {'tensorflow', 'keras'} & set(sys.modules)\n"
-        "assert not loaded, f'help must not load {loaded}'"
+        "except SystemExit as end: print(end.code, {'tensorflow', 'keras'} & set(sys.modules))\n"
     )
-    done = run("-c", code)
+    done = run("-OO", "-W", "error", "-c", code)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: ")
+    assert done.stdout.endswith("0 set()\n")
+
+
+def test_unknown_names_are_told_without_loading_tensorflow():
+    for parse, argv in (
+        ("train", ["--model", "resnet19"]),
+        ("train", ["--dataset", "mnist"]),
+        ("evaluate", ["logs", "--dataset", "mnist"]),
+        ("evaluate", ["logs", "--json", "nowhere/result.json"]),
+        ("evaluate", ["nowhere"]),
+        ("param_count", ["resnet20", "resnet19"]),
+    ):
+        code = f"""if True:
+            import sys
+            from tfresnet import cli
+            try: cli.parse_{parse}({argv!r})
+            except SystemExit as end: print(end.code, {{'tensorflow', 'keras'}} & set(sys.modules))
+        """
+        done = run("-c", code)
+        assert done.stdout == "2 set()\n"
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_home_folder_stands_in_every_path(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    home = {"output_dir": "~/a", "data_dir": "~/b", "weights": "~/c"}
+    argv = [f"--{name.replace('_', '-')}={path}" for name, path in home.items()]
+    config = cli.parse_train(argv)["config"]
+    for name, path in home.items():
+        assert getattr(config, name) == path.replace("~", str(tmp_path))
+    assert cli.parse_train(["--resume=~/run"]) == {"resume": str(tmp_path / "run")}
+    args = cli.parse_evaluate(["~/run", "--data-dir=~/d", "--json=~/result"])
+    found = [Path(path).relative_to(tmp_path) for path in (args.source, args.data_dir, args.json)]
+    assert [str(path) for path in found] == ["run", "d", "result"]
+    assert cli.parse_verify(["~/run"]).run == str(tmp_path / "run")
+
+
+@pytest.mark.parametrize("file", ["", "nowhere/result.json", "folder", "~", "file/result.json"])
+def test_a_result_that_cannot_be_written_is_refused_at_once(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as caught:
+        cli.parse_evaluate([str(tmp_path), "--json", file])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("evaluate.py: error: argument --json: must be a ")
+    assert error.endswith(f"Received: {file!r}\n")
+
+
+def test_json_on_standard_output_stands_there_alone(monkeypatch, capsys):
+    def evaluated(source, **options):
+        print("downloading")
+        return {"top1": 0.5}
+
+    monkeypatch.setattr(evaluation, "evaluate", evaluated)
+    monkeypatch.setattr(evaluation, "report", lambda result: "a report")
+    evaluate.main([str(ROOT / "logs"), "--json", "-"])
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == {"top1": 0.5}
+    assert shown.err == "downloading\na report\n"
+
+
+def test_the_names_of_all_networks_are_known():
+    assert sorted(MODELS) == sorted(tfresnet.list_models())
 
 
 def test_help_of_train_is_complete(capsys):
@@ -90,7 +166,7 @@ def test_scripts_are_short():
         assert len((ROOT / script).read_text().splitlines()) < 40
 
 
-def test_without_data_and_network_three_lines_say_what_to_do(tmp_path):
+def test_without_data_and_network_one_line_says_what_to_do(tmp_path):
     """The proxy refuses every connection, as a machine without a network does."""
     env = {
         "KERAS_HOME": str(tmp_path / "keras"),
@@ -100,10 +176,9 @@ def test_without_data_and_network_three_lines_say_what_to_do(tmp_path):
     }
     done = run("train.py", "--output-dir", str(tmp_path / "logs"), env=env)
     assert done.returncode == 2, done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 3
+    assert done.stderr.count("\n") == 1
     assert "cifar-10-python.tar.gz" in done.stderr
-    assert "--dataset shapes10" in lines[2]
+    assert "--dataset shapes10" in done.stderr
     assert not (tmp_path / "logs").exists()
 
 

@@ -5,23 +5,39 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from small import shrink_shapes10
 
 import tfresnet
 from tfresnet import evaluation
 from tfresnet.data import shapes10
 from tfresnet.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def data():
-    whole = shapes10.load()
-    return dataclasses.replace(whole, test=whole.test.take(range(510)))
+from tfresnet.evaluation import Evaluator
+from tfresnet.layers import Preprocessing
+from tfresnet.runs.folder import RunFolder
 
 
 @pytest.fixture
-def model():
+def data(monkeypatch):
+    shrink_shapes10(monkeypatch, 5200, 510)
+    return shapes10.load()
+
+
+@pytest.fixture
+def preprocessing(data):
+    return Preprocessing(data.mean, data.std, data.class_names)
+
+
+def made(preprocessing=None, **options):
     keras.utils.set_random_seed(0)
-    return tfresnet.create_model("resnet20")
+    return tfresnet.create_model(
+        "resnet8", input_shape=(32, 32, 3), preprocessing=preprocessing, **options
+    )
+
+
+@pytest.fixture
+def model(preprocessing):
+    return made(preprocessing)
 
 
 def test_metrics_follow_their_definitions():
@@ -44,25 +60,80 @@ def test_top5_counts_ranks():
     assert (result["top1"], result["top5"]) == (0.1, 0.5)
 
 
+def test_an_answer_that_is_no_number_is_not_right():
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(1000, 10)).astype("float32")
+    logits[:300] = np.nan
+    labels = random.integers(0, 10, 1000, np.int32)
+    found = evaluation.metrics(logits, labels, tuple("abcdefghij"))
+    kept = evaluation.metrics(logits[300:], labels[300:], tuple("abcdefghij"))
+    assert found["top1"] == pytest.approx(0.7 * kept["top1"])
+    assert found["top5"] == pytest.approx(0.7 * kept["top5"])
+    nothing = evaluation.metrics(
+        np.full((4, 10), np.nan, "float32"), labels[:4], tuple("abcdefghij")
+    )
+    assert (nothing["top1"], nothing["top5"]) == (0, 0)
+
+
+def test_of_equal_logits_the_lower_class_comes_first():
+    ranks = evaluation.ranks(tf.zeros((6, 6)), tf.range(6)).numpy()
+    np.testing.assert_array_equal(ranks, range(6))
+
+
 def test_the_last_partial_batch_counts(model, data):
     assert len(data.test) % evaluation.EVAL_BATCH
-    result = evaluation.evaluate_model(model, data.test, data)
-    assert result["n"] == 510
-    assert np.sum(result["confusion"]) == 510
-    images = (data.test.images / 255.0 - data.mean) / data.std
-    expected = model.predict(images.astype("float32"), batch_size=100, verbose=0)
-    logits = evaluation.predict_logits(model, data.test, data)
-    np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4)
+    found = Evaluator(model, data.class_names)(data.test)
+    assert found.metrics["n"] == 510
+    assert np.sum(found.metrics["confusion"]) == 510
+    expected = model.predict(data.test.images, batch_size=100, verbose=0)
+    np.testing.assert_allclose(found.logits, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_an_evaluator_sees_the_present_weights(model, data):
+    few = data.test.take(range(20))
+    evaluator = Evaluator(model, data.class_names)
+    before = evaluator(few)
+    model.set_weights([w * 1.1 for w in model.get_weights()])
+    after = evaluator(few)
+    assert not np.allclose(before.logits, after.logits)
+    np.testing.assert_allclose(
+        after.logits, model.predict(few.images, verbose=0), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_batches_are_told_as_they_come(model, data):
+    seen = []
+    whole = Evaluator(model, data.class_names)(
+        data.test, lambda n: seen.append(n), lambda n, so_far: seen.append(so_far().metrics["n"])
+    )
+    assert seen == [0, 500, 1, 510]
+    assert whole.metrics["n"] == 510
 
 
 def test_mirrored_images_do_not_change_the_result_with_tta(model, data):
     mirrored = dataclasses.replace(data.test, images=data.test.images[:, :, ::-1].copy())
-    result, other = (
-        evaluation.evaluate_model(model, images, data, tta=True) for images in (data.test, mirrored)
-    )
-    assert result["loss"] == pytest.approx(other["loss"], rel=1e-5)
-    plain = evaluation.evaluate_model(model, data.test, data)
-    assert plain["loss"] != pytest.approx(result["loss"], rel=1e-5)
+    evaluator = Evaluator(model, data.class_names, tta=True)
+    loss, other = (evaluator(images).metrics["loss"] for images in (data.test, mirrored))
+    assert loss == pytest.approx(other, rel=1e-5)
+    plain = Evaluator(model, data.class_names)(data.test).metrics
+    assert plain["loss"] != pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("tta", [False, True])
+def test_probabilities_are_told_from_logits(preprocessing, data, tta):
+    results = [
+        Evaluator(made(preprocessing, classifier_activation=activation), data.class_names, tta=tta)(
+            data.test
+        ).metrics
+        for activation in (None, "softmax")
+    ]
+    assert results[1]["loss"] == pytest.approx(results[0]["loss"], rel=1e-4)
+    assert results[1]["top1"] == results[0]["top1"]
+
+
+def test_other_answers_are_refused(preprocessing, data):
+    with pytest.raises(InputError, match="logits or softmax"):
+        Evaluator(made(preprocessing, classifier_activation="sigmoid"), data.class_names)
 
 
 @pytest.fixture
@@ -71,18 +142,15 @@ def model_file(model, tmp_path):
     return tmp_path / "m.keras"
 
 
-def test_a_model_file_on_each_split(model_file, monkeypatch, data):
-    small = dataclasses.replace(data, train=data.train.take(range(5200)))
-    monkeypatch.setattr(evaluation, "load_dataset", lambda name, data_dir=None: small)
+def test_a_model_file_on_each_split(model_file):
     sizes = {
         split: tfresnet.evaluate(model_file, dataset="shapes10", split=split)["n"]
-        for split in ("test", "val", "train")
+        for split in (None, "val", "train")
     }
-    assert sizes == {"test": 510, "val": 5000, "train": 200}
+    assert sizes == {None: 510, "val": 5000, "train": 200}
 
 
-def test_keys_of_the_result(model_file, monkeypatch, data):
-    monkeypatch.setattr(evaluation, "load_dataset", lambda name, data_dir=None: data)
+def test_keys_of_the_result(model_file, data):
     result = tfresnet.evaluate(model_file, dataset="shapes10")
     assert list(result) == [
         *("model", "dataset", "split", "precision"),
@@ -92,6 +160,49 @@ def test_keys_of_the_result(model_file, monkeypatch, data):
     text = evaluation.report(result)
     assert f"top-1 {100 * result['top1']:.2f} %" in text
     assert all(name in text for name in data.class_names)
+
+
+def test_a_model_that_does_not_know_its_pixels_is_fed_as_the_data_has_it(model, tmp_path, caplog):
+    bare = made()
+    bare.set_weights(model.get_weights())
+    results = []
+    for number, one in enumerate((model, bare)):
+        one.save(tmp_path / f"{number}.keras")
+        results.append(tfresnet.evaluate(tmp_path / f"{number}.keras", dataset="shapes10"))
+        assert caplog.text.count("fed as shapes10 has it") == number
+    assert results[0]["loss"] == pytest.approx(results[1]["loss"], rel=1e-5)
+
+
+def test_weights_that_are_not_numbers_are_refused(model, tmp_path):
+    model.layers[-1].bias.assign(model.layers[-1].bias * np.nan)
+    model.save(tmp_path / "nan.keras")
+    with pytest.raises(InputError, match=r"must answer with finite numbers.*510 of 510"):
+        tfresnet.evaluate(tmp_path / "nan.keras", dataset="shapes10")
+
+
+def test_a_run_that_is_not_finished(tiny, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tfresnet.training.loop._test", stop)
+        with pytest.raises(KeyboardInterrupt):
+            tfresnet.train(tiny())
+    path = f"{tiny().output_dir}/run"
+    result = tfresnet.evaluate(path)
+    assert (result["split"], result["n"], result["unfinished"]) == ("val", 40, "step 5")
+    assert "unfinished, step 5" in evaluation.report(result)
+    row = RunFolder(path).read_history()[-1]
+    assert result["loss"] == pytest.approx(row["val_loss"], rel=1e-4)
+    assert tfresnet.evaluate(path, split="test")["n"] == 60
+
+
+def test_a_run_is_evaluated_in_its_own_precision(tiny):
+    run = tfresnet.train(tiny(precision="mixed_bfloat16"))
+    result = tfresnet.evaluate(run.path)
+    assert result["precision"] == "mixed_bfloat16"
+    assert result["loss"] == run.result["loss"]
+    assert tfresnet.evaluate(run.path, precision="float32")["precision"] == "float32"
 
 
 def test_bad_sources(tmp_path, model):
@@ -111,22 +222,13 @@ def test_bad_sources(tmp_path, model):
 
 
 def test_a_model_for_other_classes_or_images(data, tmp_path):
-    other = tfresnet.create_model("resnet20", num_classes=7)
-    with pytest.raises(InputError, match=r"tell the 10 classes of shapes10 apart.*\(None, 7\)"):
-        evaluation.evaluate_model(other, data.test, data)
-    large = tfresnet.create_model("resnet20", input_shape=(48, 48, 3))
-    with pytest.raises(InputError, match="must take images of shapes10"):
-        evaluation.evaluate_model(large, data.test, data)
-
-
-def test_bfloat16_where_it_pays(model_file, monkeypatch, data):
-    monkeypatch.setattr(evaluation, "load_dataset", lambda name, data_dir=None: data)
-    monkeypatch.setattr(evaluation, "choose_precision", lambda _: ("mixed_bfloat16", "pays"))
-    low = tfresnet.evaluate(model_file, dataset="shapes10")
-    asked = tfresnet.evaluate(model_file, dataset="shapes10", precision="float32")
-    assert (low["precision"], asked["precision"]) == ("mixed_bfloat16", "float32")
-    assert low["loss"] != asked["loss"]
-    assert low["loss"] == pytest.approx(asked["loss"], rel=0.02)
+    for options, message in (
+        ({"num_classes": 7}, r"tell the 10 classes of shapes10 apart.*\(None, 7\)"),
+        ({"input_shape": (48, 48, 3)}, "must take images of shapes10"),
+    ):
+        tfresnet.create_model("resnet8", **options).save(tmp_path / "m.keras")
+        with pytest.raises(InputError, match=message):
+            tfresnet.evaluate(tmp_path / "m.keras", dataset="shapes10")
 
 
 def test_unknown_precision(model_file):

@@ -1,4 +1,4 @@
-"""Imports point one way: layers <- models <- training, evaluation <- everything else."""
+"""Imports point one way, from what is used to what uses it."""
 
 import ast
 import subprocess
@@ -7,19 +7,31 @@ from pathlib import Path
 
 import pytest
 
+from tfresnet import _HOMES as HOMES
+
 PACKAGE = Path(__file__).parent.parent / "tfresnet"
 
-# What each part may import besides itself. A part that is not named here may import all of them.
-FOUNDATION = {"errors", "atomic"}
+# What each part may import beside itself. Every file and folder of the package is a part.
+FOUNDATION = {"errors", "atomic", "tables", "terminal", "hardware", "signals", "model_names"}
+BUILDING = FOUNDATION | {"data", "layers", "models"}
+TRAINING = BUILDING | {"runs", "evaluation", "training"}
 ALLOWED = {
-    "errors": set(),
-    "atomic": set(),
+    **{name: {"errors"} for name in FOUNDATION | {"backend"}},
     "data": FOUNDATION,
     "layers": FOUNDATION,
     "models": FOUNDATION | {"layers"},
     "complexity": FOUNDATION | {"layers", "models"},
-    "evaluation": FOUNDATION | {"layers", "models", "data", "training"},
-    "training": FOUNDATION | {"layers", "models", "data", "evaluation"},
+    "runs": BUILDING,
+    "evaluation": BUILDING | {"runs"},
+    "training": TRAINING,
+    "scripts": FOUNDATION,
+    "cli": FOUNDATION | {"training", "models", "data"},
+    "verify": FOUNDATION | {"cli", "scripts", "runs"},
+    "param_count": BUILDING | {"complexity", "slides", "cli", "scripts"},
+    "slides": BUILDING | {"complexity", "param_count"},
+    "experiments": TRAINING | {"cli", "scripts", "complexity", "param_count"},
+    "benchmark": TRAINING | {"cli", "scripts", "complexity", "param_count"},
+    "__init__": TRAINING | {"complexity", "backend"},
 }
 
 
@@ -37,17 +49,19 @@ def imports(path):
             assert node.level == 0, "relative import"
             names = [node.module]
             if node.module == "tfresnet":
-                names = [f"tfresnet.{alias.name}" for alias in node.names]
+                names = [HOMES.get(alias.name, f"tfresnet.{alias.name}") for alias in node.names]
         yield from (n.split(".")[1] for n in names if n.startswith("tfresnet."))
 
 
-@pytest.mark.parametrize(
-    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
-)
-def test_imports_point_one_way(path):
-    allowed = ALLOWED.get(part(path))
-    if part(path) != "__init__" and allowed is not None:
-        assert set(imports(path)) - {part(path)} <= allowed
+def test_imports_point_one_way():
+    files = sorted(PACKAGE.rglob("*.py"))
+    assert {part(path) for path in files} == set(ALLOWED)
+    wrong = {
+        str(path.relative_to(PACKAGE)): upward
+        for path in files
+        if (upward := set(imports(path)) - {part(path)} - ALLOWED[part(path)])
+    }
+    assert wrong == {}
 
 
 def test_the_check_sees_a_wrong_arrow(tmp_path):

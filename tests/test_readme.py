@@ -1,6 +1,7 @@
 """The README tells the truth: its figures are those of the kept runs, its commands exist."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -43,6 +44,28 @@ class TestKeptRun:
         rows = [line for line in README.splitlines() if f"(logs/{run.name}/)" in line]
         assert rows, "no row of the README links to this run"
         assert f"{100 * result['top1']:.2f}" in rows[0]
+
+
+@pytest.mark.cifar10
+@pytest.mark.parametrize(
+    "run", [run for run in kept_runs() if (run / "model.keras").exists()], ids=lambda run: run.name
+)
+def test_a_kept_model_still_gives_its_result(run):
+    data_dir = os.environ.get("TFRESNET_DATA_DIR")
+    if not data_dir:
+        pytest.skip("TFRESNET_DATA_DIR is not set")
+    found = tfresnet.evaluate(run, data_dir=data_dir)
+    kept = json.loads((run / "result.json").read_text())
+    assert found["confusion"] == kept["confusion"]
+
+
+def test_the_reading_path_is_as_long_as_it_says():
+    rows = re.findall(r"^\| \[`[\w./]+`\]\((tfresnet/[\w./]+)\) \| (\d+) \|", README, re.MULTILINE)
+    assert rows
+    lines = {path: len((ROOT / path).read_text().splitlines()) for path, _ in rows}
+    assert lines == {path: int(count) for path, count in rows}
+    assert f"| all | {sum(lines.values()):,} |" in README
+    assert sum(lines.values()) < 1500
 
 
 def test_the_index_lists_every_run_that_git_keeps():

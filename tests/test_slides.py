@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tfresnet import param_count, slides
+from tfresnet import slides
+from tfresnet.param_count.__main__ import main
 from tfresnet.slides import stated, verdicts
 from tfresnet.slides.stated import SLIDES, Stated
 
@@ -133,7 +134,7 @@ def test_verdicts(text, unit, exact, verdict):
 
 def run(capsys, monkeypatch, counted, *argv):
     monkeypatch.setattr("tfresnet.slides.counted.counted", lambda: counted)
-    param_count.main(["--slides", *argv])
+    main(["--slides", *argv])
     return capsys.readouterr().out
 
 
@@ -156,6 +157,6 @@ def test_formats(capsys, monkeypatch, counted, checks):
 @pytest.mark.parametrize("more", [["resnet18"], ["--input-size", "64"], ["--by-layer"]])
 def test_slides_takes_no_network(more, capsys):
     with pytest.raises(SystemExit) as exit_:
-        param_count.main(["--slides", *more])
+        main(["--slides", *more])
     assert exit_.value.code == 2
     assert re.fullmatch(r"param_count: error: --slides .* Received.*\n", capsys.readouterr().err)

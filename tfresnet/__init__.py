@@ -5,10 +5,11 @@ Importing the package costs nothing: TensorFlow is loaded when the first name is
 
 import importlib
 
+from tfresnet.errors import InputError
+
 __version__ = "0.1.0"
 
 _HOMES = {
-    "InputError": "tfresnet.errors",
     "create_model": "tfresnet.models",
     "list_models": "tfresnet.models",
     "load_model": "tfresnet.models",
@@ -19,15 +20,18 @@ _HOMES = {
 }
 _MODULES = ("complexity", "data", "evaluation", "layers", "models", "training")
 
-__all__ = ["__version__", *_HOMES, *_MODULES]
+__all__ = ["InputError", "__version__", *_HOMES, *_MODULES]
 
 
 def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name not in __all__:
+        raise AttributeError(f"module 'tfresnet' has no attribute {name!r}")
+    from tfresnet.backend import require_tensorflow
+
+    require_tensorflow()
     if name in _MODULES:
         return importlib.import_module(f"tfresnet.{name}")
-    raise AttributeError(f"module 'tfresnet' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__():

@@ -1,20 +1,27 @@
 """Argument parsers and nothing else."""
 
 import argparse
+import contextlib
 import dataclasses
+import os
+import shlex
 import types
 import typing
 from typing import NoReturn
 
 from tfresnet.errors import InputError
+from tfresnet.hardware import PRECISIONS
+from tfresnet.model_names import check_model_name
+
+_PATHS = {"data_dir": "DIR", "output_dir": "DIR", "weights": "FILE"}  # settings -> metavar
 
 
 class ArgumentParser(argparse.ArgumentParser):
     """Answers bad arguments by one line and exit status 2; shows defaults in its help."""
 
-    def __init__(self, **kwargs):
-        kwargs.setdefault("formatter_class", argparse.ArgumentDefaultsHelpFormatter)
-        super().__init__(allow_abbrev=False, **kwargs)
+    def __init__(self, prog: str, description: str):
+        form = argparse.ArgumentDefaultsHelpFormatter
+        super().__init__(prog, None, description, formatter_class=form, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         # An argument need not be text: its other bytes are shown as \\udcXX.
@@ -24,28 +31,30 @@ class ArgumentParser(argparse.ArgumentParser):
 
 def parse_train(argv: list[str] | None = None) -> dict:
     """The arguments of `tfresnet.train` from the flags of train.py."""
+    from tfresnet.data import check_dataset_name
     from tfresnet.training.config import TrainConfig
 
-    parser = ArgumentParser(
-        prog="train.py", description="Trains a network and tests it once at the end."
-    )
-    parser.add_argument(
-        "--resume", metavar="RUN", help="run folder to continue exactly, with all of its settings"
-    )
+    parser = ArgumentParser("train.py", "Trains a network and tests it once at the end.")
+    about = "run folder to continue exactly, with all of its settings"
+    parser.add_argument("--resume", type=existing, metavar="RUN", help=about)
     hints = typing.get_type_hints(TrainConfig)
     for item in dataclasses.fields(TrainConfig):
         _add_setting(parser, item, hints[item.name])
     values = {name: v for name, v in vars(parser.parse_args(argv)).items() if v is not None}
     others = values.keys() - {"resume", "data_dir"}
     if "resume" in values and others:
-        flags = ", ".join("--" + name.replace("_", "-") for name in sorted(others))
+        flags = ", ".join(_flag(name) for name in sorted(others))
+        longer = shlex.quote(os.path.join(values["resume"], "model.keras"))
         parser.error(
-            f"--resume takes all settings but --data-dir from the run. Received also: {flags}"
+            "--resume takes all settings but --data-dir from the run (to train longer, begin a new "
+            f"one with --weights {longer}). Received also: {flags}"
         )
-    try:
-        return values if "resume" in values else {"config": TrainConfig(**values)}
-    except InputError as error:
-        parser.error(_as_flag(str(error), values))
+    if "resume" in values:
+        return values
+    config = _checked(parser, TrainConfig, **values)
+    _checked(parser, check_model_name, config.model)
+    _checked(parser, check_dataset_name, config.dataset)
+    return {"config": config}
 
 
 def _add_setting(parser, item, hint):
@@ -57,11 +66,13 @@ def _add_setting(parser, item, hint):
     options = {"default": argparse.SUPPRESS, "help": item.metadata["help"] + default}
     if kind is bool:
         options["action"] = argparse.BooleanOptionalAction
+    elif item.metadata["choices"]:
+        options["choices"] = item.metadata["choices"]
+    elif item.name in _PATHS:
+        options |= {"type": path, "metavar": _PATHS[item.name]}
     else:
-        options |= {"type": kind, "choices": item.metadata["choices"], "metavar": _metavar(kind)}
-        if item.metadata["choices"]:
-            del options["metavar"]
-    parser.add_argument("--" + item.name.replace("_", "-"), **options)
+        options |= {"type": kind, "metavar": {int: "N", float: "X", str: "NAME"}[kind]}
+    parser.add_argument(_flag(item.name), **options)
 
 
 def _recipe_settings():
@@ -70,45 +81,100 @@ def _recipe_settings():
     return {"warmup_epochs", *next(iter(RECIPES.values()))}
 
 
-def _metavar(kind):
-    return {int: "N", float: "X", str: "NAME"}[kind]
+def _checked(parser, check, *args, **kwargs):
+    """What `check` returns; an error about a setting becomes one about its flag."""
+    try:
+        return check(*args, **kwargs)
+    except InputError as error:
+        name, _, rest = str(error).partition(" ")
+        parser.error(f"{_flag(name) if _flag(name) in parser.format_usage() else name} {rest}")
 
 
-def _as_flag(message, names):
-    """The message of a setting with the name of its flag in front."""
-    name = message.split(" ", 1)[0]
-    return message.replace(name, "--" + name.replace("_", "-"), 1) if name in names else message
+def _flag(name):
+    return "--" + name.replace("_", "-")
 
 
 def parse_evaluate(argv: list[str] | None = None) -> argparse.Namespace:
     """The flags of evaluate.py."""
-    from tfresnet.training.config import PRECISIONS
+    from tfresnet.data import check_dataset_name
 
-    parser = ArgumentParser(
-        prog="evaluate.py", description="Evaluates a run or a model file on a data set."
-    )
-    parser.add_argument("source", metavar="RUN_OR_MODEL", help="run folder or .keras file")
-    parser.add_argument("--dataset", metavar="NAME", help="data set; None: the run's")
-    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data; None: the run's")
-    parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="images")
-    parser.add_argument(
-        "--tta", action="store_true", help="average over each image and its mirror image"
-    )
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="arithmetic; auto: bfloat16 where it pays, else the model's",
-    )
-    parser.add_argument("--json", metavar="FILE", help="also write the result to a file")
-    return parser.parse_args(argv)
+    parser = ArgumentParser("evaluate.py", "Evaluates a run or a model file on a data set.")
+    add = parser.add_argument
+    add("source", type=existing, metavar="RUN_OR_MODEL", help="run folder or .keras file")
+    add("--dataset", metavar="NAME", help="data set; None: the run's")
+    add("--data-dir", type=path, metavar="DIR", help="folder of the data; None: the run's")
+    about = "images; None: test, or val if the run is not finished"
+    add("--split", choices=("test", "val", "train"), help=about)
+    add("--tta", action="store_true", help="average over each image and its mirror image")
+    about = "arithmetic; auto: that of the run"
+    add("--precision", choices=PRECISIONS, default="auto", help=about)
+    about = "also write the result to a file; -: to standard output, all else to standard error"
+    add("--json", type=output_file, metavar="FILE", help=about)
+    args = parser.parse_args(argv)
+    if args.dataset is not None:
+        _checked(parser, check_dataset_name, args.dataset)
+    return args
 
 
 def parse_verify(argv: list[str] | None = None) -> argparse.Namespace:
     """The flags of `python -m tfresnet.verify`."""
-    parser = ArgumentParser(
-        prog="tfresnet.verify",
-        description="Checks a run folder. Exit status 0: sound; 1: something is damaged.",
-    )
-    parser.add_argument("run", metavar="RUN", help="run folder")
+    about = "Checks a run folder. Exit status 0: sound; 1: something is damaged."
+    parser = ArgumentParser("tfresnet.verify", about)
+    parser.add_argument("run", type=existing, metavar="RUN", help="run folder")
     return parser.parse_args(argv)
+
+
+def parse_param_count(argv: list[str] | None = None) -> argparse.Namespace:
+    """The flags of `python -m tfresnet.param_count`."""
+    about = "Counts the parameters and multiply-adds of any of the networks."
+    parser = ArgumentParser("param_count", about)
+    add = parser.add_argument
+    about = "names of networks; without any, ResNet-18, 50 and 101 at 224x224x3 and at 32x32x3"
+    add("models", nargs="*", metavar="MODEL", help=about)
+    about = "height and width of a picture; None: the network's own"
+    add("--input-size", type=_at_least_1, metavar="N", help=about)
+    about = "number of classes; None: the network's own"
+    add("--num-classes", type=_at_least_1, metavar="N", help=about)
+    formats = ("table", "json", "csv", "markdown")
+    add("--format", choices=formats, default="table", help="form of the output")
+    add("--by-layer", action="store_true", help="add one row a layer")
+    about = "check every number that the lecture's slides state; takes --format only"
+    add("--slides", action="store_true", help=about)
+    args = parser.parse_args(argv)
+    if args.slides and (args.models or args.input_size or args.num_classes or args.by_layer):
+        parser.error("--slides takes --format only. Received also: another flag or a network")
+    for name in args.models:
+        _checked(parser, check_model_name, name)
+    return args
+
+
+def path(text: str) -> str:
+    """An argument that names a file or folder; `~` is the home folder, as in a shell."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path. Received: ''")
+    return os.path.expanduser(text)
+
+
+def existing(text: str) -> str:
+    """A `path` of something that is there."""
+    if not os.path.exists(path(text)):
+        raise argparse.ArgumentTypeError(f"must exist. Received: {text!r}")
+    return path(text)
+
+
+def output_file(text: str) -> str:
+    """A `path` that can be written, as far as is known before the work; "-" is as it is."""
+    file = path(text)
+    folder = os.path.dirname(file) or os.curdir
+    if text != "-" and (os.path.isdir(file) or not os.access(folder, os.W_OK | os.X_OK)):
+        raise argparse.ArgumentTypeError(
+            f"must be a file, in a folder that can be written. Received: {text!r}"
+        )
+    return file
+
+
+def _at_least_1(text):
+    with contextlib.suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"must be an integer of at least 1. Received: {text!r}")

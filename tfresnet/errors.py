@@ -1,4 +1,6 @@
-"""The one exception that means "the input is wrong", as opposed to "the program is wrong"."""
+"""What means "the input is wrong", as opposed to "the program is wrong"."""
+
+import operator
 
 
 class InputError(ValueError):
@@ -15,3 +17,21 @@ class RunError(Exception):
     The message is one line: the cause, what is left, how to go on. The scripts print it and exit
     with status 1.
     """
+
+
+def whole_number(name: str, value: object, least: int = 1) -> int:
+    """`value` as an int if it is a whole number, NumPy's too, of at least `least`.
+
+    Raises:
+        InputError: a type that is none (`True` is an answer, no number), or a smaller one.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or type(value).__name__.startswith("bool"):
+        kind = type(value).__name__
+        raise InputError(f"{name} must be a whole number. Received: {value!r} of type {kind}")
+    if number < least:
+        raise InputError(f"{name} must be at least {least}. Received: {value!r}")
+    return number

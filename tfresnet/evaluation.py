@@ -1,23 +1,171 @@
-"""How good a trained network is: loss, top-1, top-5, per class, confusion matrix."""
+"""The one way a model is measured: validation, the test at the end of a run, evaluate.py."""
 
+import functools
 import json
+import logging
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfresnet import models
 from tfresnet.atomic import write_text
 from tfresnet.data import eval_batches, load_dataset
 from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError
-from tfresnet.models import inference_copy, load_model
-from tfresnet.training.config import PRECISIONS, TrainConfig
-from tfresnet.training.precision import choose_precision
+from tfresnet.hardware import PRECISIONS
+from tfresnet.layers import Preprocessing
+from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.network import build_network
+from tfresnet.runs.variables import model_variables, restore
 
 EVAL_BATCH = 500
 SPLITS = ("test", "val", "train")
+METRICS = ("loss", "top1", "top5")  # what a history and the charts by epoch follow
+logger = logging.getLogger("tfresnet")
+
+
+@dataclass
+class Evaluation:
+    """What a model answers to the images of a split, and how good that is.
+
+    logits: `(n, classes)`, float32. metrics: `n`, `loss` (cross-entropy, no smoothing), `top1`,
+    `top5` (fractions), `per_class` (top-1 by class name), `confusion` (counts, a row for each true
+    class). seconds: it took.
+    """
+
+    logits: np.ndarray
+    metrics: dict
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        return self.metrics["n"] / self.seconds
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """`(n, classes)`."""
+        powers = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    @property
+    def not_numbers(self) -> int:
+        """Images to which the answer holds a NaN or an infinity."""
+        return int((~np.isfinite(self.logits)).any(axis=1).sum())
+
+
+class Evaluator:
+    """Measures a model, which may be trained on between two calls.
+
+    Args:
+        model: takes pixels, 0 to 255, or what `preprocessing` makes of them; gives logits or
+            softmax probabilities `(n, classes)`.
+        tta: average the probabilities of each image and its mirror image.
+        dtype: dtype policy to compute in; None: that of the model.
+
+    Raises:
+        InputError: a model with other outputs.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        class_names: tuple[str, ...],
+        *,
+        preprocessing: Preprocessing | None = None,
+        tta: bool = False,
+        dtype: str | None = None,
+    ):
+        self.model = model
+        self.class_names = class_names
+        self.tta = tta
+        self._dtype = dtype
+        self._preprocessing = preprocessing or tf.identity
+        self._softmax = models.gives_probabilities(model)
+        self._forward = tf.function(self._logits, reduce_retracing=True)
+
+    def __call__(
+        self,
+        images: Split,
+        before_batch: Callable = lambda batch: None,
+        after_batch: Callable = lambda batch, so_far: None,
+    ) -> Evaluation:
+        """Measures the present weights on all of `images`.
+
+        `before_batch` and `after_batch` are told the number of the batch, from 0; the second also
+        a function that gives the evaluation up to there.
+        """
+        began, parts = time.monotonic(), []
+
+        def so_far():
+            logits = np.concatenate(parts)
+            found = metrics(logits, images.labels[: len(logits)], self.class_names)
+            return Evaluation(logits, found, time.monotonic() - began)
+
+        models.refold(self._copy, self.model)
+        for number, (batch, _) in enumerate(eval_batches(images, batch_size=EVAL_BATCH)):
+            before_batch(number)
+            parts.append(self._forward(batch).numpy())
+            after_batch(number, so_far)
+        return so_far()
+
+    @functools.cached_property
+    def _copy(self):  # made when it is first needed: a training starts sooner
+        return models.inference_copy(self.model, self._dtype)
+
+    def _logits(self, pixels):
+        logits = self._answers(pixels)
+        if not self.tta:
+            return logits
+        mirrored = self._answers(pixels[:, :, ::-1])
+        return _as_logits((tf.nn.softmax(logits) + tf.nn.softmax(mirrored)) / 2)
+
+    def _answers(self, pixels):
+        answers = tf.cast(self._copy(self._preprocessing(pixels), training=False), tf.float32)
+        return _as_logits(answers) if self._softmax else answers
+
+
+def _as_logits(probabilities):
+    return tf.math.log(probabilities + 1e-30)
+
+
+def ranks(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """How many classes come before the true one, int32 `(n,)`: 0 is a right answer.
+
+    Of equal logits the lower class number comes first, as argmax has it. An answer with a NaN is
+    none: every class comes before the true one.
+    """
+    classes = logits.shape[-1]
+    true = tf.gather(logits, labels, batch_dims=1)[:, None]
+    is_lower = tf.range(classes)[None, :] < tf.cast(labels, tf.int32)[:, None]
+    before = (logits > true) | ((logits == true) & is_lower)
+    rank = tf.math.count_nonzero(before, axis=-1, dtype=tf.int32)
+    return tf.where(tf.reduce_any(tf.math.is_nan(logits), axis=-1), classes, rank)
+
+
+def metrics(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> dict:
+    """Metrics of logits `(n, classes)` against class numbers `(n,)`; see `Evaluation`."""
+    n, classes = logits.shape
+    rank = ranks(tf.constant(logits), tf.constant(labels)).numpy()
+    exact = logits.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # infinite logits give a loss of NaN
+        shifted = exact - exact.max(axis=1, keepdims=True)
+        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    confusion = np.zeros((classes, classes), int)
+    np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
+    totals = np.maximum(confusion.sum(axis=1), 1)
+    return {
+        "n": n,
+        "loss": float(-log_probabilities[np.arange(n), labels].mean()),
+        "top1": float((rank < 1).mean()),
+        "top5": float((rank < 5).mean()),
+        "per_class": dict(zip(class_names, (confusion.diagonal() / totals).tolist(), strict=True)),
+        "confusion": confusion.tolist(),
+    }
 
 
 def evaluate(
@@ -25,97 +173,113 @@ def evaluate(
     *,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
-    split: str = "test",
+    split: str | None = None,
     tta: bool = False,
     precision: str = "auto",
 ) -> dict:
-    """Evaluates a run folder's final model, or a model file, on all images of a split.
+    """Evaluates a run folder's model, or a model file, on all images of a split.
 
     Args:
-        source: run folder or `.keras` file.
+        source: run folder or `.keras` file. A run that is not finished is evaluated as its newest
+            checkpoint has it, and the result says so (`unfinished`).
         dataset: data set; that of the run by default, cifar10 for a file.
         data_dir: folder that holds the data set; that of the run by default.
         split: "test", or "val" and "train" as the run split them (for a file: as a run with the
-            default settings would).
+            default settings would). By default "test", and "val" for an unfinished run.
         tta: average the probabilities of each image and its mirror image.
-        precision: dtype policy to compute in; "auto": bfloat16 where it pays, else the model's.
+        precision: dtype policy to compute in; "auto": that of the model.
 
     Returns:
-        `model`, `dataset`, `split`, `precision`, `n`, `loss` (cross-entropy, no smoothing), `top1`,
-        `top5` (fractions), `per_class` (top-1 by class name), `confusion` (counts, a row for each
-        true class), `images_per_second`.
+        `model`, `dataset`, `split`, `precision`, `images_per_second` and the metrics of
+        `Evaluation`.
 
     Raises:
-        InputError: no such run, file, data set, split or precision, or a model of other shapes.
+        InputError: no such run, file, data set, split or precision; a model of other shapes, or
+            one whose answers are not numbers.
     """
-    if split not in SPLITS:
-        raise InputError(f"split must be one of {', '.join(SPLITS)}. Received: {split!r}")
-    if precision not in PRECISIONS:
-        raise InputError(
-            f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
-        )
-    source = Path(source)
-    config = TrainConfig.from_run(source) if source.is_dir() else TrainConfig()
-    model = load_model(_model_file(source))
-    chosen = dataset or config.dataset
-    same = chosen == config.dataset
-    data = load_dataset(chosen, data_dir or (config.data_dir if same else None))
-    images = _images_of(data, split, config)
-    dtype = _dtype_policy(precision)
-    result = evaluate_model(model, images, data, tta=tta, dtype=dtype)
-    about = {"model": model.name, "dataset": chosen, "split": split}
-    return about | {"precision": dtype or model.dtype_policy.name} | result
-
-
-def _dtype_policy(precision):
-    """None: that of the model."""
-    if precision != "auto":
-        return precision
-    chosen, _ = choose_precision("auto")
-    return chosen if chosen == "mixed_bfloat16" else None
-
-
-def _model_file(source):
-    if not source.is_dir():
-        return source
-    if not (source / "model.keras").is_file():
-        raise InputError(
-            f"a run must be finished to be evaluated: continue it with --resume. Received: {source}"
-        )
-    return source / "model.keras"
-
-
-def _images_of(data: Dataset, split: str, config: TrainConfig) -> Split:
-    if split == "test":
-        return data.test
-    train, validation = data.holdout(config.val_size, config.seed, config.train_size)
-    if split == "val" and validation is None:
-        raise InputError("split must not be val: the run held no images out. Received: 'val'")
-    return train if split == "train" else validation
-
-
-def evaluate_model(
-    model: keras.Model,
-    images: Split,
-    data: Dataset,
-    *,
-    tta: bool = False,
-    dtype: str | None = None,
-) -> dict:
-    """Evaluates `model` (logits) on `images`, normalised as `data` is; see `evaluate`.
-
-    `dtype`: dtype policy to compute in; None: that of the model.
-
-    Raises:
-        InputError: a model for other images or another number of classes.
-    """
+    _check_choice("split", split, (None, *SPLITS))
+    _check_choice("precision", precision, PRECISIONS)
+    run = _Source(Path(source).expanduser())
+    chosen = dataset or run.settings["dataset"]
+    same = chosen == run.settings["dataset"]
+    data = load_dataset(chosen, data_dir or (run.settings["data_dir"] if same else None))
+    model, unfinished = run.model(data)
+    split = split or ("val" if unfinished else "test")
+    images = run.images(data, split)
+    evaluator = Evaluator(
+        model,
+        data.class_names,
+        preprocessing=_missing_preprocessing(model, data),
+        tta=tta,
+        dtype=None if precision == "auto" else precision,
+    )
     _check_fit(model, data)
-    began = time.monotonic()
-    logits = predict_logits(model, images, data, tta=tta, dtype=dtype)
-    seconds = time.monotonic() - began
-    return metrics(logits, images.labels, data.class_names) | {
-        "images_per_second": len(images) / seconds
-    }
+    evaluation = evaluator(images)
+    if evaluation.not_numbers:
+        raise InputError(
+            "a model must answer with finite numbers. Received: NaN or infinity in "
+            f"{evaluation.not_numbers} of {len(images)} answers, from {source}"
+        )
+    about = {"model": model.name, "dataset": chosen, "split": split}
+    about |= {"unfinished": unfinished} if unfinished else {}
+    about["precision"] = models.precision_of(model) if precision == "auto" else precision
+    return about | evaluation.metrics | {"images_per_second": evaluation.images_per_second}
+
+
+class _Source:
+    """A run folder or a model file, and the settings that say what it was trained on."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.folder = RunFolder(path) if path.is_dir() else None
+        self.settings = {"dataset": "cifar10", "data_dir": None}
+        self.settings |= {"val_size": 5000, "seed": 0, "train_size": None}
+        if self.folder:
+            self.settings |= self.folder.read_config()["settings"]
+
+    def model(self, data: Dataset) -> tuple[keras.Model, str]:
+        """(model, "" or what it is in words if it is not a final one)."""
+        file = self.folder.model if self.folder else self.path
+        if file.is_file() or not self.folder:
+            return models.load_model(file), ""
+        state = self.folder.checkpoints.newest()
+        if state is None:
+            raise InputError(
+                "a run must have a checkpoint to be evaluated: continue it with --resume. "
+                f"Received: {self.path}"
+            )
+        network = build_network(self.settings, data)
+        try:
+            restore(model_variables(network), state.group("model"))
+        except ValueError as error:
+            raise InputError(f"not a run of this network: {error}. Received: {self.path}") from None
+        return models.without_auxiliary(network), f"step {state.step}"
+
+    def images(self, data: Dataset, split: str) -> Split:
+        if split == "test":
+            return data.test
+        sizes = (self.settings[name] for name in ("val_size", "seed", "train_size"))
+        train, validation = data.holdout(*sizes)
+        if split == "val" and validation is None:
+            raise InputError("split must not be val: the run held no images out. Received: 'val'")
+        return train if split == "train" else validation
+
+
+def _missing_preprocessing(model, data):
+    if models.preprocessing_of(model):
+        return None
+    logger.warning(
+        "%s does not say how its pixels are prepared: they are fed as %s has it",
+        model.name,
+        data.name,
+    )
+    return Preprocessing(data.mean, data.std, data.class_names)
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        known = ", ".join(choice for choice in choices if choice)
+        raise InputError(f"{name} must be one of {known}. Received: {value!r}")
 
 
 def _check_fit(model, data):
@@ -131,70 +295,6 @@ def _check_fit(model, data):
         raise InputError(f"the model must take images of {data.name} {wanted}. Received: {got}")
 
 
-def predict_logits(
-    model: keras.Model,
-    images: Split,
-    data: Dataset,
-    *,
-    tta: bool = False,
-    dtype: str | None = None,
-) -> np.ndarray:
-    """Logits `(n, classes)`, float32; with `tta` logarithms of the averaged probabilities.
-
-    `dtype`: see `inference_copy`.
-    """
-
-    model = inference_copy(model, dtype)
-
-    @tf.function(reduce_retracing=True)
-    def forward(batch):
-        batch = normalise(batch, data)
-        logits = tf.cast(model(batch, training=False), tf.float32)
-        if not tta:
-            return logits
-        mirrored = tf.cast(model(batch[:, :, ::-1], training=False), tf.float32)
-        return tf.math.log((tf.nn.softmax(logits) + tf.nn.softmax(mirrored)) / 2 + 1e-30)
-
-    batches = eval_batches(images, batch_size=EVAL_BATCH)
-    return np.concatenate([forward(batch).numpy() for batch, _ in batches])
-
-
-def normalise(images: tf.Tensor, data: Dataset) -> tf.Tensor:
-    """(images / 255 - mean) / std, float32, for images (batch, height, width, 3) in 0..255."""
-    shape = images.shape[1:]
-    scale = 1 / (255 * np.asarray(data.std))
-    offset = -np.asarray(data.mean) / np.asarray(data.std)
-    # Image by image as one long row: broadcasting over an axis of 3 takes five times as long.
-    rows = tf.reshape(tf.cast(images, tf.float32), (-1, shape.num_elements()))
-    pixels = shape.num_elements() // 3
-    rows = rows * np.tile(scale, pixels).astype(np.float32)
-    rows = rows + np.tile(offset, pixels).astype(np.float32)
-    return tf.reshape(rows, (-1, *shape))
-
-
-def metrics(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> dict:
-    """Metrics of logits `(n, classes)` against class numbers `(n,)`; see `evaluate`."""
-    n, classes = logits.shape
-    logits = logits.astype(np.float64)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    # Rank of the true class; ties count as wins of the lower class number, as argmax has it.
-    true = logits[np.arange(n), labels][:, None]
-    lower = np.arange(classes)[None, :] < labels[:, None]
-    rank = ((logits > true) | ((logits == true) & lower)).sum(axis=1)
-    confusion = np.zeros((classes, classes), int)
-    np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
-    totals = np.maximum(confusion.sum(axis=1), 1)
-    return {
-        "n": n,
-        "loss": float(-log_probabilities[np.arange(n), labels].mean()),
-        "top1": float((rank < 1).mean()),
-        "top5": float((rank < 5).mean()),
-        "per_class": dict(zip(class_names, (confusion.diagonal() / totals).tolist(), strict=True)),
-        "confusion": confusion.tolist(),
-    }
-
-
 def summary_line(result: dict) -> str:
     return (
         f"{result['split']}: {result['n']} images  loss {result['loss']:.4f}  "
@@ -206,8 +306,11 @@ def report(result: dict) -> str:
     """A result for the screen: totals, top-1 by class, confusion matrix; fractions in percent."""
     names = list(result["per_class"])
     width = max(10, *(len(name) for name in names))
+    model = result["model"]
+    if "unfinished" in result:
+        model += f" (unfinished, {result['unfinished']})"
     lines = [
-        f"{result['model']} on {result['dataset']}, {summary_line(result)}  "
+        f"{model} on {result['dataset']}, {summary_line(result)}  "
         f"{result['images_per_second']:.0f} images/s",
         "",
         f"{'class':{width}} top-1 %   predicted as (columns in the same order)",

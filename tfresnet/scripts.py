@@ -1,43 +1,74 @@
 """How the commands start and end: what TensorFlow is told, what the user sees, the exit status."""
 
+import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
-from typing import NoReturn
+from contextlib import suppress
 
+from tfresnet import signals
 from tfresnet.errors import InputError, RunError
-from tfresnet.training.signals import raise_on_terminate
 
 
-def run(main: Callable[[], object], program: str) -> NoReturn:
+def run(main: Callable[[], object], program: str) -> None:
     """Calls `main` and exits, with one line on stderr unless all went well.
 
-    Status 0; 1 after a run broke off; 2 after bad input; 128 + n after signal n.
+    Status 0; 1 after a run broke off; 2 after bad input; 128 + n after signal n. A script calls
+    this before it imports anything else, so that a stop is answered from its first moment on.
     """
-    raise_on_terminate()
+    _complete_streams()
+    signals.exit_on_stop(program, os.dup(2))
     try:
-        main()
-        sys.stdout.flush()
+        try:
+            status = _status(main)
+        finally:
+            signals.ignore_stops()
     except InputError as error:
         _exit(f"{program}: error: {error}", 2)
-    except KeyboardInterrupt as error:
-        _exit(f"{program}: {error or 'interrupted'}", 128 + getattr(error, "signum", 2))
+    except KeyboardInterrupt as stop:
+        _exit(f"{program}: {str(stop) or 'interrupted'}", 128 + getattr(stop, "signum", 2))
     except RunError as error:
         _exit(f"{program}: {error}", 1)
-    except BrokenPipeError:
-        _silence_broken_pipe()
-        sys.exit(1)
-    sys.exit(0)
+    except BrokenPipeError:  # a reader such as `| head` has gone
+        _exit("", 1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _exit(f"{program}: {error}", 1)
+    _exit("", status)
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow with oneDNN's kernels and without start-up messages.
+    """Imports TensorFlow with oneDNN's kernels, and Keras on it, whatever other programs use.
+
+    Ends the start of a command: until now a stop has ended the process, from now on it is an
+    `Interrupted`, so that what was begun can be put away.
 
     Unasked, TensorFlow uses oneDNN only on processors with AVX512-VNNI or newer, and leaves half
     of the speed of others unused (README, Speed).
+
+    Raises:
+        InputError: they are not installed, or Keras' settings are impossible.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    import_tensorflow()
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    # A user can do nothing about those in other packages, and `python -W error` would end on them.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    try:
+        import_tensorflow()
+        import keras
+    except ModuleNotFoundError as error:
+        if error.name not in ("tensorflow", "keras"):
+            raise
+        raise InputError(f"{error} (pip install -r requirements.txt)") from error
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"settings of Keras (keras.json, KERAS_...) must be possible ones. Received: {error!r}"
+        ) from error
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    signals.raise_on_terminate()
 
 
 def import_tensorflow() -> None:
@@ -58,11 +89,39 @@ def import_tensorflow() -> None:
         os.close(null)
 
 
-def _silence_broken_pipe() -> None:
-    """After a reader such as `| head` has gone: Python flushes once more at exit, into nothing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _status(main):
+    """The exit status of `main`, whose output is written."""
+    try:
+        main()
+        status = 0
+    except SystemExit as end:
+        status = end.code
+    sys.stdout.flush()
+    return status
+
+
+def _complete_streams():
+    """Opens what the caller has closed, and lets no character be the end of a command.
+
+    A closed number would be given to the next file, and be written to by all who mean the stream.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _exit(line, status):
-    print(line, file=sys.stderr)
+    with suppress(OSError):  # nobody reads it
+        print(line, end="\n" if line else "", file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:  # Python flushes once more at its end, and would complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)

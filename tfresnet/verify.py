@@ -2,13 +2,15 @@
 
 import sys
 
-from tfresnet import cli, scripts
+from tfresnet import scripts
 
 
 def main(argv: list[str] | None = None):
+    from tfresnet import cli
+
     args = cli.parse_verify(argv)
     scripts.load_tensorflow()
-    from tfresnet.verification import verify
+    from tfresnet.runs.verification import verify
 
     report = verify(args.run)
     print(report)

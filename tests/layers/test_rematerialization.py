@@ -6,60 +6,88 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.ops import op_selector
 
-from tfresnet.layers.rematerialization import recomputing, rematerialize
+from tfresnet.layers import (
+    IdentityBlock,
+    InceptionModule,
+    PreactIdentityBlock,
+    ProjectionBlock,
+)
+from tfresnet.layers.rematerialization import rematerialize
 from tfresnet.models import create_model
 
 
-def trained(name, precision, remat, **fit):
+def trained(precision, remat):
     keras.utils.set_random_seed(0)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        model = create_model(name, num_classes=10, input_shape=(32, 32, 3))
-    finally:
-        keras.config.set_dtype_policy(before)
+    model = create_model("resnet20", dtype=precision)
     if remat:
         rematerialize(model)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss, **fit)
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss)
     images = np.random.default_rng(0).normal(size=(16, 32, 32, 3)).astype("float32")
     model.fit(images, np.arange(16) % 10, batch_size=8, epochs=2, shuffle=False, verbose=0)
     return model
 
 
-@pytest.mark.parametrize(
-    "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_weights_and_moving_averages_are_the_same(precision):
-    usual = trained("resnet20", precision, remat=False)
-    again = trained("resnet20", precision, remat=True)
+    usual = trained(precision, remat=False)
+    again = trained(precision, remat=True)
     tolerance = 1e-4 if precision == "float32" else 0.05
     for a, b in zip(usual.variables, again.variables, strict=True):
         np.testing.assert_allclose(a, b, atol=tolerance * max(1, np.abs(a).max()), err_msg=a.path)
-    assert not recomputing()
 
 
-@pytest.mark.slow
-def test_eagerly_too():
-    usual = trained("resnet20", "float32", remat=False, run_eagerly=True)
-    again = trained("resnet20", "float32", remat=True, run_eagerly=True)
-    for a, b in zip(usual.variables, again.variables, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-4 * max(1, np.abs(a).max()), err_msg=a.path)
+def around(unit):
+    images = keras.Input((8, 8, 4))
+    return keras.Model(images, unit(images))
 
 
-def test_every_unit_is_called_twice_in_training_and_once_otherwise():
-    model = create_model("resnet20", num_classes=10, input_shape=(32, 32, 3))
-    calls = []
-    unit = model.get_layer("conv3_block2")
-    unit.bn1.call = lambda x, training=None, mask=None: calls.append((training, recomputing())) or x
-    rematerialize(model)
-    images = tf.zeros((1, 32, 32, 3))
-    model(images, training=False)
-    assert calls == [(False, False)]
+MODULE = {"a": [(4, 1)], "b": [(3, 1), (4, 3)], "pool": ["max"]}
+UNITS = {
+    "residual": lambda: IdentityBlock(4),
+    "projection": lambda: ProjectionBlock(6, strides=2),
+    "inception": lambda: InceptionModule(MODULE),
+    "dropout": lambda: PreactIdentityBlock(4, dropout=0.5),
+}
+
+
+def gradients(model, images):
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(model(images, training=True))
-    tape.gradient(loss, model.trainable_variables)
-    assert calls[1:] == [(True, False), (True, True)]
+        tape.watch(images)
+        loss = tf.reduce_sum(tf.sin(model(images, training=True)))
+    return tape.gradient(loss, [images, *model.trainable_variables])
+
+
+@pytest.mark.parametrize("how", ["eagerly", "graph", pytest.param("xla", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", UNITS)
+def test_gradients_and_states_are_the_same(kind, how):
+    """The mask of a dropout too, and what a step changes is changed once."""
+    keras.utils.set_random_seed(0)
+    usual = around(UNITS[kind]())
+    again = keras.models.clone_model(usual)
+    for a, b in zip(usual.variables, again.variables, strict=True):
+        b.assign(a)
+    rematerialize(again)
+    images = tf.random.stateless_normal((3, 8, 8, 4), (1, 2))
+    run = gradients if how == "eagerly" else tf.function(gradients, jit_compile=how == "xla")
+    for a, b in zip(run(usual, images), run(again, images), strict=True):
+        compare = np.testing.assert_array_equal
+        compare(a, b) if how != "xla" else np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    for a, b in zip(usual.variables, again.variables, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, err_msg=a.path)
+
+
+@pytest.mark.parametrize("kind", ["residual", "inception"])
+def test_xla_does_not_find_that_all_is_there_already(kind):
+    def convolutions(prepare):
+        model = prepare(around(UNITS[kind]()))
+        run = tf.function(lambda x: gradients(model, x), jit_compile=True)
+        code = run.experimental_get_compiler_ir(tf.zeros((2, 8, 8, 4)))(stage="optimized_hlo")
+        return code.count(" convolution(")
+
+    forward = {"residual": 2, "inception": 1}[kind]  # of 1x1 it makes matrix products
+    assert convolutions(rematerialize) == convolutions(lambda model: model) + forward
 
 
 def test_tracing_a_unit_does_not_search_the_whole_graph():

@@ -6,7 +6,14 @@ import tensorflow as tf
 from reference import conv_bn, relu
 
 from tfresnet.errors import InputError
-from tfresnet.layers import ConvBN, IdentityBlock, PlainBlock, ProjectionBlock, residual_unit
+from tfresnet.layers import (
+    Conv2D,
+    ConvBN,
+    IdentityBlock,
+    PlainBlock,
+    ProjectionBlock,
+    residual_unit,
+)
 
 UNITS = [IdentityBlock, ProjectionBlock, PlainBlock]
 
@@ -53,6 +60,18 @@ def test_stem_agrees_with_numpy():
     np.testing.assert_allclose(layer(x.astype("float32")), expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, (1, 7), (2, 5)])
+@pytest.mark.parametrize("size", [8, 9])
+def test_strides_take_samples_of_the_convolution_without(kernel_size, size):
+    x = tf.random.stateless_normal((2, size, size, 3), (1, 2))
+    dense, strided = Conv2D(4, kernel_size), Conv2D(4, kernel_size, strides=2)
+    expected = dense(x)[:, ::2, ::2]
+    strided.build(x.shape)
+    strided.set_weights(dense.get_weights())
+    assert strided.compute_output_shape(x.shape) == expected.shape
+    np.testing.assert_allclose(strided(x), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("cls", UNITS)
 def test_children_have_the_fixed_names(cls):
     unit = cls(4, bottleneck=True, name="conv2_block1")
@@ -91,7 +110,7 @@ def test_one_function_decides_which_unit_goes_where(
 @pytest.mark.parametrize("bottleneck", [False, True])
 def test_zero_initialised_last_gamma_starts_as_the_shortcut(cls, bottleneck):
     x = tf.random.stateless_uniform((2, 4, 4, 8 * (4 if bottleneck else 1)), (1, 2))
-    unit = cls(8, bottleneck=bottleneck, zero_init_last_gamma=True)
+    unit = cls(8, bottleneck=bottleneck, zero_init_residual=True)
     last, others = (unit.bn3, unit.bn2) if bottleneck else (unit.bn2, unit.bn1)
     y = unit(x)
     assert not last.gamma.numpy().any()
@@ -101,9 +120,11 @@ def test_zero_initialised_last_gamma_starts_as_the_shortcut(cls, bottleneck):
 
 
 def test_bad_arguments_are_named():
+    with pytest.raises(InputError, match=r"zero_init_residual needs a shortcut .* Received: True"):
+        PlainBlock(4, zero_init_residual=True)
     with pytest.raises(InputError, match=r"shortcut must be one of A, B, C or None.*'D'"):
         residual_unit("D", 16, 16)
-    with pytest.raises(InputError, match=r"at least 1.*filters=0"):
+    with pytest.raises(InputError, match=r"filters must be at least 1\. Received: 0"):
         IdentityBlock(0)
     with pytest.raises(InputError, match=r"may have at most 4. Received: 8"):
         IdentityBlock(4).build((None, 8, 8, 8))

@@ -139,17 +139,17 @@ def test_dropout_acts_in_training_only(images):
 
 
 def test_options_that_these_networks_do_not_have():
-    with pytest.raises(InputError, match=r"zero_init_last_gamma needs .* Received: True"):
-        PreactIdentityBlock(16, zero_init_last_gamma=True)
-    with pytest.raises(InputError, match=r"no such option\. Received: 'zero_init_last_gamma'"):
-        tfresnet.create_model("wrn16_4", zero_init_last_gamma=True)
+    with pytest.raises(InputError, match=r"zero_init_residual needs .* Received: True"):
+        PreactIdentityBlock(16, zero_init_residual=True)
+    with pytest.raises(InputError, match=r"no such option.* Received: 'zero_init_residual'"):
+        tfresnet.create_model("wrn16_4", zero_init_residual=True)
     with pytest.raises(InputError, match=r"at most 8\. Received: 16"):
         PreactIdentityBlock(8).build((None, 8, 8, 16))
 
 
 def test_zero_gamma_starts_resnet_d_as_the_identity():
     keras.utils.set_random_seed(0)
-    model = tfresnet.create_model("resnet18d", input_shape=(32, 32, 3), zero_init_last_gamma=True)
+    model = tfresnet.create_model("resnet18d", input_shape=(32, 32, 3), zero_init_residual=True)
     unit = model.get_layer("conv2_block2")
     x = tf.random.stateless_uniform((2, 8, 8, 64), (1, 2))
     np.testing.assert_array_equal(unit(x), x)

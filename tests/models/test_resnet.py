@@ -1,5 +1,9 @@
 """Structure and options of the residual networks; the counts stand in test_complexity.py."""
 
+from pathlib import Path
+from zipfile import ZipFile
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +11,6 @@ import tensorflow as tf
 import tfresnet
 from tfresnet.errors import InputError
 from tfresnet.layers import IdentityBlock, PlainBlock, ProjectionBlock
-from tfresnet.training.losses import CrossEntropy
 
 
 def units(model):
@@ -88,19 +91,30 @@ def test_weights_of_a_file(tmp_path):
         tfresnet.create_model("resnet20", num_classes=7, weights=str(tmp_path / "a.keras"))
 
 
+def test_a_file_of_an_earlier_version_loads():
+    """Its units still say `zero_init_last_gamma`."""
+    file = Path(__file__).parents[2] / "logs/resnet20-cifar10/model.keras"
+    assert b"zero_init_last_gamma" in ZipFile(file).read("config.json")
+    model = tfresnet.load_model(file)
+    assert model(tf.zeros((1, 32, 32, 3))).shape == (1, 10)
+    assert model.get_layer("conv2_block1").zero_init_residual is False
+
+
 @pytest.mark.slow
 def test_overfits_64_images():
     """A network that learns must be able to learn 64 pictures by heart."""
-    import keras
 
     from tfresnet.data import shapes10
-    from tfresnet.training.optimizer import SGD
 
     keras.utils.set_random_seed(0)
     data = shapes10.load().train.take(range(64))
     images = data.images.astype("float32") / 127.5 - 1
     model = tfresnet.create_model("resnet20")
-    model.compile(SGD(0.05), CrossEntropy(), metrics=["sparse_categorical_accuracy"])
+    model.compile(
+        keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["sparse_categorical_accuracy"],
+    )
     for _ in range(15):
         model.fit(images, data.labels, batch_size=64, epochs=4, shuffle=False, verbose=0)
         accuracy = model.evaluate(images, data.labels, batch_size=64, verbose=0)[1]

@@ -1,6 +1,5 @@
-"""AlexNet, VGG-19, Network in Network, GoogLeNet, Inception v3: counts, structure, forms."""
+"""AlexNet, VGG-19, Network in Network, GoogLeNet, Inception v3: counts, structure, stems."""
 
-import importlib
 import re
 
 import keras
@@ -19,7 +18,7 @@ PUBLISHED = {
     "alexnet-2014": ("alexnet", {"widths": "2014", "input_shape": (224, 224, 3)}, 61_100_840),
     "vgg19": ("vgg19", {}, 143_667_240),  # Keras Applications, torchvision
     "nin": ("nin", {}, 7_595_176),  # the authors' Caffe model
-    "nin-cifar": ("nin", {"form": "cifar", "batch_norm": False}, 966_986),  # likewise
+    "nin-cifar": ("nin", {"stem": "cifar", "batch_norm": False}, 966_986),  # likewise
     "googlenet": ("googlenet", {}, 6_998_552),  # bvlc_googlenet without auxiliary classifiers
     "googlenet-auxiliary": ("googlenet", {"auxiliary": True}, 13_378_280),  # and with
     "inception_v3": ("inception_v3", {}, 23_851_784),  # Keras Applications
@@ -117,7 +116,7 @@ def test_auxiliary_classifiers_are_for_training_only(name):
     x = tf.random.stateless_normal((2, *SMALL), (1, 2))
     outputs = network(x)
     assert [tuple(one.shape) for one in outputs] == [(2, 10)] * len(network.outputs)
-    plain = models.inference_model(network)
+    plain = models.without_auxiliary(network)
     np.testing.assert_array_equal(plain(x), outputs[0])
     fresh = tfresnet.create_model(name, num_classes=10, input_shape=SMALL)
     assert [w.shape for w in plain.weights] == [w.shape for w in fresh.weights]
@@ -143,7 +142,7 @@ def test_networks_without_auxiliary_classifiers_do_not_offer_them():
 
 @pytest.mark.usefixtures("structure")
 @pytest.mark.parametrize("name", ["alexnet", "vgg19", "nin", "googlenet"])
-def test_batch_normalisation_belongs_to_the_cifar_form_and_is_an_option(name):
+def test_batch_normalisation_belongs_to_the_cifar_stem_and_is_an_option(name):
     def has_bn(**options):
         model = tfresnet.create_model(name, **options)
         return any(".bn" in w.path or "/bn/" in w.path for w in model.weights)
@@ -151,8 +150,7 @@ def test_batch_normalisation_belongs_to_the_cifar_form_and_is_an_option(name):
     shape = {"input_shape": SMALL}
     assert has_bn(**shape)
     assert not has_bn(**shape, batch_norm=False)
-    rows = importlib.import_module(f"tfresnet.models.{name}").FORMS
-    assert (rows["imagenet"].batch_norm, rows["cifar"].batch_norm) == (False, True)
+    assert not has_bn(stem="imagenet")
 
 
 # ---- Ports from Keras Applications ----
@@ -206,7 +204,7 @@ def test_same_outputs_as_keras_applications(name, builder, side):
     shape = (side, side, 3)
     theirs = builder(weights=None, input_shape=shape, classes=10, classifier_activation=None)
     randomise(theirs)
-    ours = tfresnet.create_model(name, num_classes=10, input_shape=shape, form="imagenet")
+    ours = tfresnet.create_model(name, num_classes=10, input_shape=shape, stem="imagenet")
     copy_by_kind(theirs, ours)
     x = 3 * tf.random.stateless_normal((3, *shape), (1, 2))
     expected = theirs(x, training=False).numpy()
@@ -224,8 +222,7 @@ GLOBAL_POOLING = ["nin", "googlenet", "resnet18", "inception_v3", "wrn16_4"]
 
 @pytest.mark.parametrize("name", GLOBAL_POOLING)
 def test_global_pooling_lets_one_network_take_several_sizes(name):
-    form = {"stem": "cifar"} if name.startswith(("resnet", "wrn")) else {"form": "cifar"}
-    model = tfresnet.create_model(name, num_classes=10, input_shape=(None, None, 3), **form)
+    model = tfresnet.create_model(name, num_classes=10, input_shape=(None, None, 3), stem="cifar")
     sizes = (32, 48, 224) if name in GLOBAL_POOLING[:3] else (32, 48)
     for size in sizes:
         logits = model(tf.random.stateless_normal((1, size, size, 3), (1, 2)))
@@ -255,14 +252,15 @@ def test_dense_layers_fix_the_size(name, tmp_path):
         ("alexnet", {"widths": "2013"}, "widths of alexnet must be '2012' or '2014'"),
         ("vgg19", {"input_shape": (31, 31, 3)}, "at least 32 pixels"),
         ("nin", {"input_shape": (3, 3, 3)}, "at least 4 pixels"),
-        ("nin", {"form": "tiny"}, "form of nin must be one of 'auto', 'imagenet', 'cifar'"),
+        ("nin", {"stem": "tiny"}, "stem of nin must be one of 'auto', 'imagenet', 'cifar'"),
         ("nin", {"num_classes": 0}, "num_classes must be at least 1"),
         ("googlenet", {"input_shape": (7, 7, 3)}, "at least 8 pixels"),
         ("googlenet", {"input_shape": (16, 16, 3), "auxiliary": True}, "with auxiliary class"),
         ("googlenet", {"input_shape": (None, None, 3), "auxiliary": True}, "must be numbers"),
         ("inception_v3", {"input_shape": (74, 74, 3)}, "at least 75 pixels"),
         ("inception_v3", {"input_shape": (298, 298, 3), "auxiliary": True}, "at least 299"),
-        ("vgg19", {"stem": "cifar"}, "vgg19 has no such option. Received: 'stem'"),
+        ("googlenet", {"auxiliary": True, "include_top": False}, "need include_top=True"),
+        ("vgg19", {"shortcut": "A"}, "vgg19 has no such option, only stem, batch_norm. Received"),
     ],
 )
 def test_bad_options_are_answered_in_one_line(name, options, message):
@@ -274,14 +272,14 @@ def test_bad_options_are_answered_in_one_line(name, options, message):
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("alexnet", {"form": "imagenet", "input_shape": (67, 67, 3)}),
-        ("alexnet", {"form": "cifar", "input_shape": (29, 29, 3)}),
-        ("nin", {"form": "imagenet", "input_shape": (51, 51, 3)}),
-        ("nin", {"form": "cifar", "input_shape": (4, 4, 3)}),
-        ("googlenet", {"form": "imagenet", "input_shape": (65, 65, 3), "auxiliary": True}),
-        ("googlenet", {"form": "cifar", "input_shape": (17, 17, 3), "auxiliary": True}),
-        ("inception_v3", {"form": "imagenet", "input_shape": (75, 75, 3)}),
-        ("inception_v3", {"form": "cifar", "input_shape": (16, 16, 3), "auxiliary": True}),
+        ("alexnet", {"stem": "imagenet", "input_shape": (67, 67, 3)}),
+        ("alexnet", {"stem": "cifar", "input_shape": (29, 29, 3)}),
+        ("nin", {"stem": "imagenet", "input_shape": (51, 51, 3)}),
+        ("nin", {"stem": "cifar", "input_shape": (4, 4, 3)}),
+        ("googlenet", {"stem": "imagenet", "input_shape": (65, 65, 3), "auxiliary": True}),
+        ("googlenet", {"stem": "cifar", "input_shape": (17, 17, 3), "auxiliary": True}),
+        ("inception_v3", {"stem": "imagenet", "input_shape": (75, 75, 3)}),
+        ("inception_v3", {"stem": "cifar", "input_shape": (16, 16, 3), "auxiliary": True}),
     ],
 )
 @pytest.mark.usefixtures("structure")
@@ -292,7 +290,7 @@ def test_the_smallest_size_leaves_every_layer_a_pixel(name, options):
 
 
 def test_nin_head_can_end_in_probabilities_or_features():
-    options = {"form": "cifar", "num_classes": 7, "input_shape": SMALL}
+    options = {"stem": "cifar", "num_classes": 7, "input_shape": SMALL}
     model = tfresnet.create_model("nin", classifier_activation="softmax", **options)
     sums = tf.reduce_sum(model(tf.zeros((2, *SMALL))), axis=-1)
     np.testing.assert_allclose(sums, [1, 1], rtol=1e-5)

@@ -17,14 +17,14 @@ TIMEOUT = 900  # seconds after which a process counts as hanging
 class Training:
     """A process with train.py on a small shapes10; dies with the `with` block."""
 
-    def __init__(self, *flags, images=300, tests=50, program="train.py"):
+    def __init__(self, *flags, images=300, tests=50, program="train.py", stop=None):
         command = [sys.executable, Path(__file__).with_name("child.py"), images, tests, program]
         self.process = subprocess.Popen(
             [str(part) for part in [*command, *flags]],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | ({"STOP": stop} if stop else {}),
         )
 
     def __enter__(self):

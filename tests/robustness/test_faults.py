@@ -12,7 +12,7 @@ from processes import ROOT, Training, assert_equal_runs, checkpoints, complete
 sys.path.append(str(Path(__file__).parents[1] / "data"))
 from fake_cifar10 import ARCHIVE, FOLDER, ROWS, FakeCifar10, write_archive
 
-FLAGS = ("--model", "resnet20", "--dataset", "shapes10", "--epochs", 1, "--val-size", 150)
+FLAGS = ("--model", "resnet8", "--dataset", "shapes10", "--epochs", 1, "--val-size", 150)
 
 
 @pytest.fixture
@@ -125,11 +125,16 @@ def test_two_processes_that_read_cifar10_for_the_first_time(tmp_path):
 def test_a_second_training_is_refused_and_disturbs_nothing(tmp_path):
     run = tmp_path / "run"
     flags = (*FLAGS, "--batch-size", 32, "--output-dir", tmp_path, "--name", "run")
-    with Training(*flags) as first:
-        assert first.wait_for(lambda: checkpoints(run))
+    # The first stands still until the second has ended.
+    with Training(*flags, stop="on_train_batch_end 2 SIGSTOP") as first:
+        assert first.wait_for(lambda: _is_stopped(first.process.pid), pause=0.1)
         with Training("--resume", run) as second:
             status, _, err = second.end()
-        if first.process.poll() is None:  # else it was done before the second had started
-            assert (status, err.count("\n")) == (2, 1), err
-            assert "one training at a time" in err
+        assert (status, err.count("\n")) == (2, 1), err
+        assert "one training at a time" in err
+        first.signal(signal.SIGCONT)
         assert first.end()[0] == 0
+
+
+def _is_stopped(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

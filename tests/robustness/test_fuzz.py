@@ -16,6 +16,7 @@ import pytest
 
 from tfresnet import cli, models
 from tfresnet.data import array_cache, cifar10_files
+from tfresnet.runs.folder import RunFolder
 from tfresnet.training.config import TrainConfig
 
 sys.path.append(str(Path(__file__).parents[1] / "data"))
@@ -105,7 +106,7 @@ def configs():
         if rng.random() < 0.4:
             content = fuzz.mutate(content, rng)
         (folder / "config.json").write_bytes(content)
-        return lambda: TrainConfig.from_run(folder).resolved()
+        return lambda: TrainConfig.from_dict(RunFolder(folder).read_config()["settings"]).resolved()
 
     return make
 

@@ -12,6 +12,7 @@ import pytest
 from tfresnet import models
 from tfresnet.data import array_cache
 from tfresnet.errors import InputError
+from tfresnet.runs.folder import RunFolder
 from tfresnet.training.config import TrainConfig
 
 
@@ -140,5 +141,5 @@ def test_a_damaged_header_of_the_cache_is_no_cache(header, tmp_path):
 def test_settings_that_no_run_can_have(values, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"settings": values}))
     with pytest.raises(InputError) as caught:
-        TrainConfig.from_run(tmp_path)
+        TrainConfig.from_dict(RunFolder(tmp_path).read_config()["settings"])
     assert "\n" not in str(caught.value)

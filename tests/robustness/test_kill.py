@@ -10,36 +10,38 @@ from processes import Training, assert_equal_runs, checkpoints, complete, is_wri
 EVERY_STEP = ("--checkpoint-minutes", "1e-9")
 
 
-SMALL = ("--dataset", "shapes10", "--val-size", 40, "--batch-size", 32)
-LARGER = ("--dataset", "shapes10", "--val-size", 200, "--batch-size", 32)
+SMALL = ("--model", "resnet8", "--dataset", "shapes10", "--val-size", 40, "--batch-size", 32)
+LARGER = ("--model", "resnet20", "--dataset", "shapes10", "--val-size", 200, "--batch-size", 32)
 # Real images in bfloat16; few, since a processor without its instructions emulates them slowly.
-CIFAR10 = ("--dataset", "cifar10", "--precision", "mixed_bfloat16")
+CIFAR10 = ("--model", "resnet20", "--dataset", "cifar10", "--precision", "mixed_bfloat16")
 CIFAR10 += ("--train-size", 1280, "--val-size", 500, "--batch-size", 32)
 
 
-def settings(folder, name, *more):
-    return ("--model", "resnet20", "--epochs", 2, *more, "--output-dir", folder, "--name", name)
+def settings(folder, name, *more, epochs=2):
+    return ("--epochs", epochs, *more, "--output-dir", folder, "--name", name)
 
 
-def kill_at_a_checkpoint(training, run, write, pause):
-    """Kills inside a write, or `pause` seconds after the next checkpoint."""
-    before = checkpoints(run)
-    alive = training.wait_for(lambda: checkpoints(run) != before)
-    if alive:
-        time.sleep(pause)
-        alive = not write or training.wait_for(lambda: is_writing(run), pause=0)
+def kill_at_a_checkpoint(training, run, write, steps):
+    """Kills inside a write, or not, when the newest checkpoint is `steps` on."""
+    goal = newest_step(run) + steps
+    alive = training.wait_for(lambda: newest_step(run) >= goal)
+    alive = alive and (not write or training.wait_for(lambda: is_writing(run), pause=0))
     assert alive, training.end()
     training.signal(signal.SIGKILL)
     training.process.wait()
+
+
+def newest_step(run):
+    return max((int(name[5:-4]) for name in checkpoints(run)), default=-1)
 
 
 def test_two_kills_change_nothing(tmp_path):
     complete(*settings(tmp_path, "whole", *SMALL))
     run = tmp_path / "killed"
     with Training(*settings(tmp_path, "killed", *SMALL, *EVERY_STEP)) as first:
-        kill_at_a_checkpoint(first, run, write=False, pause=0.3)
+        kill_at_a_checkpoint(first, run, write=False, steps=3)
     with Training("--resume", run) as second:
-        kill_at_a_checkpoint(second, run, write=True, pause=0)
+        kill_at_a_checkpoint(second, run, write=True, steps=1)
     assert "resuming" in complete("--resume", run)
     assert_equal_runs(run, tmp_path / "whole")
 
@@ -54,21 +56,22 @@ def test_two_kills_change_nothing(tmp_path):
 )
 def test_twenty_kills_change_nothing(flags, tmp_path):
     size = {"images": 2200, "tests": 200}  # of shapes10
-    complete(*settings(tmp_path, "whole", *flags), **size)
+    # Long enough for twenty kills on a fast machine too.
+    complete(*settings(tmp_path, "whole", *flags, epochs=6), **size)
     run, seed = tmp_path / "killed", time.time_ns()
     print(f"seed {seed}")
-    rng, start = random.Random(seed), settings(tmp_path, "killed", *flags, *EVERY_STEP)
+    rng, start = random.Random(seed), settings(tmp_path, "killed", *flags, *EVERY_STEP, epochs=6)
     kills = in_write = early = 0
     while kills < 20:
         with Training(*start, **size) as training:
             kind = kills % 4  # blind, at the start, too; the others after some progress
             if kind == 0:
-                time.sleep(rng.uniform(0, 15))
+                time.sleep(rng.uniform(0, 8))
                 training.signal(signal.SIGKILL)
                 training.process.wait()
                 early += 1
             else:
-                kill_at_a_checkpoint(training, run, kind != 1, rng.uniform(0, 1))
+                kill_at_a_checkpoint(training, run, kind != 1, rng.randint(1, 8))
         kills += 1
         in_write += is_writing(run)
         print(f"kill {kills}: {checkpoints(run)[-1:]}{' inside a write' * is_writing(run)}")

@@ -1,22 +1,24 @@
 """Runs that were stopped at awkward places, in one process."""
 
-import dataclasses
+import json
+import os
 import time
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from no_pages import leave_pages_out
+from small import leave_pages_out, shrink_shapes10
 
 import tfresnet
-from tfresnet import TrainConfig
-from tfresnet.data import shapes10
+from tfresnet import TrainConfig, models
 from tfresnet.errors import InputError, RunError
-from tfresnet.training import checkpointer, job, loop
-from tfresnet.training.callbacks import DivergedError
-from tfresnet.training.checkpoints import read
-from tfresnet.training.signals import Interrupted, StopRequest
+from tfresnet.runs.checkpoints import read
+from tfresnet.runs.folder import RunFolder
+from tfresnet.signals import Interrupted, StopRequest
+from tfresnet.training import loop
+from tfresnet.training import run as run_module
+from tfresnet.training.run import DivergedError, Run
 
 
 def config(folder, **more):
@@ -36,19 +38,15 @@ def whole(tmp_path_factory):
 
 def small(patch):
     """Few images, a small network with everything that has a state, and no pictures."""
-    data = shapes10.load()
-    data = dataclasses.replace(
-        data, train=data.train.take(range(360)), test=data.test.take(range(60))
-    )
-    patch.setattr(job, "load_dataset", lambda name, data_dir=None: data)
-    patch.setattr(job.models, "create_model", small_network)
+    shrink_shapes10(patch)
+    patch.setattr(models, "create_model", small_network)
     leave_pages_out(patch)
 
 
-def small_network(name, num_classes, input_shape):
+def small_network(name, num_classes, input_shape, preprocessing, dtype):
     layers = keras.layers
     inputs = keras.Input(input_shape)
-    x = layers.Conv2D(4, 3, strides=2, activation="relu", name="conv")(inputs)
+    x = layers.Conv2D(4, 3, strides=2, activation="relu", name="conv")(preprocessing(inputs))
     x = layers.GlobalAveragePooling2D()(layers.BatchNormalization(name="bn")(x))
     outputs = layers.Dense(num_classes, name="predictions")(layers.Dropout(0.2)(x))
     return keras.Model(inputs, outputs, name=name)
@@ -128,20 +126,15 @@ def die(*_args, **_kwargs):
 
 
 @pytest.mark.parametrize(
-    "moment",
-    ["network.save", "evaluate_model", "write_test", "RunFolder.write_result", "_fit"]
-    + ["Checkpointer.save"],
+    ("owner", "name"),
+    [
+        *((keras.Model, "save"), (loop, "write_test"), (RunFolder, "write_result")),
+        *((Run, "save"), (Run, "batches"), (Run, "close_epoch"), (loop, "_test")),
+    ],
 )
-def test_a_death_at_a_turn_changes_nothing(moment, whole, tmp_path, monkeypatch):
+def test_a_death_at_a_turn_changes_nothing(owner, name, whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        if moment == "network.save":
-            patch.setattr(keras.Model, "save", die)
-        elif moment == "Checkpointer.save":
-            patch.setattr(checkpointer.Checkpointer, "save", die)
-        else:
-            owner, _, name = f"loop.{moment}".rpartition(".")
-            owner = loop if owner == "loop" else loop.RunFolder
-            patch.setattr(owner, name, die)
+        patch.setattr(owner, name, die)
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path))
     assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
@@ -149,20 +142,23 @@ def test_a_death_at_a_turn_changes_nothing(moment, whole, tmp_path, monkeypatch)
 
 def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_finish", die)
+        patch.setattr(loop, "_test", die)
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path, data_dir="before"))
-    asked, load = [], job.load_dataset
+    asked, load = [], run_module.load_dataset
     monkeypatch.setattr(
-        job, "load_dataset", lambda name, folder: asked.append(folder) or load(name)
+        run_module, "load_dataset", lambda name, folder: asked.append(folder) or load(name)
     )
-    assert_as_whole(tfresnet.train(resume=tmp_path / "run", data_dir="after"), whole)
-    assert asked == ["after"]
+    run = tfresnet.train(resume=tmp_path / "run", data_dir="after")
+    assert_as_whole(run, whole)
+    assert asked == [os.path.abspath("after")]
+    # A later evaluation finds it without being told again.
+    assert RunFolder(run.path).read_config()["settings"]["data_dir"] == os.path.abspath("after")
 
 
 def test_a_damaged_checkpoint_costs_only_time(whole, tmp_path, caplog, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_finish", die)
+        patch.setattr(loop, "_test", die)
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path))
     path = sorted((tmp_path / "run" / "checkpoints").glob("step-*.npz"))[-1]
@@ -224,21 +220,70 @@ def test_a_clock_that_goes_backwards(whole, tmp_path, monkeypatch):
 
 
 def test_a_failing_worker_of_the_pipeline(whole, tmp_path, monkeypatch):
-    train_batches = job.Job.train_batches
+    train_batches = run_module.train_batches
 
-    def spoiled(self, epoch, step):
+    def spoiled(split, **settings):
         def fail(step, batch):
             with tf.control_dependencies(
-                [tf.debugging.assert_less(step, tf.constant(5, tf.int64))]
+                [tf.debugging.assert_less(step, tf.constant(5, tf.int64), "the worker is ill")]
             ):
                 return tf.identity(batch[0]), batch[1]
 
-        return train_batches(self, epoch, step).enumerate().map(fail)
+        return train_batches(split, **settings).enumerate().map(fail)
 
     with monkeypatch.context() as patch:
-        patch.setattr(job.Job, "train_batches", spoiled)
-        with pytest.raises(RunError, match=r"step 4 is saved. Go on with") as caught:
+        patch.setattr(run_module, "train_batches", spoiled)
+        with pytest.raises(RunError, match=r"the worker is ill.*step 4 is saved") as caught:
             tfresnet.train(config(tmp_path))
     assert "\n" not in str(caught.value)
     assert "Traceback" in (tmp_path / "run" / "log.txt").read_text()
     assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "no"), OSError(5, "I/O error"), MemoryError()]
+)
+def test_an_error_of_the_system_destroys_no_progress(error, whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_test", die)
+        with pytest.raises(Killed):
+            tfresnet.train(config(tmp_path))
+    before = sorted((tmp_path / "run" / "checkpoints").iterdir())
+
+    def fail(path):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "read_bytes", fail)
+        with pytest.raises(RunError, match=r"is saved\. Go on with"):
+            tfresnet.train(resume=tmp_path / "run")
+    assert sorted((tmp_path / "run" / "checkpoints").iterdir()) == before
+    assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
+
+
+def test_a_run_with_nothing_but_damaged_checkpoints_is_not_started_over(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_test", die)
+        with pytest.raises(Killed):
+            tfresnet.train(config(tmp_path))
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        path.write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(InputError, match="all are damaged"):
+            tfresnet.train(resume=tmp_path / "run")
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_test", die)
+        with pytest.raises(Killed):
+            tfresnet.train(config(tmp_path))
+    position = {"epoch": 1, "step": 2, "history": [], "logs": {}, "arrays": []}
+    content = {"position.json": np.frombuffer(json.dumps(position).encode(), np.uint8)}
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        with open(path, "wb") as file:
+            np.savez(file, **content)
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*.npz")}
+    with pytest.raises(InputError, match="by the version of the program that made it"):
+        tfresnet.train(resume=tmp_path / "run")
+    assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*.npz")} == before

@@ -8,14 +8,14 @@ import pytest
 from processes import charts, checkpoints, complete
 
 from tfresnet.errors import InputError
-from tfresnet.verification import verify
+from tfresnet.runs.verification import verify
 from tfresnet.verify import main
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     folder = tmp_path_factory.mktemp("verify")
-    flags = ("--model", "resnet20", "--dataset", "shapes10", "--epochs", 1, "--val-size", 50)
+    flags = ("--model", "resnet8", "--dataset", "shapes10", "--epochs", 1, "--val-size", 50)
     complete(*flags, "--output-dir", folder, "--name", "run")
     return folder / "run"
 

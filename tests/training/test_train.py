@@ -1,37 +1,22 @@
 """Whole small trainings through `tfresnet.train`."""
 
 import csv
-import dataclasses
 import json
 
 import keras
 import numpy as np
 import pytest
-from no_pages import leave_pages_out
+from small import leave_pages_out, shrink_shapes10
 
 import tfresnet
 from tfresnet.errors import InputError
-from tfresnet.training import job
-from tfresnet.training.callbacks import DivergedError
+from tfresnet.training.run import DivergedError
 
 
 @pytest.fixture
 def settings(settings_with_pages, monkeypatch):
     leave_pages_out(monkeypatch)
     return settings_with_pages
-
-
-@pytest.fixture
-def settings_with_pages(tmp_path, small_shapes10):
-    return {
-        "model": "resnet20",
-        "dataset": "shapes10",
-        "val_size": 40,
-        "batch_size": 64,
-        "epochs": 2,
-        "output_dir": str(tmp_path / "logs"),
-        "name": "run",
-    }
 
 
 def train(settings, **more):
@@ -71,11 +56,11 @@ def test_a_run_leaves_what_the_design_promises(settings_with_pages, capsys):
     assert (run.path / "log.txt").read_text() == printed
 
     evaluated = tfresnet.evaluate(run.path)
-    assert evaluated["model"] == "resnet20"
+    assert evaluated["model"] == "resnet8"
 
 
 def test_the_first_lines_say_how_long_it_will_take(settings, capsys, monkeypatch):
-    from tfresnet.training.callbacks import Progress
+    from tfresnet.training.progress import Progress
 
     monkeypatch.setattr(Progress, "MEASURED_SECONDS", 0.0)
     train(settings)
@@ -136,10 +121,9 @@ def test_starting_from_the_weights_of_another_run(settings):
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_other_precisions_train(settings, precision, monkeypatch, small_shapes10):
+def test_other_precisions_train(settings, precision, monkeypatch):
     # Few images: a processor without bfloat16 emulates it slowly.
-    few = {"train": small_shapes10.train.take(range(32)), "test": small_shapes10.test.take([0])}
-    monkeypatch.setattr(job, "load_dataset", lambda *_: dataclasses.replace(small_shapes10, **few))
+    shrink_shapes10(monkeypatch, 32, 10)
     run = train(settings, epochs=1, precision=precision, val_size=0, batch_size=16)
     assert np.isfinite(run.history[0]["loss"])
     assert keras.config.dtype_policy().name == "float32"
@@ -147,14 +131,23 @@ def test_other_precisions_train(settings, precision, monkeypatch, small_shapes10
 
 def test_a_loss_that_is_not_finite_ends_the_run(settings):
     with pytest.raises(
-        DivergedError, match=r"the loss is (nan|inf) at step \d+ with learning rate"
+        DivergedError, match=r"the loss is (nan|inf) after step \d+ with learning rate"
     ):
         train(settings, lr=1e30, label_smoothing=0.0)
+
+
+def test_an_option_that_only_one_network_has(settings):
+    run = train(settings, model="wrn16_4", model_option="dropout=0.3", epochs=1, batch_size=160)
+    rates = [unit.dropout for unit in run.model.layers if hasattr(unit, "dropout")]
+    assert rates
+    assert set(rates) == {0.3}
 
 
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
+        ({"model_option": "dropout"}, "model_option must be NAME=VALUE"),
+        ({"model_option": "dropuot=0.3"}, "dropuot"),
         ({"model": "resnet19"}, "did you mean"),
         ({"batch_size": 1000}, "batch_size"),
         ({"val_size": 360}, "val_size"),
@@ -180,3 +173,23 @@ def test_an_output_folder_that_cannot_be_made(settings, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="output_dir must be a folder that can be written"):
         train(settings, output_dir=str(tmp_path / "file" / "logs"))
+
+
+@pytest.mark.parametrize("name", ["write_graphs", "write_validation", "texts"])
+def test_a_page_that_fails_does_not_end_the_training(
+    settings_with_pages, name, monkeypatch, caplog
+):
+    def fail(*_):
+        raise TypeError("a page of no use")
+
+    monkeypatch.setattr(f"tfresnet.training.tensorboard.board.{name}", fail)
+    run = train(settings_with_pages)
+    assert len(run.history) == 2
+    assert "goes on without TensorBoard: a page of no use" in caplog.text
+
+
+def test_pages_of_the_test_that_fail_leave_its_result(settings, monkeypatch, caplog):
+    monkeypatch.setattr("tfresnet.training.loop.write_test", lambda *_: {}["nothing"])
+    run = train(settings, epochs=1)
+    assert (run.path / "result.json").exists()
+    assert "goes on without the pages of the test" in caplog.text

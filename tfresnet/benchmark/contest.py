@@ -11,11 +11,14 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tfresnet.benchmark.contestants import CONTESTANTS, TASKS, Assignment
+from tfresnet.benchmark.contestants import CLASSES, CONTESTANTS, IMAGE, TASKS, Assignment
 from tfresnet.errors import RunError
+from tfresnet.models.resnet import NETWORKS
+from tfresnet.param_count.reports import measure
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,7 @@ class Result:
     """One pairing: speeds in each round (images/s; GFLOP/s of a matrix product; starts/s of
     "start-up") and peak memory in bytes.
 
-    `share`: what the network's multiply-adds make of the matrix product's rate (median), counting
-    the two gradients of a training step as a forward pass each.
+    `share`: what the network's multiply-adds make of the matrix product's rate (median).
     """
 
     model: str
@@ -42,63 +44,66 @@ class Result:
 
 
 class Worker:
-    """A process of `tfresnet.benchmark.worker`."""
-
-    def __init__(self, assignment: Assignment):
-        changes = CONTESTANTS[assignment.contestant].environment
-        environment = {k: v for k, v in (os.environ | changes).items() if v is not None}
-        self.name = f"{assignment.contestant}, {assignment.task} of {assignment.model}"
-        self.speeds: list[float] = []
-        self.memory = 0
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tfresnet.benchmark.worker"),
-                json.dumps(dataclasses.asdict(assignment)),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
-
-    def __enter__(self):
-        self.memory = int(self._answer())
-        return self
-
-    def __exit__(self, *_):
-        self._end()
-
-    def turn(self, seconds: float) -> None:
-        self.process.stdin.write(f"{seconds}\n")
-        self.process.stdin.flush()
-        speed, memory = self._answer().split()
-        self.speeds.append(float(speed))
-        self.memory = int(memory)
-
-    def _answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            status = self.process.wait()
-            self._end()
-            raise RunError(f"a contestant broke off with status {status}: {self.name}")
-        return line
-
-    def _end(self):
-        self.process.kill()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
-
-
-class Starter:
-    """Takes a turn by starting a `Worker`, whose first step is the first step of a training."""
+    """A process of `tfresnet.benchmark.worker`; once entered, it has done its first step."""
 
     def __init__(self, assignment: Assignment):
         self.assignment = assignment
         self.speeds: list[float] = []
         self.memory = 0
 
-    def turn(self, _seconds: float) -> None:
+    def __enter__(self):
+        what = self.assignment
+        changed = os.environ | CONTESTANTS[what.contestant].environment
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tfresnet.benchmark.worker"),
+                json.dumps(dataclasses.asdict(what)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={name: value for name, value in changed.items() if value is not None},
+            text=True,
+            start_new_session=True,  # Ctrl-C is for us, who end the workers
+        )
+        try:
+            self.memory = int(self._answer())
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+    def turn(self, seconds: float) -> None:
+        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.flush()
+        speed, memory = self._answer().split()
+        self.speeds.append(float(speed))
+        self.memory = int(memory)
+
+    def _answer(self):
+        line = self._process.stdout.readline()
+        if not line:
+            what, status = self.assignment, self._process.wait()
+            raise RunError(
+                f"{what.contestant} broke off with status {status} ({what.task} of {what.model})"
+            )
+        return line
+
+
+class Starter(Worker):
+    """Takes a turn by starting a `Worker`, whose first step is the first step of a training."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_): ...
+
+    def turn(self, seconds: float) -> None:
         began = time.perf_counter()
         with Worker(self.assignment) as worker:
             self.speeds.append(1 / (time.perf_counter() - began))
@@ -113,57 +118,57 @@ def contest(
     precision: str,
     rounds: int,
     seconds: float,
-    multiply_adds: int,
+    against: Iterable[str] = tuple(CONTESTANTS),
 ) -> list[Result]:
-    """All pairings of one task. Raises RunError where a contestant breaks off."""
+    """All pairings of one task, of those in `against` who are installed and work here.
 
-    def of(name, task):
-        return assignment(name, task, model, batch_size, precision)
+    Raises:
+        RunError: ours, or another after its first step, breaks off.
+    """
 
-    # "ours" as the other side of a task: the bare step on a constant batch.
-    others = [of(name, "training" if name == "ours" else task) for name in TASKS[task]]
-    others = [what for what in others if CONTESTANTS[what.contestant].can(what)]
-
-    def competitor(what):
-        return nullcontext(Starter(what)) if task == "start-up" else Worker(what)
-
-    with ExitStack() as stack:
-        first, *rest = [stack.enter_context(competitor(w)) for w in (of("ours", task), *others)]
-        for _ in range(rounds):
-            for one in (first, *rest):
-                one.turn(seconds)
-    return [
-        Result(
-            model=model,
-            task=task,
-            other=_title(what.contestant),
-            our_speeds=first.speeds,
-            other_speeds=other.speeds,
-            our_memory=first.memory,
-            other_memory=other.memory,
-            share=_share(first.speeds, other.speeds, multiply_adds)
-            if what.contestant == "matrix"
-            else None,
+    def entrant(name, task):
+        return (Starter if task == "start-up" else Worker)(
+            assignment(name, task, model, batch_size, precision)
         )
-        for what, other in zip(others, rest, strict=True)
-    ]
+
+    # "ours" as the other side of a task: the training step on one batch.
+    names = [name for name in TASKS[task] if name in against]
+    others = [entrant(name, "training" if name == "ours" else task) for name in names]
+    with ExitStack() as stack:
+        ours = stack.enter_context(entrant("ours", task))
+        others = [other for other in others if _enters(other, stack)]
+        for _ in range(rounds):
+            for one in (ours, *others):
+                one.turn(seconds)
+    return [_result(ours, other) for other in others]
 
 
 def assignment(
     contestant: str, task: str, model: str, batch_size: int, precision: str
 ) -> Assignment:
-    from tfresnet.models.resnet import NETWORKS
-
     row = NETWORKS[model]
     shape = {name: getattr(row, name) for name in ("units", "filters", "bottleneck", "shortcut")}
     return Assignment(contestant, task, model, batch_size, precision, **shape)
 
 
-def _title(contestant):
-    return "ours, constant batch" if contestant == "ours" else CONTESTANTS[contestant].title
+def _enters(other, stack):
+    if not CONTESTANTS[other.assignment.contestant].can(other.assignment):
+        return False
+    try:
+        stack.enter_context(other)
+    except RunError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return False
+    return True
 
 
-def _share(speeds, rates, multiply_adds):
-    """Of the rate of the matrix product in GFLOP/s."""
-    flop = 3 * 2 * multiply_adds  # a training step: forward and the two gradients
-    return statistics.median(s * flop / 1e9 / r for s, r in zip(speeds, rates, strict=True))
+def _result(ours, other):
+    what, contestant = ours.assignment, other.assignment.contestant
+    share = None
+    if contestant == "matrix":
+        # A training step: forward, and each of the two gradients costs as much.
+        gflop = 3 * 2 * measure(what.model, IMAGE[0], CLASSES).complexity.multiply_adds / 1e9
+        pairs = zip(ours.speeds, other.speeds, strict=True)
+        share = statistics.median(gflop * speed / rate for speed, rate in pairs)
+    sides = ours.speeds, other.speeds, ours.memory, other.memory
+    return Result(what.model, what.task, CONTESTANTS[contestant].title, *sides, share)

@@ -7,6 +7,7 @@ on its input is a number of seconds to work for, answered by images/s and that m
 """
 
 import json
+import pkgutil
 import resource
 import sys
 import time
@@ -16,11 +17,12 @@ from tfresnet.benchmark.contestants import CONTESTANTS, Assignment
 
 def main() -> None:
     assignment = Assignment(**json.loads(sys.argv[1]))
-    if assignment.contestant != "pytorch":
+    contestant = CONTESTANTS[assignment.contestant]
+    if contestant.package != "torch":
         from tfresnet.scripts import import_tensorflow
 
         import_tensorflow()
-    step, amount = CONTESTANTS[assignment.contestant].make(assignment)
+    step, amount = pkgutil.resolve_name(f"tfresnet.benchmark.{contestant.make}")(assignment)
     step()
     print(_peak_memory(), flush=True)
     for line in sys.stdin:

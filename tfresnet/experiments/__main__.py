@@ -3,7 +3,6 @@
 import importlib
 
 from tfresnet import scripts
-from tfresnet.cli import ArgumentParser
 
 # Name -> (module with `add_flags(parser)` and `run(args)`, what it shows).
 STUDIES = {
@@ -19,6 +18,8 @@ STUDIES = {
 
 
 def main(argv: list[str] | None = None):
+    from tfresnet.cli import ArgumentParser
+
     parser = ArgumentParser(
         prog="python -m tfresnet.experiments", description="Runs one of the lecture's studies."
     )

@@ -13,13 +13,13 @@ from tfresnet.errors import InputError
 from tfresnet.tables import aligned
 
 SIZES = (32, 48, 224)
-# The small form of each, which leaves 32 pixels something to pool.
+# The stem for small images, which leaves 32 pixels something to pool.
 GLOBAL_POOLING = {
-    "nin": {"form": "cifar"},
-    "googlenet": {"form": "cifar"},
+    "nin": {"stem": "cifar"},
+    "googlenet": {"stem": "cifar"},
     "resnet18": {"stem": "cifar"},
 }
-DENSE_LAYERS = {"alexnet": {"form": "cifar"}, "vgg19": {"form": "cifar"}}
+DENSE_LAYERS = {"alexnet": {"stem": "cifar"}, "vgg19": {"stem": "cifar"}}
 
 
 def add_flags(parser: ArgumentParser) -> None:
@@ -31,19 +31,19 @@ def add_flags(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> list[tuple[str, str, str]]:
     """Rows (network, image, outcome), printed as a table, which are also returned."""
     rows = []
-    for name, form in (GLOBAL_POOLING | DENSE_LAYERS).items():
-        rows += _one_network(name, form, args.sizes)
+    for name, stem in (GLOBAL_POOLING | DENSE_LAYERS).items():
+        rows += _one_network(name, stem, args.sizes)
     print(aligned(("network", "image", "outcome"), rows))
     return rows
 
 
-def _one_network(name, form, sizes):
+def _one_network(name, stem, sizes):
     import numpy as np
 
     from tfresnet.models import create_model
 
     try:
-        model = create_model(name, num_classes=10, input_shape=(None, None, 3), **form)
+        model = create_model(name, num_classes=10, input_shape=(None, None, 3), **stem)
     except InputError as error:
         return [(name, "any", str(error))]
     weights = model.count_params()

@@ -14,8 +14,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from tfresnet.atomic import write_text
+from tfresnet.cli import path
 from tfresnet.errors import InputError
-from tfresnet.param_count import measure
+from tfresnet.param_count.reports import measure
 from tfresnet.tables import csv_text, markdown
 
 MODELS = ("alexnet", "nin", "googlenet", "inception_v3", "vgg19")
@@ -54,7 +55,7 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--models", nargs="+", metavar="NAME", default=list(MODELS), help="networks"
     )
-    parser.add_argument("--data-dir", metavar="DIR", help="folder of CIFAR-10")
+    parser.add_argument("--data-dir", type=path, metavar="DIR", help="folder of CIFAR-10")
     parser.add_argument("--dataset", metavar="NAME", default="cifar10", help="data set")
     parser.add_argument("--train-size", type=int, metavar="N", default=10_000, help="images")
     parser.add_argument("--epochs", type=int, metavar="N", default=3, help="passes over them")
@@ -67,7 +68,11 @@ def add_flags(parser: ArgumentParser) -> None:
         help="networks of more multiply-adds, in units of 10^9, get a quarter of the images",
     )
     parser.add_argument(
-        "--output-dir", metavar="DIR", default="logs/short-training", help="folder of the table"
+        "--output-dir",
+        type=path,
+        metavar="DIR",
+        default="logs/short-training",
+        help="folder of the table",
     )
 
 

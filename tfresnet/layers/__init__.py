@@ -4,6 +4,7 @@ from tfresnet.layers.convolution import Conv2D, ConvBN
 from tfresnet.layers.inception import InceptionModule
 from tfresnet.layers.normalization import BatchNormalization
 from tfresnet.layers.preactivation import PreactIdentityBlock, PreactProjectionBlock
+from tfresnet.layers.preprocessing import Preprocessing
 from tfresnet.layers.residual import (
     IdentityBlock,
     PlainBlock,
@@ -22,6 +23,7 @@ __all__ = [
     "PooledProjectionBlock",
     "PreactIdentityBlock",
     "PreactProjectionBlock",
+    "Preprocessing",
     "ProjectionBlock",
     "residual_unit",
 ]

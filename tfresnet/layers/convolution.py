@@ -15,10 +15,11 @@ class Conv2D(keras.layers.Conv2D):
     batch normalisation follows) and in one point of substance: with stride 2, TensorFlow's "same"
     pads right and bottom only, which moves the samples one pixel away from those of a 1x1 / 2
     shortcut. Here k // 2 zeros stand on each side, as in the paper's Caffe and the later Torch
-    code, so that branch and shortcut look at the same pixels and weights can be exchanged.
+    code, so that branch and shortcut look at the same pixels and weights can be exchanged. An even
+    kernel has one zero less on the left and on top, as with stride 1.
 
     Input: `(batch, height, width, channels)`; output: `(batch, ceil(height / strides),
-    ceil(width / strides), filters)` with `padding="same"` and odd kernels.
+    ceil(width / strides), filters)` with `padding="same"`.
 
     Source: He et al., 2015, https://arxiv.org/abs/1502.01852 (initialisation).
     """
@@ -31,17 +32,11 @@ class Conv2D(keras.layers.Conv2D):
         padding="same",
         use_bias=False,
         kernel_initializer="he_normal",
+        data_format="channels_last",
         **kwargs,
     ):
-        super().__init__(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            **kwargs,
-        )
+        kwargs |= {"use_bias": use_bias, "kernel_initializer": kernel_initializer}
+        super().__init__(filters, kernel_size, strides, padding, data_format, **kwargs)
 
     def convolution_op(self, inputs, kernel):
         if self.padding != "same" or self.data_format != "channels_last":
@@ -50,7 +45,8 @@ class Conv2D(keras.layers.Conv2D):
             # Padding is an operation of its own here: as an attribute of the convolution it would
             # keep TensorFlow from using oneDNN's kernels for both gradients.
             inputs = self._padded(inputs)
-            return ops.conv(inputs, kernel, strides=list(self.strides), padding="valid")
+            strides = list(self.strides)
+            return ops.conv(inputs, kernel, strides, "valid", data_format=self.data_format)
         if max(self.dilation_rate) == 1 and small_maps.serves(inputs, kernel):
             return small_maps.conv2d(inputs, kernel)
         return super().convolution_op(inputs, kernel)
@@ -58,7 +54,7 @@ class Conv2D(keras.layers.Conv2D):
     def _padded(self, inputs):
         if max(self.kernel_size) == 1:
             return inputs
-        sides = [[size // 2, size // 2] for size in self.kernel_size]
+        sides = [[(size - 1) // 2, size // 2] for size in self.kernel_size]
         return ops.pad(inputs, [[0, 0], *sides, [0, 0]])
 
 
@@ -95,20 +91,11 @@ class ConvBN(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.epsilon = epsilon
         self.scale = scale
-        self.conv = Conv2D(
-            filters,
-            kernel_size,
-            strides,
-            padding=padding,
-            use_bias=not use_bn,
-            dtype=self.dtype_policy,
-            name="conv",
-        )
-        self.bn = None
-        if use_bn:
-            self.bn = BatchNormalization(
-                epsilon=epsilon, scale=scale, dtype=self.dtype_policy, name="bn"
-            )
+        dtype = {"dtype": self.dtype_policy}
+        place = {"padding": padding, "use_bias": not use_bn, "name": "conv"}
+        self.conv = Conv2D(filters, kernel_size, strides, **place, **dtype)
+        norm = {"epsilon": epsilon, "scale": scale, "name": "bn"}
+        self.bn = BatchNormalization(**norm, **dtype) if use_bn else None
 
     @property
     def conv_bn_pairs(self):

@@ -9,8 +9,8 @@ from keras import ops
 
 from tfresnet.errors import InputError
 from tfresnet.layers.convolution import ConvBN
+from tfresnet.layers.pooling import POOLS, pool2d
 
-_POOLS = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
 _POOL_SIZE = 3
 
 
@@ -81,7 +81,7 @@ class InceptionModule(keras.layers.Layer):
     def _make_layer(self, step, strides, padding, name):
         options = {"padding": padding, "dtype": self.dtype_policy, "name": name}
         if isinstance(step, str):
-            return _POOLS[step](_POOL_SIZE, strides, **options)
+            return pool2d(step, _POOL_SIZE, strides, **options)
         norm = {"use_bn": self.use_bn, "scale": self.scale, "epsilon": self.epsilon}
         return ConvBN(*step, strides, **norm, **options)
 
@@ -92,8 +92,11 @@ class InceptionModule(keras.layers.Layer):
 
         self._run(tuple(input_shape), build_and_infer, _joined_shape)
 
-    def call(self, inputs):
-        return self._run(inputs, lambda layer, x: layer(x), _joined)
+    def call(self, inputs, training=None):
+        def apply(layer, x):
+            return layer(x, training=training) if isinstance(layer, ConvBN) else layer(x)
+
+        return self._run(inputs, apply, _joined)
 
     def compute_output_shape(self, input_shape):
         def infer(layer, shape):
@@ -113,7 +116,7 @@ class InceptionModule(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {
-            "branches": {name: _as_lists(steps) for name, steps in self.branches.items()},
+            "branches": self.branches,
             "strides": self.strides,
             "padding": self.padding,
             "use_bn": self.use_bn,
@@ -125,7 +128,7 @@ class InceptionModule(keras.layers.Layer):
 def _is_side_by_side(step):
     """Whether a step is a list of steps; raises InputError if it is no step at all."""
     if isinstance(step, str):
-        known = step in _POOLS
+        known = step in POOLS
     else:
         known = isinstance(step, list | tuple) and len(step) == 2 and isinstance(step[0], int)
     if known:
@@ -144,7 +147,3 @@ def _joined(tensors):
 
 def _joined_shape(shapes):
     return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
-
-
-def _as_lists(value):
-    return [_as_lists(one) for one in value] if isinstance(value, list | tuple) else value

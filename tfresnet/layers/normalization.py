@@ -1,10 +1,7 @@
 """Batch normalisation on TensorFlow's fused kernel."""
 
 import keras
-import numpy as np
 import tensorflow as tf
-
-from tfresnet.layers.rematerialization import recomputing
 
 _KERNEL_TYPES = ("float16", "bfloat16", "float32")
 
@@ -19,14 +16,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
     names, configuration and frozen behaviour (`trainable=False` means inference mode) are Keras'.
 
     One number differs on purpose: the moving variance averages the *unbiased* batch variance,
-    m/(m-1) times the biased one with m = batch * height * width, as algorithm 2 of the paper has
+    m/(m-1) times the biased one with m values a channel, as algorithm 2 of the paper has
     it. The normalisation during training uses the biased one, as everywhere.
 
     The defaults are the paper's momentum and epsilon of the residual networks' own code (0.9 and
     1e-5) instead of Keras' 0.99 and 1e-3: after a short training, 0.99 leaves stale statistics.
 
-    Input and output: `(batch, height, width, channels)`. Any other rank or axis, a mask,
-    synchronised statistics, renormalisation or float64 go to Keras' own implementation.
+    Input and output: `(batch, ..., channels)`. Another axis, a mask, synchronised statistics,
+    renormalisation or float64 go to Keras' own implementation.
 
     Source: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167, algorithms 1 and 2.
     """
@@ -40,26 +37,38 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
         For inference on a copy of a network: it cannot be undone.
         """
-        scale = 1 / np.sqrt(np.asarray(self.moving_variance, np.float64) + self.epsilon)
+
+        def exact(variable):
+            return tf.cast(variable, tf.float64)
+
+        scale = tf.math.rsqrt(exact(self.moving_variance) + self.epsilon)
         if self.gamma is not None:
-            scale *= np.asarray(self.gamma)
-        conv.kernel.assign(np.asarray(conv.kernel) * scale)
-        self.beta.assign(np.asarray(self.beta) - np.asarray(self.moving_mean) * scale)
+            scale *= exact(self.gamma)
+        conv.kernel.assign(exact(conv.kernel) * scale)
+        offset = -exact(self.moving_mean) * scale
+        if self.beta is not None:
+            offset += exact(self.beta)
+        self.moving_mean.assign(offset)  # there may be no beta, and the mean is needed no more
         self._folded = True
 
     def call(self, inputs, training=None, mask=None):
         if self._folded:
-            return tf.nn.bias_add(inputs, tf.cast(self.beta, inputs.dtype))
+            return tf.nn.bias_add(inputs, tf.cast(self.moving_mean, inputs.dtype))
         if mask is not None or not self._kernel_can_serve(inputs):
             return super().call(inputs, training=training, mask=mask)
+        # The kernel wants maps; for statistics by channel, any other shape is as good.
+        maps = (
+            inputs if len(inputs.shape) == 4 else tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
+        )
         if training and self.trainable:
-            return self._normalize_and_track(inputs)
-        return self._fused(inputs, is_training=False)[0]
+            outputs = self._normalize_and_track(maps)
+        else:
+            outputs = self._fused(maps, is_training=False)[0]
+        return outputs if maps is inputs else tf.reshape(outputs, tf.shape(inputs))
 
     def _kernel_can_serve(self, inputs):
         return (
-            len(inputs.shape) == 4
-            and self.axis in (-1, 3)
+            self.axis in (-1, len(inputs.shape) - 1)
             and self.compute_dtype in _KERNEL_TYPES
             and not self.synchronized
             and not self.renorm
@@ -71,8 +80,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
         outputs, moving_mean, moving_variance = self._fused(
             inputs, is_training=True, exponential_avg_factor=1.0 - self.momentum
         )
-        if recomputing():
-            return outputs
         self.moving_mean.assign(moving_mean)
         self.moving_variance.assign(moving_variance)
         return outputs

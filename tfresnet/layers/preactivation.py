@@ -21,10 +21,10 @@ class _Preactivated(_Unit):
     def __init__(self, filters, preactivate=True, dropout=0.0, **kwargs):
         self.preactivate = preactivate  # first: `_bn` asks for it
         super().__init__(filters, **kwargs)
-        if self.zero_init_last_gamma:
+        if self.zero_init_residual:
             # The ReLU after a zero gamma and a zero beta passes no gradient on: it stays zero.
             raise InputError(
-                "zero_init_last_gamma needs a normalisation after the last convolution, which a "
+                "zero_init_residual needs a normalisation after the last convolution, which a "
                 "pre-activation unit has not. Received: True"
             )
         self.dropout = dropout
@@ -76,7 +76,7 @@ class PreactIdentityBlock(IdentityBlock, _Preactivated):
             and activated (section 4.1 of the paper: "before splitting into two paths").
         dropout: rate between the convolutions (wide networks).
 
-    Shapes and errors as `IdentityBlock`, and `InputError` for `zero_init_last_gamma`.
+    Shapes and errors as `IdentityBlock`, and `InputError` for `zero_init_residual`.
     """
 
     def call(self, inputs, training=None):

@@ -6,7 +6,7 @@ Source: He et al., 2015, "Deep Residual Learning", https://arxiv.org/abs/1512.03
 import keras
 from keras import ops
 
-from tfresnet.errors import InputError
+from tfresnet.errors import InputError, whole_number
 from tfresnet.layers.convolution import Conv2D
 from tfresnet.layers.normalization import BatchNormalization
 
@@ -27,20 +27,16 @@ class _Unit(keras.layers.Layer):
         strides=1,
         bottleneck=False,
         stride_in_3x3=False,
-        zero_init_last_gamma=False,
+        zero_init_residual=False,
         epsilon=1e-5,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if filters < 1 or strides < 1:
-            raise InputError(
-                f"filters and strides must be at least 1. Received: {filters=}, {strides=}"
-            )
-        self.filters = filters
-        self.strides = strides
+        self.filters = whole_number("filters", filters)
+        self.strides = whole_number("strides", strides)
         self.bottleneck = bottleneck
         self.stride_in_3x3 = stride_in_3x3
-        self.zero_init_last_gamma = zero_init_last_gamma
+        self.zero_init_residual = zero_init_residual
         self.epsilon = epsilon
         self.out_channels = filters * (BOTTLENECK_EXPANSION if bottleneck else 1)
         if bottleneck:
@@ -71,7 +67,7 @@ class _Unit(keras.layers.Layer):
     def _bn(self, name, last=False):
         # A zero gamma at the end of the branch starts the unit as the identity (Goyal et al.,
         # 2017, https://arxiv.org/abs/1706.02677, section 5.1): not in the paper, hence a flag.
-        gamma = "zeros" if last and self.zero_init_last_gamma else "ones"
+        gamma = "zeros" if last and self.zero_init_residual else "ones"
         return BatchNormalization(
             epsilon=self.epsilon, gamma_initializer=gamma, dtype=self.dtype_policy, name=name
         )
@@ -101,10 +97,13 @@ class _Unit(keras.layers.Layer):
         return x
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        return (batch, _strided(height, self.strides), _strided(width, self.strides)) + (
-            self.out_channels,
-        )
+        batch, *sides, _ = input_shape
+        return (batch, *(_strided(side, self.strides) for side in sides), self.out_channels)
+
+    @classmethod
+    def from_config(cls, config):
+        names = {"zero_init_last_gamma": "zero_init_residual"}  # in files of earlier versions
+        return super().from_config({names.get(key, key): value for key, value in config.items()})
 
     def get_config(self):
         return super().get_config() | {
@@ -112,7 +111,7 @@ class _Unit(keras.layers.Layer):
             "strides": self.strides,
             "bottleneck": self.bottleneck,
             "stride_in_3x3": self.stride_in_3x3,
-            "zero_init_last_gamma": self.zero_init_last_gamma,
+            "zero_init_residual": self.zero_init_residual,
             "epsilon": self.epsilon,
         }
 
@@ -121,8 +120,16 @@ class _Unit(keras.layers.Layer):
 class PlainBlock(_Unit):
     """`relu(F(x))`: the branch without a shortcut, the unit of the networks that degrade.
 
-    Shapes and arguments: see `IdentityBlock`.
+    Shapes and arguments: see `IdentityBlock`; `InputError` for `zero_init_residual`.
     """
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(filters, **kwargs)
+        if self.zero_init_residual:  # the ReLU after nothing but zeros passes no gradient on
+            raise InputError(
+                "zero_init_residual needs a shortcut beside the branch, which a plain unit has "
+                "not. Received: True"
+            )
 
     def call(self, inputs, training=None):
         return ops.relu(self.branch(inputs, training=training))
@@ -140,7 +147,7 @@ class IdentityBlock(_Unit):
         strides: step of the first convolution, 1 or 2 in the paper.
         bottleneck: 1x1, 3x3, 1x1 to `4 * filters` channels instead of two 3x3 (Fig. 5).
         stride_in_3x3: put a bottleneck's stride in its 3x3 ("v1.5") instead of its first 1x1.
-        zero_init_last_gamma: start the unit as the identity.
+        zero_init_residual: start the unit as the identity.
         epsilon: added to the variance in batch normalisation.
 
     Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / strides),
@@ -165,7 +172,7 @@ class IdentityBlock(_Unit):
     def shortcut(self, x):
         if self.strides > 1:
             # Pooling over single pixels is the subsampling x[:, ::s, ::s], three times as fast.
-            x = ops.average_pool(x, 1, self.strides, padding="same")
+            x = ops.average_pool(x, 1, self.strides, "same", data_format="channels_last")
         missing = self.out_channels - x.shape[-1]
         if missing:
             x = ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, missing]])
@@ -222,7 +229,7 @@ class PooledProjectionBlock(ProjectionBlock):
 
     def shortcut(self, x, training=None):
         if self.strides > 1:
-            x = ops.average_pool(x, self.strides, self.strides, padding="same")
+            x = ops.average_pool(x, self.strides, self.strides, "same", data_format="channels_last")
         return super().shortcut(x, training=training)
 
 

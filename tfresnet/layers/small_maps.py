@@ -10,6 +10,10 @@ import tensorflow as tf
 # Pixels of a map up to which this is faster, measured by turns: 3x3 and 1x1 kernels.
 _LARGEST = 8 * 8
 _LARGEST_1X1 = 4 * 4
+# Up to here a product of matrices for each weight of the kernel is faster still in bfloat16, with
+# AVX512-BF16 and 64 images: 16.0 ms against 18.9 for 4x4x512 (library 31.9), 5.5 against 6.9 for
+# 2x2x512; equal for 4x4x256, slower for 8x8.
+_LARGEST_BFLOAT16 = 4 * 4
 
 
 def serves(inputs, kernel) -> bool:
@@ -50,10 +54,17 @@ def conv2d(inputs, kernel):
 def _weight_gradient(x, dy, shape):
     """dw[i, j] = sum over images and pixels of x[:, h + i, w + j]' dy[:, h, w], x padded."""
     height, width, in_channels, out_channels = shape
-    if (height, width) == (1, 1):
-        x, dy = tf.reshape(x, (-1, in_channels)), tf.reshape(dy, (-1, out_channels))
-        return tf.reshape(tf.matmul(x, dy, transpose_a=True), shape)
+    rows, columns = x.shape[1:3]
     pads = [[side // 2, side // 2] for side in (height, width)]
-    x = tf.transpose(tf.pad(x, [[0, 0], *pads, [0, 0]]), (3, 1, 2, 0))
+    x = tf.pad(x, [[0, 0], *pads, [0, 0]])
+    few = x.dtype == tf.bfloat16 and rows * columns <= _LARGEST_BFLOAT16
+    if few or (height, width) == (1, 1):
+        dy = tf.reshape(dy, (-1, out_channels))
+        corners = [(i, j) for i in range(height) for j in range(width)]
+        shifted = [
+            tf.reshape(x[:, i : i + rows, j : j + columns], (-1, in_channels)) for i, j in corners
+        ]
+        return tf.reshape([tf.matmul(one, dy, transpose_a=True) for one in shifted], shape)
+    x = tf.transpose(x, (3, 1, 2, 0))
     dw = tf.nn.conv2d(x, tf.transpose(dy, (1, 2, 0, 3)), 1, "VALID")
     return tf.transpose(dw, (1, 2, 0, 3))

@@ -10,16 +10,21 @@ from tfresnet.models import (  # noqa: F401  (they register themselves)
     resnet_v2,
     vgg19,
 )
-from tfresnet.models.files import inference_model, load_model, load_weights
-from tfresnet.models.folding import inference_copy
+from tfresnet.models.files import load_model, load_weights
+from tfresnet.models.inference import inference_copy, refold, without_auxiliary
+from tfresnet.models.inspection import gives_probabilities, precision_of, preprocessing_of
 from tfresnet.models.registry import create_model, has_auxiliary, list_models
 
 __all__ = [
     "create_model",
+    "gives_probabilities",
     "has_auxiliary",
     "inference_copy",
-    "inference_model",
     "list_models",
     "load_model",
     "load_weights",
+    "precision_of",
+    "preprocessing_of",
+    "refold",
+    "without_auxiliary",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from tfresnet.errors import InputError
+from tfresnet.models.inference import without_auxiliary
 
 _MEMBERS = {"metadata.json": 2**20, "config.json": 2**24, "model.weights.h5": 2**32}  # bytes
 _MAX_EXPANSION = 4  # weights are noise, and shrink by a tenth at best
@@ -65,7 +66,7 @@ def load_weights(model: keras.Model, path: str | Path | None) -> keras.Model:
         return _load_weights_file(model, path)
     weights = load_model(path).get_weights()
     theirs = [w.shape for w in weights]
-    for target in (model, inference_model(model)):
+    for target in (model, without_auxiliary(model)):
         if [w.shape for w in target.get_weights()] == theirs:
             target.set_weights(weights)
             return model
@@ -85,13 +86,6 @@ def _load_weights_file(model, path):
             f"not weights of {model.name} ({_reason(error)}). Received: {path}"
         ) from error
     return model
-
-
-def inference_model(network: keras.Model) -> keras.Model:
-    """`network` without the auxiliary classifiers that only training uses."""
-    if len(network.outputs) == 1:
-        return network
-    return keras.Model(network.inputs, network.outputs[0], name=network.name)
 
 
 def _reason(error):

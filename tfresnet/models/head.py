@@ -2,142 +2,121 @@
 
 import keras
 
-from tfresnet.errors import InputError
+from tfresnet.errors import InputError, whole_number
 from tfresnet.layers import BatchNormalization, ConvBN
 
 
-def image_input(
-    input_shape, *, smallest: int, network: str, fixed: bool = False
-) -> keras.KerasTensor:
-    """The input of a network, `(batch, *input_shape)`.
-
-    Args:
-        input_shape: (height, width, channels); a side may be None where any size will do.
-        smallest: shortest side that leaves the last stage a pixel of its own.
-        network: name to show in errors.
-        fixed: refuse None: dense layers on feature maps have weights for one size only.
+def image_input(network) -> keras.KerasTensor:
+    """The input of a `Network`, `(batch, *input_shape)`, float32.
 
     Raises:
-        InputError: not three numbers, no channels, a side below `smallest`, or an open one.
+        InputError: not three numbers, no channels, a side that is too short, or an open one (None)
+            where dense layers need to know it.
     """
-    shape = tuple(input_shape)
-    sides = shape[:2]
-    if len(shape) != 3 or not isinstance(shape[2], int) or shape[2] < 1:
-        raise InputError(f"input_shape must be (height, width, channels). Received: {input_shape}")
-    if any(side is not None and (not isinstance(side, int) or side < smallest) for side in sides):
+    received = f"Received: {network.input_shape}"
+    if len(network.input_shape) != 3:
+        raise InputError(f"input_shape must be (height, width, channels). {received}")
+    *sides, channels = network.input_shape
+    sides = [None if side is None else whole_number("input_shape", side) for side in sides]
+    shape = (*sides, whole_number("channels of input_shape", channels))
+    smallest = network.smallest
+    if any(side is not None and side < smallest for side in sides):
         raise InputError(
             f"input_shape: the strides of {network} need sides of at least {smallest} pixels. "
-            f"Received: {input_shape}"
+            f"{received}"
         )
-    if fixed and None in sides:
+    if network.fixed and None in sides:
         raise InputError(
-            f"input_shape: the dense layers of {network} are made for one size of image, so height "
-            f"and width must be numbers. Received: {input_shape}"
+            f"input_shape: the dense layers of {network.name} are made for one size of image, so "
+            f"height and width must be numbers. {received}"
         )
-    return keras.Input(shape, name="images")
+    return keras.Input(shape, dtype="float32", name="images")
 
 
-def classifier(
-    x,
-    *,
-    num_classes: int,
-    include_top: bool = True,
-    pooling: str | None = None,
-    classifier_activation: str | None = None,
-    dropout: float = 0.0,
-    prefix: str = "",
-):
-    """Global average pooling and a dense layer: logits unless an activation is named.
-
-    Pooling and logits are float32 under every precision policy: they are cheap, and a loss needs
-    their digits. Without the top, `pooling` is None (feature maps), "avg" or "max". `prefix` goes
-    before the names of the layers.
+def pooled(x, pooling: str | None, prefix: str = "") -> keras.KerasTensor:
+    """Global pooling of feature maps, "avg" or "max", in float32; None: the maps themselves.
 
     Raises:
-        InputError: fewer than one class or an unknown pooling.
+        InputError: another pooling.
     """
-    if not include_top:
-        return _pooled(x, pooling)
-    x = _pooled(x, "avg", prefix)
-    if dropout:
-        x = keras.layers.Dropout(dropout, name=f"{prefix}dropout")(x)
-    return _predictions(x, num_classes, classifier_activation, prefix)
+    if pooling is None:
+        return x
+    poolings = {
+        "avg": keras.layers.GlobalAveragePooling2D,
+        "max": keras.layers.GlobalMaxPooling2D,
+    }
+    if pooling not in poolings:
+        raise InputError(f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}")
+    name = f"{prefix}{pooling}_pool"
+    return poolings[pooling](data_format="channels_last", dtype="float32", name=name)(x)
 
 
-def dense_classifier(
-    x,
-    *,
-    hidden: tuple[int, ...],
-    dropout: float,
-    use_bn: bool = False,
-    num_classes: int,
-    include_top: bool = True,
-    pooling: str | None = None,
-    classifier_activation: str | None = None,
-    prefix: str = "",
-):
-    """The head from before global pooling: flatten, hidden dense layers with ReLU and dropout.
+def classifier(x, network, *, hidden=(), dropout=0.0, prefix="") -> keras.KerasTensor:
+    """Logits of feature maps, unless the network names an activation.
 
-    `use_bn` normalises before each ReLU, in place of the bias. Other arguments and errors as
-    `classifier`.
+    Global average pooling and a dense layer, float32 under every dtype policy: they are cheap, and
+    a loss needs their digits. With `hidden`, the head from before global pooling: flattened maps,
+    hidden dense layers with ReLU, each with batch normalisation in place of its bias if the network
+    has any.
+
+    Args:
+        network: the `Network` that says the rest.
+        hidden: units of the hidden dense layers.
+        dropout: rate before each dense layer but the first on flattened maps.
+        prefix: goes before the names of the layers.
+
+    Raises:
+        InputError: fewer than one class.
     """
-    if not include_top:
-        return _pooled(x, pooling)
-    x = keras.layers.Flatten(name=f"{prefix}flatten")(x)
-    for number, units in enumerate(hidden, start=1):
-        x = keras.layers.Dense(
-            units, use_bias=not use_bn, kernel_initializer="he_normal", name=f"{prefix}fc{number}"
-        )(x)
-        if use_bn:
-            x = BatchNormalization(name=f"{prefix}bn{number}")(x)
-        x = keras.layers.ReLU(name=f"{prefix}relu{number}")(x)
-        x = keras.layers.Dropout(dropout, name=f"{prefix}dropout{number}")(x)
-    return _predictions(x, num_classes, classifier_activation, prefix)
-
-
-def class_maps(
-    x,
-    *,
-    num_classes: int,
-    include_top: bool = True,
-    pooling: str | None = None,
-    classifier_activation: str | None = None,
-):
-    """The head of Network in Network: a 1x1 convolution to one map a class, and their means.
-
-    Other arguments and errors as `classifier`.
-    """
-    if not include_top:
-        return _pooled(x, pooling)
-    _check_classes(num_classes)
-    x = ConvBN(num_classes, 1, use_bn=False, activation=None, name="predictions")(x)
-    x = _pooled(x, "avg")
-    if classifier_activation is not None:
-        x = keras.layers.Activation(classifier_activation, dtype="float32", name="activation")(x)
-    return x
-
-
-def _predictions(x, num_classes, activation, prefix):
-    _check_classes(num_classes)
+    if hidden:
+        x = _hidden_layers(x, network, hidden, dropout, prefix)
+    else:
+        x = pooled(x, "avg", prefix)
+        if dropout:
+            x = keras.layers.Dropout(dropout, dtype="float32", name=f"{prefix}dropout")(x)
     return keras.layers.Dense(
-        num_classes,
-        activation=activation,
+        network.num_classes,
+        activation=network.classifier_activation,
         kernel_initializer="he_normal",
         dtype="float32",
         name=f"{prefix}predictions",
     )(x)
 
 
-def _check_classes(num_classes):
-    if not isinstance(num_classes, int) or num_classes < 1:
-        raise InputError(f"num_classes must be at least 1. Received: {num_classes!r}")
+def _hidden_layers(x, network, hidden, dropout, prefix):
+    dtype = {"dtype": network.dtype}
+    x = keras.layers.Flatten(data_format="channels_last", name=f"{prefix}flatten", **dtype)(x)
+    for number, units in enumerate(hidden, start=1):
+        x = keras.layers.Dense(
+            units,
+            use_bias=not network.batch_norm,
+            kernel_initializer="he_normal",
+            name=f"{prefix}fc{number}",
+            **dtype,
+        )(x)
+        if network.batch_norm:
+            x = BatchNormalization(name=f"{prefix}bn{number}", **dtype)(x)
+        x = keras.layers.ReLU(name=f"{prefix}relu{number}", **dtype)(x)
+        x = keras.layers.Dropout(dropout, name=f"{prefix}dropout{number}", **dtype)(x)
+    return x
 
 
-def _pooled(x, pooling, prefix=""):
-    if pooling is None:
+def class_maps(x, network) -> keras.KerasTensor:
+    """The head of Network in Network: a 1x1 convolution to one map a class, and their means.
+
+    The means are float32, the convolution is of the network's dtype. Errors as `classifier`.
+    """
+    x = ConvBN(
+        network.num_classes,
+        1,
+        use_bn=False,
+        activation=None,
+        dtype=network.dtype,
+        name="predictions",
+    )(x)
+    x = pooled(x, "avg")
+    if network.classifier_activation is None:
         return x
-    if pooling == "avg":
-        return keras.layers.GlobalAveragePooling2D(dtype="float32", name=f"{prefix}avg_pool")(x)
-    if pooling == "max":
-        return keras.layers.GlobalMaxPooling2D(name=f"{prefix}max_pool")(x)
-    raise InputError(f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}")
+    return keras.layers.Activation(
+        network.classifier_activation, dtype="float32", name="activation"
+    )(x)

@@ -8,19 +8,16 @@ table and that code differ, the code is followed: the convolution to 80 channels
 The auxiliary classifier exists only in a network built with `auxiliary=True`, which is how it is
 trained.
 
-CIFAR form (images of up to 64 pixels), what is different: the first convolution has stride 1, and
+CIFAR stem (images of up to 64 pixels), what is different: the first convolution has stride 1, and
 everything is padded, so that the modules work at 8x8, 4x4 and 2x2 for an image of 32 pixels; the
 auxiliary classifier's convolution is 3x3, without the pooling before it.
 """
 
 from dataclasses import dataclass
 
-import keras
-
-from tfresnet.layers import ConvBN, InceptionModule
-from tfresnet.models.files import load_weights
-from tfresnet.models.forms import choose_form
-from tfresnet.models.head import classifier, image_input
+from tfresnet.layers import InceptionModule
+from tfresnet.models.head import classifier
+from tfresnet.models.network import CIFAR, Network
 from tfresnet.models.registry import register
 
 # No factor in the normalisation, and Keras' own epsilon.
@@ -85,92 +82,76 @@ AUXILIARY_AFTER = "mixed7"
 AUXILIARY_FILTERS = (128, 768)
 
 
-@dataclass(frozen=True)
-class Form:
-    """What depends on the size of the images; `padding` None: as the tables have it."""
+@dataclass(frozen=True, kw_only=True)
+class InceptionV3(Network):
+    """The stride of the first convolution, all paddings, the auxiliary classifier's first layers.
+
+    Option: `auxiliary`: outputs are [logits, logits of the auxiliary classifier], for training.
+    """
 
     strides: int
-    padding: str | None
-    auxiliary_pool: tuple[int, int] | None  # size, strides
+    padding: str | None = None  # None: as the tables have it
+    auxiliary_pool: tuple[int, int] | None = None  # size, strides
     auxiliary_kernel: int
     auxiliary_padding: str
-    smallest: int
-    smallest_auxiliary: int  # leaves the auxiliary convolution a pixel
-    num_classes: int
-    input_shape: tuple[int, int, int]
+    sides: tuple[int, int]  # the shortest of an image: without the auxiliary classifier, with it
+
+    OPTIONS = ("auxiliary",)
+
+    @property
+    def smallest(self):
+        return self.sides[self.auxiliary]
+
+    def features(self, x):
+        x = self._stem(x)
+        outputs = []
+        for name, branches in MODULES.items():
+            reduces = {"strides": 2, "padding": self.padding or "valid"}
+            place = reduces if name in REDUCTIONS else {}
+            x = InceptionModule(branches, **place, **NORM, dtype=self.dtype, name=name)(x)
+            if self.auxiliary and name == AUXILIARY_AFTER:
+                outputs.append(self._auxiliary(x))
+        return [x, *outputs]
+
+    def _stem(self, x):
+        strides, number = self.strides, 0  # of the first convolution
+        for step in STEM:
+            if isinstance(step, str):
+                x = self.pool("max", 3, 2, padding=self.padding or "valid", name=step)(x)
+                continue
+            filters, kernel, padding = step
+            number += 1
+            place = {"padding": self.padding or padding, "name": f"conv{number}"}
+            x = self.conv(filters, kernel, strides, **place, **NORM)(x)
+            strides = 1
+        return x
+
+    def _auxiliary(self, x):
+        first, second = AUXILIARY_FILTERS
+        if self.auxiliary_pool:
+            x = self.pool("average", *self.auxiliary_pool, name="auxiliary_pool")(x)
+        x = self.conv(first, 1, **NORM, name="auxiliary_conv1")(x)
+        place = {"padding": self.auxiliary_padding, "name": "auxiliary_conv2"}
+        x = self.conv(second, self.auxiliary_kernel, **NORM, **place)(x)
+        return classifier(x, self, prefix="auxiliary_")
 
 
-FORMS = {
-    "imagenet": Form(2, None, (5, 3), 5, "valid", 75, 299, 1000, (299, 299, 3)),
-    "cifar": Form(1, "same", None, 3, "same", 16, 16, 10, (32, 32, 3)),
-}
-
-
-def build(
-    *,
-    num_classes: int | None = None,
-    input_shape: tuple[int | None, int | None, int] | None = None,
-    include_top: bool = True,
-    pooling: str | None = None,
-    classifier_activation: str | None = None,
-    weights: str | None = None,
-    form: str = "auto",
-    auxiliary: bool = False,
-) -> keras.Model:
-    """Inception v3 as a Functional model with one layer a module.
-
-    Args:
-        num_classes, input_shape: 1000 at 299 by default, or 10 at 32 in the CIFAR form.
-        include_top, pooling, classifier_activation, weights: as `tfresnet.models.resnet.build`.
-        form: "imagenet", "cifar", or "auto": the second for images of up to 64 pixels.
-        auxiliary: outputs are [logits, logits of the auxiliary classifier], for training.
-
-    Raises:
-        InputError: an impossible value.
-    """
-    row = choose_form(FORMS, form, "inception_v3", input_shape=input_shape, num_classes=num_classes)
-    top = {"num_classes": row.num_classes, "classifier_activation": classifier_activation}
-    auxiliary = auxiliary and include_top
-    images = image_input(
-        row.input_shape,
-        smallest=row.smallest_auxiliary if auxiliary else row.smallest,
-        network="inception_v3" + (" with its auxiliary classifier" if auxiliary else ""),
-    )
-    x = _stem(images, row)
-    outputs = []
-    for name, branches in MODULES.items():
-        place = {"strides": 2, "padding": row.padding or "valid"} if name in REDUCTIONS else {}
-        x = InceptionModule(branches, **place, **NORM, name=name)(x)
-        if auxiliary and name == AUXILIARY_AFTER:
-            outputs.append(_auxiliary(x, row, top))
-    main = classifier(x, include_top=include_top, pooling=pooling, **top)
-    outputs = [main, *outputs] if outputs else main
-    return load_weights(keras.Model(images, outputs, name="inception_v3"), weights)
-
-
-def _stem(x, row):
-    strides, number = row.strides, 0  # of the first convolution
-    for step in STEM:
-        if isinstance(step, str):
-            padding = row.padding or "valid"
-            x = keras.layers.MaxPooling2D(3, strides=2, padding=padding, name=step)(x)
-            continue
-        filters, kernel, padding = step
-        number += 1
-        padding = row.padding or padding
-        x = ConvBN(filters, kernel, strides, padding=padding, **NORM, name=f"conv{number}")(x)
-        strides = 1
-    return x
-
-
-def _auxiliary(x, row, top):
-    first, second = AUXILIARY_FILTERS
-    if row.auxiliary_pool:
-        x = keras.layers.AveragePooling2D(*row.auxiliary_pool, name="auxiliary_pool")(x)
-    x = ConvBN(first, 1, **NORM, name="auxiliary_conv1")(x)
-    padding = row.auxiliary_padding
-    x = ConvBN(second, row.auxiliary_kernel, padding=padding, **NORM, name="auxiliary_conv2")(x)
-    return classifier(x, prefix="auxiliary_", **top)
-
-
-register("inception_v3", build)
+register(
+    "inception_v3",
+    imagenet=InceptionV3(
+        strides=2,
+        auxiliary_pool=(5, 3),
+        auxiliary_kernel=5,
+        auxiliary_padding="valid",
+        sides=(75, 299),
+        input_shape=(299, 299, 3),
+    ),
+    cifar=InceptionV3(
+        strides=1,
+        padding="same",
+        auxiliary_kernel=3,
+        auxiliary_padding="same",
+        sides=(16, 16),
+        **CIFAR,
+    ),
+)

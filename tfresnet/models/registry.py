@@ -1,62 +1,128 @@
 """All networks by name."""
 
-import difflib
+import dataclasses
 import fnmatch
-import inspect
 import re
-from collections.abc import Callable
 
 import keras
 
-from tfresnet.errors import InputError
+from tfresnet.errors import InputError, whole_number
+from tfresnet.layers import Preprocessing
+from tfresnet.model_names import check_model_name
+from tfresnet.models.files import load_weights
+from tfresnet.models.head import image_input, pooled
+from tfresnet.models.network import Network
 
-_BUILDERS: dict[str, Callable[..., keras.Model]] = {}
+SMALL_IMAGE = 64  # up to this side the strides of an ImageNet stem would leave too little to see
+_NETWORKS: dict[str, dict[str, Network]] = {}
 
 
-def register(name: str, builder: Callable[..., keras.Model]) -> None:
-    """Makes `builder(num_classes=, input_shape=, **options)` known as `name`."""
-    if name in _BUILDERS:
+def register(name: str, imagenet: Network, cifar: Network | None = None) -> None:
+    """Makes a network known by its row for photographs and the one for images as small as CIFAR's.
+
+    One row is enough if it reads what differs from its own `stem`.
+    """
+    if name in _NETWORKS:
         raise ValueError(f"a model of this name is registered already. Received: {name!r}")
-    _BUILDERS[name] = builder
+    _NETWORKS[name] = {"imagenet": imagenet, "cifar": cifar or imagenet}
 
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names that match a shell pattern such as "resnet*", numbers in natural order."""
-    return sorted(fnmatch.filter(_BUILDERS, pattern), key=_natural)
-
-
-def create_model(name: str, **options) -> keras.Model:
-    """Builds a network with fresh weights.
-
-    Args:
-        name: one of `list_models()`.
-        **options: of the network's builder; every one takes `num_classes`, `input_shape`
-            (height, width, channels), `include_top`, `pooling`, `classifier_activation` (None:
-            logits) and `weights` (a weights or model file, or None).
-
-    Raises:
-        InputError: an unknown name (the nearest ones are named), option, or impossible value.
-    """
-    if name not in _BUILDERS:
-        raise InputError(f"{_unknown(name)}. Received: {name!r}")
-    try:
-        return _BUILDERS[name](**options)
-    except TypeError as error:
-        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-        if unknown is None or unknown[1] not in options:
-            raise
-        raise InputError(f"{name} has no such option. Received: {unknown[1]!r}") from error
+    return sorted(fnmatch.filter(_NETWORKS, pattern), key=_natural)
 
 
 def has_auxiliary(name: str) -> bool:
     """Whether the network can be built with auxiliary classifiers: `auxiliary=True`."""
-    return name in _BUILDERS and "auxiliary" in inspect.signature(_BUILDERS[name]).parameters
+    return name in _NETWORKS and "auxiliary" in _NETWORKS[name]["imagenet"].OPTIONS
 
 
-def _unknown(name):
-    near = difflib.get_close_matches(str(name), _BUILDERS, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(list_models())}"
-    return f"model must be one that list_models() names; {hint}"
+def create_model(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    include_top: bool = True,
+    pooling: str | None = None,
+    classifier_activation: str | None = None,
+    weights: str | None = None,
+    dtype: str | None = None,
+    preprocessing: Preprocessing | None = None,
+    stem: str = "auto",
+    **options,
+) -> keras.Model:
+    """A network as a Functional model, with one layer a unit and fresh weights.
+
+    Args:
+        name: one of `list_models()`.
+        num_classes: the paper's own by default: 1000, or 10 for the networks of CIFAR-10.
+        input_shape: (height, width, channels), the paper's own by default; sides may be None where
+            the network takes images of any size.
+        include_top: whether to end in the classifier, or in feature maps that `pooling` makes a
+            vector of: "avg", "max", or None to leave them.
+        classifier_activation: of the last layer; None: logits.
+        weights: a model or `.weights.h5` file with weights of the same shapes.
+        dtype: Keras dtype policy ("float32", "mixed_bfloat16" ...); None: Keras' global one. The
+            classifier is float32 under every policy.
+        preprocessing: layer that makes the network's input of pixels 0..255; None: the images
+            come normalised.
+        stem: "imagenet", "cifar", or "auto": the second for images of up to 64 pixels. What that
+            means for a network stands on top of its file.
+        **options: what only some networks have, fields of their rows: see `OPTIONS` in their files.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, num_classes)`, float32. With
+    `auxiliary=True` the outputs are a list, the network's own first.
+
+    Raises:
+        InputError: an unknown name (the nearest ones are named), option, or impossible value.
+    """
+    check_model_name(name, list_models())
+    _check_dtype(dtype)
+    stem = _choose_stem(name, stem, input_shape)
+    row = _NETWORKS[name][stem]
+    network = dataclasses.replace(
+        row,
+        name=name,
+        stem=stem,
+        num_classes=row.num_classes
+        if num_classes is None
+        else whole_number("num_classes", num_classes),
+        input_shape=row.input_shape if input_shape is None else input_shape,
+        include_top=include_top,
+        classifier_activation=classifier_activation,
+        dtype=dtype,
+    ).with_options(**options)
+    images = image_input(network)
+    x = images if preprocessing is None else preprocessing(images)
+    maps, *auxiliary = keras.tree.flatten(network.features(x))
+    outputs = network.head(maps) if include_top else pooled(maps, pooling)
+    model = keras.Model(images, [outputs, *auxiliary] if auxiliary else outputs, name=name)
+    return load_weights(model, weights)
+
+
+def _check_dtype(dtype):
+    try:
+        keras.dtype_policies.get(dtype or "float32")
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"dtype must name a dtype policy, such as 'mixed_bfloat16'. Received: {dtype!r}"
+        ) from error
+
+
+def _choose_stem(name, stem, input_shape):
+    rows = _NETWORKS[name]
+    if stem not in ("auto", *rows):
+        known = ", ".join(repr(known) for known in ("auto", *rows))
+        raise InputError(f"stem of {name} must be one of {known}. Received: {stem!r}")
+    if stem != "auto":
+        return stem
+    small = _is_small(input_shape or ()) or _is_small(rows["imagenet"].input_shape)
+    return "cifar" if small else "imagenet"
+
+
+def _is_small(input_shape):
+    sides = [side for side in input_shape[:2] if hasattr(side, "__index__")]
+    return bool(sides) and max(sides) <= SMALL_IMAGE
 
 
 def _natural(name):

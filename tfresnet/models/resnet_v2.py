@@ -11,93 +11,66 @@ changes, as in the code of both papers. For images of up to 64 pixels `resnet50v
 of all networks here.
 """
 
-import dataclasses
-import functools
+from dataclasses import dataclass
 
 import keras
 
-from tfresnet.layers import (
-    BatchNormalization,
-    PreactIdentityBlock,
-    PreactProjectionBlock,
-    residual_unit,
-)
-from tfresnet.models.files import load_weights
-from tfresnet.models.head import classifier
+from tfresnet.layers import BatchNormalization, PreactIdentityBlock, PreactProjectionBlock
 from tfresnet.models.registry import register
 from tfresnet.models.resnet import NETWORKS as ORIGINALS
-from tfresnet.models.resnet import begin, stages
+from tfresnet.models.resnet import ResNet
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreactResNet(ResNet):
+    """Columns as `ResNet`.
+
+    Option: `dropout`: rate between the convolutions of every unit (section 2.4 of the second paper:
+    0.3 for CIFAR).
+    """
+
+    dropout: float = 0.0
+
+    OPTIONS = ("dropout",)
+
+    def features(self, x):
+        x = super().features(x)
+        x = BatchNormalization(dtype=self.dtype, name="post_bn")(x)
+        return keras.layers.ReLU(dtype=self.dtype, name="post_relu")(x)
+
+    def unit(self, in_channels, filters, **place):
+        return super().unit(
+            in_channels,
+            filters,
+            identity=PreactIdentityBlock,
+            projection=PreactProjectionBlock,
+            preactivate=place["name"] != "conv2_block1",
+            dropout=self.dropout,
+            **place,
+        )
 
 
 def _v2(name):
-    return dataclasses.replace(ORIGINALS[name], shortcut="B", source="v2, Fig. 4e and Table 4")
+    return _preactivated(name, source="v2, Fig. 4e and Table 4")
 
 
 def _wide(depth, width):
     n = (depth - 4) // 6
-    return dataclasses.replace(
-        ORIGINALS["resnet20"],
+    return _preactivated(
+        "resnet20",
         units=(n, n, n),
         filters=(16 * width, 32 * width, 64 * width),
-        shortcut="B",
         stem_filters=16,
         source=f"wide, Table 1, N = {n}, k = {width}",
     )
 
 
-NETWORKS = {
-    "resnet50v2": _v2("resnet50"),
-    "resnet110v2": _v2("resnet110"),
-    "wrn16_4": _wide(16, 4),
-    "wrn28_10": _wide(28, 10),
-}
+def _preactivated(name, **changes):
+    row = vars(ORIGINALS[name]) | {"shortcut": "B", "stride_in_3x3": True}
+    return PreactResNet(**row | changes)
 
 
-def build(
-    name: str,
-    *,
-    num_classes: int | None = None,
-    input_shape: tuple[int | None, int | None, int] | None = None,
-    include_top: bool = True,
-    pooling: str | None = None,
-    classifier_activation: str | None = None,
-    weights: str | None = None,
-    stem: str = "auto",
-    dropout: float = 0.0,
-) -> keras.Model:
-    """A network of `NETWORKS` as a Functional model with one layer a unit.
-
-    `dropout` is the rate between the convolutions of every unit (section 2.4 of the second paper:
-    0.3 for CIFAR). Other arguments, shapes and errors as `tfresnet.models.resnet.build`.
-    """
-    network = NETWORKS[name]
-    images, x = begin(name, network, stem, input_shape or network.input_shape)
-    x = stages(x, network, functools.partial(_unit, network, dropout))
-    x = BatchNormalization(name="post_bn")(x)
-    x = keras.layers.ReLU(name="post_relu")(x)
-    outputs = classifier(
-        x,
-        num_classes=network.num_classes if num_classes is None else num_classes,
-        include_top=include_top,
-        pooling=pooling,
-        classifier_activation=classifier_activation,
-    )
-    return load_weights(keras.Model(images, outputs, name=name), weights)
-
-
-def _unit(network, dropout, in_channels, filters, **kwargs):
-    return residual_unit(
-        network.shortcut,
-        in_channels,
-        filters,
-        identity=PreactIdentityBlock,
-        projection=PreactProjectionBlock,
-        stride_in_3x3=True,
-        preactivate=kwargs["name"] != "conv2_block1",
-        dropout=dropout,
-        **kwargs,
-    )
-
-
-for _name in NETWORKS:
-    register(_name, functools.partial(build, _name))
+register("resnet50v2", _v2("resnet50"))
+register("resnet110v2", _v2("resnet110"))
+register("wrn16_4", _wide(16, 4))
+register("wrn28_10", _wide(28, 10))

@@ -76,7 +76,7 @@ def _halved_convolutions(groups):
 
 def _nin() -> Iterator:
     yield "params/nin", create_model("nin").count_params()
-    small = create_model("nin", form="cifar", batch_norm=False, input_shape=(None, None, 3))
+    small = create_model("nin", stem="cifar", batch_norm=False, input_shape=(None, None, 3))
     yield "params/nin cifar", small.count_params()
     for size in NIN_SIZES:
         yield f"nin/{size}", count(small, (size, size, 3)).multiply_adds

@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import json
 import math
 import types
 import typing
@@ -10,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfresnet.errors import InputError
+from tfresnet.hardware import PRECISIONS
 from tfresnet.training.recipes import RECIPES
-
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-LR_SCHEDULERS = ("cosine", "linear", "multistep", "constant")
+from tfresnet.training.schedules import LR_SCHEDULERS
 
 
 def _setting(default, help, rule=None, accepts=None, choices=None):
@@ -44,13 +42,14 @@ class TrainConfig:
 
     model: str = _setting("resnet18", "network to train; see tfresnet.list_models()")
     dataset: str = _setting("cifar10", "data set: cifar10 or shapes10 (built in)")
-    data_dir: str | None = _setting(None, "folder that holds the data set")
+    data_dir: str | None = _setting(None, "folder or archive of the data set")
     val_size: int = _at_least(0, 5000, "training images held out for validation")
     train_size: int | None = _at_least(
         1, None, "training images to use, the classes in equal parts (default: all)"
     )
     recipe: str = _setting("fast", "settings to start from", choices=tuple(RECIPES))
     epochs: int | None = _at_least(1, None, "passes over the training images")
+    max_steps: int | None = _at_least(1, None, "steps in all, in place of epochs")
     batch_size: int | None = _at_least(1, None, "images a step")
     lr: float | None = _setting(
         None, "highest learning rate", "a number above 0", lambda value: 0 < value < math.inf
@@ -68,6 +67,12 @@ class TrainConfig:
         "auto", "shortcuts of a residual network", choices=("auto", "A", "B", "C")
     )
     zero_init_residual: bool = _setting(False, "start every residual unit as the identity")
+    model_option: str | None = _setting(
+        None,
+        "what only this network has, as NAME=VALUE,NAME=VALUE (dropout=0.3; see its file)",
+        "NAME=VALUE, several separated by commas",
+        lambda value: all(part.count("=") == 1 for part in value.split(",")),
+    )
     weights: str | None = _setting(None, "model or .weights.h5 file to start from")
     precision: str = _setting("auto", "arithmetic of the activations", choices=PRECISIONS)
     remat: bool = _setting(
@@ -108,14 +113,21 @@ class TrainConfig:
                 )
 
     def resolved(self) -> "TrainConfig":
-        """The same settings with the recipe's values filled in."""
+        """The same settings with the recipe's values filled in; one of epochs and max_steps."""
+        if self.epochs and self.max_steps:
+            raise InputError(
+                "max_steps takes the place of epochs, so only one of them can be given. "
+                f"Received: {self.max_steps} and {self.epochs}"
+            )
         values = dict(RECIPES[self.recipe])
         warmup_fraction = values.pop("warmup_fraction")
+        if self.epochs or self.max_steps:
+            values |= {"epochs": None, "max_steps": None}
         values |= {name: value for name in values if (value := getattr(self, name)) is not None}
         if self.warmup_epochs is None:
-            values["warmup_epochs"] = warmup_fraction * values["epochs"]
+            values["warmup_epochs"] = warmup_fraction * (values["epochs"] or 0)
         config = dataclasses.replace(self, **values)
-        if config.warmup_epochs > config.epochs:
+        if config.epochs and config.warmup_epochs > config.epochs:
             raise InputError(
                 f"warmup_epochs must be at most epochs ({config.epochs}). "
                 f"Received: {config.warmup_epochs}"
@@ -138,21 +150,6 @@ class TrainConfig:
                 raise InputError(f"settings must be fields of TrainConfig{hint}. Received: {key!r}")
         return cls(**values)
 
-    @classmethod
-    def from_run(cls, path: str | Path) -> "TrainConfig":
-        """The settings that the run folder `path` was started with."""
-        path = Path(path) / "config.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            reason = "no such file" if isinstance(error, FileNotFoundError) else error
-            raise InputError(
-                f"a run folder must hold a readable config.json ({reason}). Received: {path.parent}"
-            ) from error
-        if not isinstance(content, dict) or "settings" not in content:
-            raise InputError(f"config.json must have an object 'settings'. Received: {path}")
-        return cls.from_dict(content["settings"])
-
 
 def _is_range(text):
     numbers = text.split(",")
@@ -162,17 +159,22 @@ def _is_range(text):
 
 
 def _checked_type(name, value, hint):
-    """`value` if it has the type of the field; a whole number will do for a float."""
+    """`value` as the field's own type, if it is one: NumPy's numbers are numbers, a whole one will
+    do for a float, and True is none."""
     optional = typing.get_origin(hint) is types.UnionType
     kind = typing.get_args(hint)[0] if optional else hint
     if value is None and optional:
         return None
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value) if abs(value) < 2**1000 else math.inf
-    if kind is str and isinstance(value, Path):
-        value = str(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"{name} must be of type {kind.__name__}. Received: {value!r}")
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()
+    accepted = {float: (int, float), str: (str, Path)}.get(kind, kind)
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+        given = f"{value!r} of type {type(value).__name__}"
+        raise InputError(f"{name} must be of type {kind.__name__}. Received: {given}")
+    try:
+        value = kind(value)
+    except OverflowError:  # a whole number beyond all floats
+        value = math.inf if value > 0 else -math.inf
     if isinstance(value, str) and "\0" in value:
         raise InputError(f"{name} must not hold a zero byte. Received: {value!r}")
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):

@@ -1,5 +1,6 @@
 """What is said when a run breaks off: the cause, what is left, how to go on."""
 
+import re
 import signal
 import traceback
 from collections.abc import Iterator
@@ -7,9 +8,17 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
-from tfresnet.errors import RunError
-from tfresnet.training.run_folder import RunFolder
-from tfresnet.training.signals import Interrupted
+from tfresnet.errors import InputError, RunError
+from tfresnet.runs.folder import RunFolder
+from tfresnet.signals import Interrupted
+
+# What TensorFlow puts before and after the cause of an error in a graph.
+_AROUND_THE_CAUSE = re.compile(
+    r"Graph execution error:|Detected at node.*|<stack traces unavailable>|Stack trace for op.*"
+    r"|\s*File \".*|\t.*|  .*|\d+ root error\(s\) found.*|\s*\[\[.*|Hint:.*|\s*\[Op:.*|=+|\s*"
+)
+
+_MARKS = re.compile(r"\{\{function_node .*?\}\}|\[Op:.*\]")
 
 
 @contextmanager
@@ -18,7 +27,7 @@ def explained(folder: RunFolder) -> Iterator[None]:
 
     Raises:
         Interrupted: by a signal.
-        RunError: the disk, the data or the numbers failed. A program error passes as it is.
+        RunError: the disk, the memory, the data or the numbers failed. A program error passes.
     """
     try:
         yield
@@ -28,17 +37,15 @@ def explained(folder: RunFolder) -> Iterator[None]:
         raise _stopped(stop.signum, folder) from stop
     except KeyboardInterrupt as stop:
         raise _stopped(signal.SIGINT, folder) from stop
-    except BrokenPipeError:  # nobody reads the output any more, as after `| head`
+    except (BrokenPipeError, InputError):  # nobody reads the output any more, as after `| head`
         raise
     except RunError as error:
         raise type(error)(f"{error}; {folder.what_is_left()}") from error
-    except OSError as error:
+    except (OSError, MemoryError, tf.errors.OpError) as error:
         # Also from inside Keras, TensorFlow and h5py, which name no file.
-        raise RunError(f"{_first_line(error)}; {folder.what_is_left()}") from error
-    except tf.errors.OpError as error:
         folder.note(traceback.format_exc())
         raise RunError(
-            f"{_first_line(error)} (all of it: {folder.log}); {folder.what_is_left()}"
+            f"{cause(error)} (all of it: {folder.log}); {folder.what_is_left()}"
         ) from error
 
 
@@ -46,6 +53,12 @@ def _stopped(signum, folder):
     return Interrupted(signum, f"stopped at once; {folder.what_is_left()}")
 
 
-def _first_line(error):
+def cause(error: BaseException) -> str:
+    """The line of an error's message that says what went wrong."""
     text = getattr(error, "message", None) or str(error)
-    return text.strip().partition("\n")[0] or type(error).__name__
+    lines = [line for line in text.splitlines() if not _AROUND_THE_CAUSE.fullmatch(line)]
+    found = _MARKS.sub("", lines[0]).strip() if lines else type(error).__name__
+    return f"out of memory: {found}" if isinstance(error, _OUT_OF_MEMORY) else found
+
+
+_OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)

@@ -1,38 +1,25 @@
-"""The training of one network: the only place that calls Keras' `compile` and `fit`."""
+"""The training of one network, from its first step, or where it was stopped, to its test."""
 
+import functools
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 
-from tfresnet import models
-from tfresnet.atomic import replaced
 from tfresnet.errors import InputError
-from tfresnet.evaluation import evaluate_model, summary_line
-from tfresnet.training.callbacks import Position, Progress, StopOnNonFiniteLoss
-from tfresnet.training.checkpointer import Checkpointer
-from tfresnet.training.checkpoints import State, all_variables, restore
+from tfresnet.evaluation import Evaluator, summary_line
+from tfresnet.signals import StopRequest, stop_requests
+from tfresnet.training.companions import Companions, harmless
 from tfresnet.training.config import TrainConfig
 from tfresnet.training.endings import explained
-from tfresnet.training.job import Job, build_network, prepare
-from tfresnet.training.losses import CrossEntropy
-from tfresnet.training.optimizer import SGD
-from tfresnet.training.run_folder import RunFolder
-from tfresnet.training.schedules import WarmupSchedule
-from tfresnet.training.signals import StopRequest, stop_requests
-from tfresnet.training.step import TrainingModel
+from tfresnet.training.keras_callbacks import KerasCallbacks
+from tfresnet.training.progress import Progress
+from tfresnet.training.run import DivergedError, FinishedRun, Run
+from tfresnet.training.saving import Saver
+from tfresnet.training.step import TrainStep
 from tfresnet.training.tensorboard import TensorBoard, write_test
-
-
-@dataclass
-class Run:
-    """A finished run: its folder, its history (a row an epoch), its model and its test result."""
-
-    path: Path
-    history: list[dict] = field(repr=False)
-    model: keras.Model = field(repr=False)
-    result: dict = field(repr=False)
 
 
 def train(
@@ -41,7 +28,7 @@ def train(
     resume: str | Path | None = None,
     data_dir: str | Path | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
-) -> Run:
+) -> FinishedRun:
     """Trains a network, or continues a run that was stopped, and tests it once at the end.
 
     Args:
@@ -49,8 +36,7 @@ def train(
         resume: folder of a run to continue instead, exactly as if it had never stopped.
         data_dir: folder that holds the data set, in place of the settings' (it may have moved
             since a run began).
-        callbacks: Keras callbacks of the caller. After a resume in mid-epoch they see
-            `on_train_begin` twice, first for the rest of that epoch.
+        callbacks: Keras callbacks of the caller; see `KerasCallbacks`.
 
     Raises:
         InputError: impossible settings, missing data, a run folder that exists or cannot be
@@ -59,161 +45,86 @@ def train(
         DivergedError: the loss or a weight is not finite any more.
         RunError: the disk or the data failed; what was saved before is.
     """
-    resumed = resume is not None
-    if resumed == (config is not None):
+    if (resume is None) == (config is None):
         raise InputError("train takes either a config or a run to resume. Received: both or none")
-    if resumed and (run := _finished_run(RunFolder(resume))):
+    if resume is None:
+        run = Run.start(config if data_dir is None else replace(config, data_dir=data_dir))
+    elif run := FinishedRun.read(resume):
+        print(f"{run.path} is finished: {summary_line(run.result)}")
         return run
-    config = TrainConfig.from_run(resume) if resumed else config
-    job = prepare(config if data_dir is None else replace(config, data_dir=data_dir))
-    network = build_network(job)
-    if not resumed:
-        models.load_weights(network, job.config.weights)
-    model = TrainingModel(network)
-    compile_model(model, job)
-    folder = RunFolder(resume) if resumed else RunFolder.create(job.config)
-    with folder.lock(), explained(folder):
-        state = _saved_state(folder, model, job) if resumed else _first_state(folder, job)
-        if state.epoch < job.config.epochs:
-            with stop_requests() as request:
-                _fit(model, job, folder, state, request, list(callbacks))
-        return _finish(network, job, folder, state)
+    else:
+        run = Run.resume(resume, data_dir)
+    with run.folder.lock(), explained(run.folder):
+        if resume is not None:
+            run.restore()
+        evaluator = Evaluator(run.model, run.dataset.class_names)
+        if not run.is_trained:
+            with stop_requests() as stop:
+                _train(run, evaluator, stop, list(callbacks))
+        return _test(run, evaluator)
 
 
-def _finished_run(folder):
-    """The run in a folder that has nothing left to do, which is not touched; else None."""
-    result = folder.read_result()
-    if result is None:
-        return None
-    try:
-        run = Run(folder.path, folder.read_history(), models.load_model(folder.model), result)
-    except ValueError:  # damaged since: made again from the last checkpoint
-        return None
-    print(f"{folder.path} is finished: {summary_line(result)}")
-    return run
+def _train(run: Run, evaluator: Evaluator, stop: StopRequest, callbacks: list) -> None:
+    """From where the run is to the end of its last epoch."""
+    smoothing, keep = run.config.label_smoothing, run.config.histograms > 0
+    step = TrainStep(run.network, run.optimizer, smoothing, keep_gradients=keep)
+    board = TensorBoard(run, step)
+    companions = Companions([board, Progress(run)])
+    if callbacks:
+        companions.append(KerasCallbacks(run, callbacks))
+    saver = Saver(run, stop, before_save=board.flush)
+
+    companions.tell("begin")
+    if not run.folder.checkpoints.paths():
+        saver.save()  # a disk too full, or not ours, is better known now than in an hour
+    companions.tell("before_epoch")
+    if run.is_at_end_of_epoch:  # it was stopped in its validation
+        _end_epoch(run, evaluator, companions, saver)
+    for images, labels in run.batches():
+        companions.tell("before_step")
+        began = time.perf_counter()
+        share = run.share_of_peak(run.state.step)
+        measured = step(images, labels, share, observe=board.is_due(run.state.step + 1))
+        run.count(measured)
+        companions.tell("after_step", measured, time.perf_counter() - began)
+        saver.save_if_due()
+        if run.is_at_end_of_epoch:
+            _end_epoch(run, evaluator, companions, saver)
+    companions.tell("end")
 
 
-def compile_model(model: TrainingModel, job: Job) -> None:
-    """Gives the model its optimiser, loss and metrics."""
-    config = job.config
-    schedule = WarmupSchedule(
-        config.lr,
-        warmup_steps=round(config.warmup_epochs * job.steps),
-        total_steps=config.epochs * job.steps,
-        course=config.lr_scheduler,
-    )
-    optimizer = SGD(schedule, config.momentum, config.nesterov, l2=config.weight_decay)
-    if job.precision == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale")
-    top_k = min(5, job.dataset.num_classes)
-    model.compile(
-        optimizer,
-        loss=CrossEntropy(config.label_smoothing),
-        metrics=[
-            keras.metrics.SparseCategoricalAccuracy(name="top1"),
-            keras.metrics.SparseTopKCategoricalAccuracy(k=top_k, name="top5"),
-        ],
-    )
-    optimizer.build(model.trainable_variables)
-    # The metrics get their variables now, which a resume in mid-epoch fills before the first step.
-    classes = job.dataset.num_classes
-    model.compute_metrics(None, keras.ops.zeros((1,), "int32"), keras.ops.zeros((1, classes)))
-    model.reset_metrics()
+def _end_epoch(run: Run, evaluator: Evaluator, companions: Companions, saver: Saver) -> None:
+    """Evaluates, records, saves."""
+    validation = None
+    if run.validation is not None:
+
+        def after_batch(number, so_far):
+            companions.tell("after_validation_batch", number, so_far)
+            saver.save_if_due()
+
+        companions.tell("before_validation")
+        before_batch = functools.partial(companions.tell, "before_validation_batch")
+        validation = evaluator(run.validation, before_batch, after_batch)
+        companions.tell("after_validation", validation)
+    row = run.close_epoch(validation)
+    companions.tell("after_epoch", row, validation)
+    saver.save()
+    saver.stop_if_asked()
+    if not run.is_trained:
+        companions.tell("before_epoch")
 
 
-def _first_state(folder, job):
-    """The beginning, with the settings stored and shown."""
-    # The precision that "auto" has chosen here: on another machine it might choose another.
-    config = replace(job.config, precision=job.precision)
-    folder.write_config(config, {"dtype_policy": job.precision})
-    parameters = f"{len(job.train):,} images"
-    held_out = f", {len(job.validation):,} held out" if job.validation else ""
-    folder.say(f"{config.model} on {config.dataset}: {parameters}{held_out}; {folder.path}")
-    folder.say(f"precision {job.precision} ({job.reason})")
-    return State()
-
-
-def _saved_state(folder, model, job):
-    """The newest checkpoint put into the model, or the beginning."""
-    state = folder.checkpoints.newest()
-    if state is None:
-        models.load_weights(model, job.config.weights)
-        folder.say(f"resuming {folder.path} from the beginning: it has no checkpoint")
-        return State()
-    # Without the metrics: `fit` clears them, and `Position` puts them back after that.
-    variables = {k: v for k, v in all_variables(model).items() if not k.startswith("metrics/")}
-    try:
-        restore(variables, state.group("model", "optimizer"))
-    except ValueError as error:
-        raise InputError(
-            f"this run cannot be continued: {error}. Received: {folder.path}"
-        ) from error
-    folder.say(f"resuming {folder.path} after {state.epoch} epochs and {state.step} steps")
-    return state
-
-
-def _fit(model, job, folder, state, request: StopRequest, callbacks):
-    config, steps = job.config, job.steps
-    position = Position(state, steps)
-    board = TensorBoard(folder, position, config, job.dataset, job.validation)
-    all_callbacks = [
-        position,
-        StopOnNonFiniteLoss(position),
-        board,
-        Progress(position, folder, config.epochs, config.batch_size),
-        *callbacks,
-        Checkpointer(position, folder, config.checkpoint_minutes, request, board.flush),
-    ]
-    validation = job.validation_batches()
-    for first, last, length in _portions(state, steps, config.epochs):
-        if length == 0:
-            _close_epoch(model, state, validation, all_callbacks)
-            continue
-        model.fit(
-            job.train_batches(state.epoch, state.step),
-            initial_epoch=first,
-            epochs=last,
-            steps_per_epoch=length,
-            validation_data=validation,
-            callbacks=all_callbacks,
-            shuffle=False,  # the stream has its own order
-            verbose=0,
-        )
-    board.close()
-
-
-def _close_epoch(model, state, validation, callbacks):
-    """What `fit` does after the last step of an epoch, for a run that was stopped there."""
-    callbacks = keras.callbacks.CallbackList(callbacks, model=model)
-    callbacks.on_train_begin()
-    callbacks.on_epoch_begin(state.epoch)
-    logs = dict(state.logs)
-    if validation:
-        results = model.evaluate(validation, callbacks=callbacks, return_dict=True, verbose=0)
-        logs |= {f"val_{name}": value for name, value in results.items()}
-    callbacks.on_epoch_end(state.epoch, logs)
-    callbacks.on_train_end()
-
-
-def _portions(state, steps, epochs):
-    """Calls of `fit`, (first epoch, end, steps an epoch): the rest of a begun epoch is one."""
-    first = state.epoch
-    if state.step:
-        yield first, first + 1, steps - state.step
-        first += 1
-    if first < epochs:
-        yield first, epochs, steps
-
-
-def _finish(network, job, folder, state):
-    network = models.inference_model(network)
-    folder.write_history(state.history)
-    with replaced(folder.model) as path:
-        network.save(path)
-    result = evaluate_model(network, job.dataset.test, job.dataset)
-    result = {"model": job.config.model, "dataset": job.config.dataset, "split": "test"} | result
-    speed = result.pop("images_per_second")  # differs from run to run; the log keeps it
-    write_test(folder, network, job.config, job.dataset, state.history, result)
-    folder.write_result(result)
-    folder.say(f"{summary_line(result)}  {speed:.0f} images/s")
-    return Run(folder.path, state.history, network, result)
+def _test(run: Run, evaluator: Evaluator) -> FinishedRun:
+    """The one look at the test images; the result is the last file of a run."""
+    run.folder.write_history(run.history)
+    run.save_model()
+    evaluation = evaluator(run.dataset.test)
+    if evaluation.not_numbers:
+        raise DivergedError(f"{evaluation.not_numbers} answers to the test are not finite")
+    about = {"model": run.config.model, "dataset": run.config.dataset, "split": "test"}
+    result = about | evaluation.metrics
+    with harmless("the pages of the test"):
+        write_test(run, evaluation)
+    run.folder.write_result(result)
+    run.folder.say(f"{summary_line(result)}  {evaluation.images_per_second:.0f} images/s")
+    return FinishedRun(run.folder.path, run.history, run.model, result)

@@ -1,60 +1,102 @@
 """Stochastic gradient descent as the paper means it."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
+_FIRST_SCALE, _STEPS_TO_DOUBLE = 2.0**15, 2000
 
-@keras.saving.register_keras_serializable(package="tfresnet")
-class SGD(keras.optimizers.SGD):
-    """`keras.optimizers.SGD` with coupled L2 decay: w's share `l2 * w` is part of its gradient.
+
+class SGD:
+    """Momentum (Nesterov's or not) with coupled L2 decay: w's share `l2 * w` is in its gradient.
 
     Keras' own `weight_decay` shrinks the weights outside the momentum, which at momentum 0.9 is
-    ten times weaker. The decay acts here, in the update, and not as a regularisation loss: same
-    numbers, without a pass over all weights forward and backward.
+    ten times weaker. Only kernels decay; biases and the scales and offsets of batch normalisation
+    do not (He et al., 2019, "Bag of Tricks", https://arxiv.org/abs/1812.01187, section 3.1).
 
-    Only kernels decay; biases and the scales and offsets of batch normalisation do not (He et al.,
-    2019, "Bag of Tricks", https://arxiv.org/abs/1812.01187, section 3.1).
-
-    `watch(gradients, variables)`, if set, is called before each update; it must change nothing.
+    The state is in the variables of a `keras.optimizers.SGD`, so that callbacks find what they
+    expect: its `learning_rate` is the highest rate, of which every step takes its share. `scaled`
+    scales the loss so that gradients in float16 do not vanish, and leaves out steps that overflow
+    (Micikevicius et al., 2017, https://arxiv.org/abs/1710.03740, section 3.2).
     """
 
     def __init__(
-        self, learning_rate=0.1, momentum=0.9, nesterov=True, l2=0.0, name="sgd", **kwargs
+        self,
+        trainable: list[keras.Variable],
+        *,
+        lr: float,
+        momentum: float,
+        nesterov: bool,
+        l2: float,
+        scaled: bool = False,
     ):
+        self.trainable = trainable
+        self.momentum, self.nesterov, self.l2 = momentum, nesterov, l2
         # A name of its own: Keras would number optimisers, and checkpoints go by name.
-        super().__init__(learning_rate, momentum=momentum, nesterov=nesterov, name=name, **kwargs)
-        self.l2 = l2
-        self.watch = None
+        self.keras = keras.optimizers.SGD(lr, momentum=momentum, nesterov=nesterov, name="sgd")
+        self.keras.build(trainable)
+        self.scale = self._good_steps = None
+        if scaled:
+            self.scale = keras.Variable(_FIRST_SCALE, trainable=False, name="loss_scale")
+            self._good_steps = keras.Variable(0, dtype="int32", trainable=False, name="good_steps")
 
-    def apply(self, grads, trainable_variables=None):
-        if self.watch:
-            self.watch(grads, trainable_variables)
-        super().apply(grads, trainable_variables)
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Everything that is kept from step to step."""
+        scaling = [] if self.scale is None else [self.scale, self._good_steps]
+        return self.keras.variables + scaling
 
-    def update_step(self, gradient, variable, learning_rate):
-        gradient = tf.cast(gradient, variable.dtype)
-        if self.l2 and decays(variable):
-            gradient += self.l2 * variable
-        if self.momentum:
-            self._step_with_momentum(gradient, variable, learning_rate)
+    @property
+    def learning_rate(self) -> float:
+        """The highest rate; the settings' own unless a callback has set another."""
+        return float(self.keras.learning_rate)
+
+    def scaled_loss(self, loss: tf.Tensor) -> tf.Tensor:
+        return loss if self.scale is None else loss * self.scale.value
+
+    def unscaled(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Gradients of `scaled_loss` as those of the loss itself."""
+        gradients = [tf.cast(gradient, tf.float32) for gradient in gradients]
+        return gradients if self.scale is None else [g / self.scale.value for g in gradients]
+
+    def apply(self, gradients: Sequence[tf.Tensor], share: tf.Tensor) -> None:
+        """One step at `share` of the highest rate."""
+        rate = self.keras.learning_rate.value * share
+        if self.scale is None:
+            self._update(gradients, rate)
         else:
-            super().update_step(gradient, variable, learning_rate)
+            finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+            tf.cond(finite, lambda: self._update(gradients, rate), lambda: None)
+            self._adapt_scale(finite)
+        self.keras.iterations.assign_add(1)
 
-    def _step_with_momentum(self, gradient, variable, learning_rate):
-        # Keras' formula in one kernel: m = momentum * m - lr * g, then w += m or Nesterov's step.
-        tf.raw_ops.ResourceApplyKerasMomentum(
-            var=variable.handle,
-            accum=self.momentums[self._get_variable_index(variable)].value.handle,
-            lr=tf.cast(learning_rate, variable.dtype),
-            grad=gradient,
-            momentum=tf.cast(self.momentum, variable.dtype),
-            use_nesterov=self.nesterov,
-        )
+    def _update(self, gradients, rate):
+        """v = momentum * v - rate * g, then w += v, or Nesterov's w += momentum * v - rate * g."""
+        for index, (variable, gradient) in enumerate(zip(self.trainable, gradients, strict=True)):
+            weights = variable.value
+            if self.l2 and decays(variable):
+                gradient += self.l2 * weights
+            if not self.momentum:
+                weights.assign_sub(rate * gradient)
+                continue
+            tf.raw_ops.ResourceApplyKerasMomentum(  # the formula in one kernel
+                var=weights.handle,
+                accum=self.keras.momentums[index].value.handle,
+                lr=rate,
+                grad=gradient,
+                momentum=self.momentum,
+                use_nesterov=self.nesterov,
+            )
 
-    def get_config(self):
-        return super().get_config() | {"l2": self.l2}
+    def _adapt_scale(self, finite):
+        scale, good = self.scale.value, tf.where(finite, self._good_steps.value + 1, 0)
+        doubles = good == _STEPS_TO_DOUBLE
+        grown = tf.where(doubles, 2 * scale, scale)
+        self.scale.assign(tf.where(finite, grown, tf.maximum(scale / 2, 1.0)))
+        self._good_steps.assign(tf.where(doubles, 0, good))
 
 
-def decays(variable) -> bool:
+def decays(variable: keras.Variable) -> bool:
     """Whether weight decay acts on `variable`: on kernels, which have more than one axis."""
     return len(variable.shape) > 1

@@ -9,13 +9,14 @@ fast (default)
 paper
     python train.py --recipe paper --model resnet20 --val-size 0
     Section 4.2 of He et al., 2015 (https://arxiv.org/abs/1512.03385): 64,000 steps of 128 images
-    (164 epochs of all 50,000), rate 0.1 divided by 10 after a half and three quarters. For
-    resnet110 add `--warmup-epochs 1`: from 0.1 it does not get going.
+    (164 epochs of all 50,000), rate 0.1 divided by 10 after 32,000 and 48,000. For resnet110 add
+    `--warmup-epochs 1`: from 0.1 it does not get going.
 """
 
 RECIPES = {
     "fast": {
         "epochs": 15,
+        "max_steps": None,
         "batch_size": 64,
         "lr": 0.1,
         "lr_scheduler": "linear",
@@ -26,7 +27,8 @@ RECIPES = {
         "label_smoothing": 0.0,
     },
     "paper": {
-        "epochs": 164,
+        "epochs": None,
+        "max_steps": 64_000,
         "batch_size": 128,
         "lr": 0.1,
         "lr_scheduler": "multistep",

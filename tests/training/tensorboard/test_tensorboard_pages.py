@@ -1,6 +1,5 @@
 """A short training, stopped and resumed, read over HTTP from a real TensorBoard."""
 
-import dataclasses
 import os
 import re
 import signal
@@ -12,16 +11,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small import shrink_shapes10
 
 import tfresnet
 from tfresnet.data import shapes10
-from tfresnet.training import job
-from tfresnet.training.signals import Interrupted
+from tfresnet.signals import Interrupted
 
 sys.path.insert(0, str(Path(__file__).parent))
 from server import tensorboard
 
-EPOCHS, STEPS, IMAGES, HELD_OUT = 4, 10, 360, 40
+EPOCHS, STEPS, IMAGES, HELD_OUT, TESTS = 4, 10, 360, 40, 60
 STOPPED_AT = 25
 EPOCH_ENDS, POINTS = [10, 20, 30, 40], [20, 40]
 STAGES = ("conv1", "conv2", "conv3", "conv4", "predictions")
@@ -44,19 +43,11 @@ class StopAt(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="module")
-def dataset():
-    whole = shapes10.load()
-    return dataclasses.replace(
-        whole, train=whole.train.take(range(IMAGES)), test=whole.test.take(range(60))
-    )
-
-
-@pytest.fixture(scope="module")
-def run(dataset, tmp_path_factory):
+def run(tmp_path_factory):
     """A finished run, which was interrupted, then lost a few more events to a kill, and resumed."""
     logs = tmp_path_factory.mktemp("logs")
     config = tfresnet.TrainConfig(
-        model="resnet20",
+        model="resnet8",
         dataset="shapes10",
         epochs=EPOCHS,
         batch_size=32,
@@ -68,7 +59,7 @@ def run(dataset, tmp_path_factory):
         name="tried",
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "load_dataset", lambda name, data_dir=None: dataset)
+        shrink_shapes10(patch, IMAGES, TESTS)
         with pytest.raises(Interrupted):
             tfresnet.train(config, callbacks=[StopAt()])
         writer = tf.summary.create_file_writer(str(logs / "tried" / "train"))
@@ -149,12 +140,12 @@ def test_text_says_what_and_how(server):
         "tried/train": TEXTS,
         "tried/validation": {"confusion_table"},
     }
-    assert "python train.py --model resnet20 --dataset shapes10" in text(
+    assert "python train.py --model resnet8 --dataset shapes10" in text(
         "tried/train", "run/reproduce"
     )
     assert "conv2_block1" in text("tried/train", "run/parameters")
-    assert "271,098" in text("tried/train", "run/parameters")
-    assert "271,098" in text("tried/train", "run/summary")
+    assert "75,770" in text("tried/train", "run/parameters")
+    assert "75,770" in text("tried/train", "run/summary")
     assert "tensorflow" in text("tried/train", "run/versions")
     assert "triangle" in text("tried/validation", "confusion_table")
 
@@ -165,15 +156,15 @@ def test_graphs_are_of_the_step_and_of_the_units(server):
     assert info["tags"]["keras"]["conceptual_graph"]
     step = server.get("graphs/graph", run="tried/train", conceptual="false").decode()
     assert "FusedBatchNormGradV3" in step
-    assert "conv4_block3" in step
+    assert "conv4_block1" in step
     units = server.get("graphs/graph", run="tried/train", tag="keras", conceptual="true").decode()
-    for layer in ("conv1", "conv2_block1", "conv4_block3", "predictions", "IdentityBlock"):
+    for layer in ("conv1", "conv2_block1", "conv4_block1", "predictions", "IdentityBlock"):
         assert layer in units
 
 
-def test_curves_of_every_class(server, dataset):
+def test_curves_of_every_class(server):
     tags = server.json("pr_curves/tags")
-    expected = {f"classes/{name}/pr_curves" for name in dataset.class_names}
+    expected = {f"classes/{name}/pr_curves" for name in shapes10.SHAPES}
     assert set(tags["tried/validation"]) == set(tags["tried/test"]) == expected
     curves = server.json("pr_curves/pr_curves", run="tried/validation", tag=min(expected))
     assert [curve["step"] for curve in curves["tried/validation"]] == EPOCH_ENDS
@@ -200,14 +191,14 @@ def test_hparams_compare_settings_with_final_metrics(server, run):
     assert found["top1"] == pytest.approx(run.result["top1"])
 
 
-def test_projector_has_points_labels_and_thumbnails(server, dataset):
+def test_projector_has_points_labels_and_thumbnails(server):
     assert server.json("projector/runs") == ["tried/test"]
     (info,) = server.json("projector/info", run="tried/test")["embeddings"]
     query = {"run": "tried/test", "name": info["tensorName"]}
     points = np.frombuffer(server.get("projector/tensor", **query), np.float32)
-    assert points.size == len(dataset.test) * 64
+    assert points.size == TESTS * 64
     labels = server.get("projector/metadata", **query).decode().splitlines()
-    assert len(labels) == len(dataset.test) + 1
+    assert len(labels) == TESTS + 1
     sprite = tf.io.decode_jpeg(server.get("projector/sprite_image", **query))
     assert sprite.shape == (256, 256, 3)
 

@@ -1,9 +1,7 @@
 """The parts of what is written for TensorBoard, each without a training."""
 
 import json
-from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,13 +9,14 @@ import tensorflow as tf
 from tfresnet import models
 from tfresnet.data import shapes10
 from tfresnet.data.dataset import Split
+from tfresnet.layers import Preprocessing
+from tfresnet.runs.events import drop_events_after
+from tfresnet.runs.folder import RunFolder
 from tfresnet.training.config import TrainConfig
 from tfresnet.training.tensorboard import graph, pictures, projector, text
-from tfresnet.training.tensorboard.event_files import drop_events_after
+from tfresnet.training.tensorboard.board import page_is_due
 from tfresnet.training.tensorboard.figures import heat, matrix
-from tfresnet.training.tensorboard.schedule import page_is_due
-from tfresnet.training.tensorboard.stages import by_stage, stage_of
-from tfresnet.training.tensorboard.steps import is_step_chart
+from tfresnet.training.tensorboard.steps import by_stage, is_step_chart
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +53,23 @@ def test_an_open_epoch_loses_the_points_of_its_end(tmp_path):
     assert read(tmp_path) == [("loss", 10), ("time/step", 20), ("run/config", 0)]
 
 
-def test_half_a_record_is_dropped(tmp_path):
+def test_half_a_record_is_dropped(tmp_path, caplog):
     write(tmp_path, [("loss", 10), ("loss", 20)])
     (path,) = tmp_path.glob("events*")
     path.write_bytes(path.read_bytes()[:-7])
     drop_events_after(tmp_path, 20)
     assert read(tmp_path) == [("loss", 10)]
+    assert not caplog.text
+
+
+def test_a_damaged_record_does_not_hide_what_it_costs(tmp_path, caplog):
+    write(tmp_path, [("loss", 10), ("loss", 20), ("loss", 30)])
+    (path,) = tmp_path.glob("events*")
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"loss") - 40] ^= 1  # in the last record but one
+    path.write_bytes(content)
+    drop_events_after(tmp_path, 30)
+    assert "has a damaged record: its last" in caplog.text
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 5, 10, 15, 20, 164])
@@ -76,7 +86,6 @@ def test_stages_have_the_names_of_the_paper(network):
     sums = by_stage(variables, np.ones(len(variables)))
     assert list(sums) == ["conv1", "conv2", "conv3", "conv4", "predictions"]
     assert sum(sums.values()) == len(variables)
-    assert stage_of("conv3_block12/bn1/gamma") == "conv3"
 
 
 @pytest.mark.parametrize(
@@ -84,26 +93,45 @@ def test_stages_have_the_names_of_the_paper(network):
 )
 def test_activation_maps_and_filters_are_pictures(name):
     data = shapes10.load()
-    model = models.create_model(name, num_classes=10, input_shape=(32, 32, 3))
-    maps = pictures.activation_maps(model, data.test.images[0], data)
+    preprocessing = Preprocessing(data.mean, data.std)
+    shape = {"num_classes": 10, "input_shape": (32, 32, 3)}
+    model = models.create_model(name, preprocessing=preprocessing, **shape)
+    maps = pictures.activation_maps(model, data.test.images[0])
     assert maps.dtype == np.uint8
     assert maps.std() > 10
     assert pictures.first_filters(model).std() > 10
 
 
-def test_mistakes_are_the_most_confident_ones():
-    images = shapes10.load().test.take(np.arange(6))
-    probabilities = np.full((6, 10), 0.01)
-    probabilities[np.arange(6), images.labels] = 0.91
-    assert pictures.mistakes(probabilities, images, shapes10.load().class_names) is None
-    probabilities[3] = np.roll(probabilities[3], 1)
-    assert pictures.mistakes(probabilities, images, shapes10.load().class_names).shape[2] == 3
+def test_mistakes_are_the_most_confident_ones(monkeypatch):
+    images = shapes10.load().test.take(np.arange(30))
+    names = shapes10.load().class_names
+    probabilities = np.full((30, 10), 0.01)
+    probabilities[np.arange(30), images.labels] = 0.91
+    assert pictures.mistakes(probabilities, images, names) is None
+    shown = {}
+    monkeypatch.setattr(
+        pictures,
+        "image_grid",
+        lambda pictures, captions: shown.update(zip(captions, pictures, strict=True)),
+    )
+    wrong = (images.labels + 1) % 10
+    confidence = np.linspace(0.5, 0.9, 30)
+    probabilities = np.repeat((1 - confidence[:, None]) / 9, 10, axis=1)
+    probabilities[np.arange(30), wrong] = confidence
+    pictures.mistakes(probabilities, images, names)
+    expected = range(29, 29 - pictures.SHOWN, -1)
+    assert list(shown) == [
+        f"is {names[images.labels[i]]}\nsaid {names[wrong[i]]} {confidence[i]:.0%}"
+        for i in expected
+    ]
+    for picture, i in zip(shown.values(), expected, strict=True):
+        np.testing.assert_array_equal(picture, images.images[i])
 
 
 def test_augmentation_shows_images_unchanged_beside_their_varied_form():
     data = shapes10.load()
-    same = pictures.augmentation(data, data.train, seed=0, augment=False)
-    varied = pictures.augmentation(data, data.train, seed=0, augment=True)
+    same = pictures.augmentation(data, seed=0, augment=False)
+    varied = pictures.augmentation(data, seed=0, augment=True)
     assert same.shape == varied.shape
     assert not np.array_equal(same, varied)
 
@@ -114,17 +142,8 @@ def test_matrix_and_heat_take_extremes():
     assert heat(np.arange(4.0).reshape(2, 2))[1, 1].sum() > heat(np.eye(2))[0, 1].sum()
 
 
-@pytest.fixture
-def bfloat16():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    yield
-    keras.config.set_dtype_policy(before)
-
-
-@pytest.mark.usefixtures("bfloat16")
 def test_layer_graph_has_plain_dtypes_and_no_closed_box():
-    model = models.create_model("resnet20", num_classes=10, input_shape=(32, 32, 3))
+    model = models.create_model("resnet20", dtype="mixed_bfloat16")
     config = json.loads(graph.layer_graph(model))["config"]
     dtypes = {layer["config"].get("dtype") for layer in config["layers"]}
     assert dtypes <= {"bfloat16", "float32"}
@@ -136,16 +155,11 @@ def test_a_graph_too_large_for_a_browser_is_left_out(network, monkeypatch, tmp_p
     def step(x):
         return x + 1
 
-    model = SimpleNamespace(
-        inputs=network.inputs,
-        outputs=network.outputs,
-        name="resnet20",
-        step_graph=step.get_concrete_function(tf.constant(1.0)).graph,
-    )
     monkeypatch.setattr(graph, "MOST_OPERATIONS", 1)
     writer = tf.summary.create_file_writer(str(tmp_path))
+    traced = step.get_concrete_function(tf.constant(1.0)).graph
     with writer.as_default(step=0):
-        assert "too many for a browser" in graph.write_graphs(model)
+        assert "too many for a browser" in graph.write_graphs(network, traced)
     writer.close()
     assert [tag for tag, _ in read(tmp_path)] == ["keras"]
 
@@ -177,10 +191,11 @@ def test_long_features_become_principal_components(tmp_path):
     assert kept.shape == (40, 30)
     assert (np.diff(kept.var(axis=0)) <= 1e-9).all()
     images = Split(random.integers(0, 255, (40, 64, 64, 3), np.uint8), np.zeros(40, np.int32))
-    logits = random.normal(size=(40, 2))
-    projector.write_projector(tmp_path, features, logits, images, ("a", "b"))
-    lines = (tmp_path / "features.tsv").read_text().splitlines()
-    assert len(lines) == 40
-    assert "principal components of 300" in (tmp_path / "projector_config.pbtxt").read_text()
-    sprite = tf.io.decode_jpeg((tmp_path / "features_sprite.jpg").read_bytes())
+    folder = RunFolder(tmp_path)
+    folder.test.mkdir()
+    answers = random.integers(0, 2, 40)
+    projector.write_projector(folder, features, answers, images, ("a", "b"))
+    assert len(folder.features.read_text().splitlines()) == 40
+    assert "principal components of 300" in (folder.test / "projector_config.pbtxt").read_text()
+    sprite = tf.io.decode_jpeg(folder.thumbnails.read_bytes())
     assert sprite.shape == (7 * 32, 7 * 32, 3)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MOST_CLASSES = 50  # more make no readable matrix
 TILE = 96  # pixels of the longer side of a picture in a grid
 COLUMNS = 4  # TensorBoard shrinks what is wider than 350 pixels until nobody can read it
 GAP = 6

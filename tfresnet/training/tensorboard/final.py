@@ -1,53 +1,34 @@
 """What the test at the end of a run shows."""
 
-import json
-
-import keras
 import numpy as np
 import tensorflow as tf
 
-from tfresnet.data.dataset import Dataset
-from tfresnet.training.config import TrainConfig
-from tfresnet.training.run_folder import RunFolder
-from tfresnet.training.tensorboard.event_files import Writers, remove_events
+from tfresnet.evaluation import Evaluation
+from tfresnet.runs.events import remove_events
+from tfresnet.training.run import Run
 from tfresnet.training.tensorboard.hparams import write_session_end, write_session_start
-from tfresnet.training.tensorboard.pr_curves import write_pr_curves
-from tfresnet.training.tensorboard.projector import IMAGES, features_and_logits, write_projector
-from tfresnet.training.tensorboard.validation import softmax
+from tfresnet.training.tensorboard.projector import IMAGES, features_of, write_projector
+from tfresnet.training.tensorboard.writers import Writers, write_metrics, write_pr_curves
 
 
-def write_test(
-    folder: RunFolder,
-    network: keras.Model,
-    config: TrainConfig,
-    dataset: Dataset,
-    history: list[dict],
-    result: dict,
-) -> None:
-    """Writes `test/` anew: the result, the settings that led to it, curves and projector.
-
-    Args:
-        network: the final network, with logits as its output.
-        history: rows of all epochs.
-        result: of `evaluate_model` on the test images.
-    """
-    step = history[-1]["step"]
-    environment = json.loads(folder.config.read_text(encoding="utf-8"))["environment"]
-    remove_events(folder.path / "test")
+def write_test(run: Run, evaluation: Evaluation) -> None:
+    """Writes `test/` anew: the result, the settings that led to it, curves and projector."""
+    step, folder = run.history[-1]["step"], run.folder
+    environment = folder.read_config()["environment"]
+    names, test = run.dataset.class_names, run.dataset.test
+    remove_events(folder.test)
     writers = Writers(folder.path)
-    images = dataset.test.take(np.arange(min(IMAGES, len(dataset.test))))
     with writers.at("test", step):
-        write_session_start(folder, config, environment, network)
-        for metric in ("loss", "top1", "top5"):
-            tf.summary.scalar(metric, result[metric])
-        tf.summary.scalar("error", 100 * (1 - result["top1"]), description="100 - top-1, %")
-        for name, value in _final_metrics(history[-1]).items():
+        write_session_start(folder, run.config, environment, run.model)
+        write_metrics(evaluation.metrics)
+        for name, value in _final_metrics(run.history[-1]).items():
             tf.summary.scalar(f"final/{name}", value, description="after the last epoch")
-        features, logits = features_and_logits(network, images, dataset)
-        write_pr_curves(softmax(logits), images.labels, dataset.class_names, step)
+        write_pr_curves(evaluation, test.labels, names, step)
         write_session_end()
     writers.close()
-    write_projector(folder.path / "test", features, logits, images, dataset.class_names)
+    images = test.take(np.arange(min(IMAGES, len(test))))
+    answers = evaluation.logits[: len(images)].argmax(axis=1)
+    write_projector(folder, features_of(run.model, images), answers, images, names)
 
 
 def _final_metrics(row):

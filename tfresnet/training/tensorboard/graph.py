@@ -9,18 +9,18 @@ import tensorflow as tf
 MOST_OPERATIONS = 30_000
 
 
-def write_graphs(model) -> str | None:
-    """Writes both graphs of a traced `TrainingModel`; tells in words what was left out."""
+def write_graphs(model: keras.Model, step: tf.Graph | None) -> str | None:
+    """Writes the network's and the training step's; tells in words what was left out."""
     write_layer_graph(model)
-    if model.step_graph is None:
+    if step is None:
         return "no graph of the training step: it ran without one"
-    operations = len(model.step_graph.get_operations())
+    operations = len(step.get_operations())
     if operations > MOST_OPERATIONS:
         return (
             f"no graph of the training step: {operations:,} operations are too many for a browser "
             f"(at most {MOST_OPERATIONS:,})"
         )
-    tf.summary.graph(model.step_graph)
+    tf.summary.graph(step)
     return None
 
 
@@ -34,7 +34,7 @@ def write_layer_graph(model) -> None:
 
 def layer_graph(model) -> str:
     """The Functional model as JSON, with the one kind of dtype that TensorBoard understands."""
-    content = json.loads(keras.Model(model.inputs, model.outputs, name=model.name).to_json())
+    content = json.loads(model.to_json())
     content["config"]["name"] = ""  # or the page would open on one closed node of that name
     for layer in content["config"]["layers"]:
         if isinstance(layer["config"].get("dtype"), dict):

@@ -8,22 +8,25 @@ import datetime
 
 import keras
 
+from tfresnet.runs.folder import RunFolder
 from tfresnet.training.config import TrainConfig
-from tfresnet.training.run_folder import RunFolder
-from tfresnet.training.tensorboard.event_files import write_pb
-from tfresnet.training.tensorboard.text import hyperparameters
+from tfresnet.training.tensorboard.text import NOT_REPRODUCED
+from tfresnet.training.tensorboard.writers import write_pb
 
 
 def write_session_start(
     folder: RunFolder, config: TrainConfig, environment: dict, model: keras.Model
 ) -> None:
     """Writes the settings with the current writer; the page then shows the run as running."""
-    from tensorboard.plugins.hparams import api
+    # Not through its `api`, which wants tf.keras, and TF_USE_LEGACY_KERAS takes that away.
+    from tensorboard.plugins.hparams import summary_v2
 
+    hidden = (*NOT_REPRODUCED, "data_dir")
+    values = {k: v for k, v in config.to_dict().items() if v is not None and k not in hidden}
+    values["parameters"] = model.count_params()
     began = datetime.datetime.fromisoformat(environment["started"]).timestamp()
-    values = hyperparameters(config, environment, model)
     name = folder.path.resolve().name
-    write_pb(api.hparams_pb(values, trial_id=name, start_time_secs=began))
+    write_pb(summary_v2.hparams_pb(values, trial_id=name, start_time_secs=began))
 
 
 def write_session_end() -> None:

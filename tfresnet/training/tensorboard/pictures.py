@@ -6,34 +6,30 @@ import tensorflow as tf
 
 from tfresnet.data import train_batches
 from tfresnet.data.dataset import Dataset, Split
+from tfresnet.layers import Preprocessing
 from tfresnet.training.tensorboard.figures import COLUMNS, heat, image_grid
 
 VARIED = 8  # images shown with and without augmentation
 SHOWN = 16  # mistakes
 ENLARGED = 16  # pixels on the screen for one of a small picture
+_NO_MAPS = (keras.layers.InputLayer, Preprocessing)
 
 
-def augmentation(dataset: Dataset, images: Split, seed: int, augment: bool) -> np.ndarray:
+def augmentation(dataset: Dataset, seed: int, augment: bool) -> np.ndarray:
     """Images as they lie on the disk, each with its form in the first epoch on its right."""
-    few = images.take(np.arange(min(VARIED, len(images))))
+    few = dataset.train.take(np.arange(min(VARIED, len(dataset.train))))
     batches = [
-        train_batches(
-            few,
-            batch_size=len(few),
-            seed=seed,
-            flip=dataset.flip,
-            augment=varied,
-        )
+        train_batches(few, batch_size=len(few), seed=seed, flip=dataset.flip, augment=varied)
         for varied in (False, augment)
     ]
     (before, labels), (after, _) = (next(iter(batch)) for batch in batches)
-    shown = np.stack([before, after], axis=1).reshape(-1, *dataset.image_shape)
+    both = np.stack([before, after], axis=1).reshape(-1, *dataset.image_shape)
     captions = [
         caption
         for label in labels.numpy()
         for caption in (dataset.class_names[label], "augmented" if augment else "as trained")
     ]
-    return image_grid(shown.astype(np.uint8), captions)
+    return image_grid(both.astype(np.uint8), captions)
 
 
 def first_filters(model: keras.Model) -> np.ndarray | None:
@@ -67,15 +63,14 @@ def mistakes(probabilities: np.ndarray, images: Split, names) -> np.ndarray | No
     return image_grid(images.images[worst], captions)
 
 
-def activation_maps(model: keras.Model, image: np.ndarray, dataset: Dataset) -> np.ndarray:
+def activation_maps(model: keras.Model, image: np.ndarray) -> np.ndarray:
     """What an image, uint8 (height, width, 3), becomes on its way: the strongest maps of a stage.
 
     A row for the first layer and for the last layer of each resolution.
     """
     layers = _last_of_each_size(model)
     stages = keras.Model(model.inputs, [layer.output for layer in layers])
-    normalised = (image / 255 - dataset.mean) / dataset.std
-    outputs = stages(tf.constant(normalised[None], tf.float32), training=False)
+    outputs = stages(tf.constant(image[None]), training=False)
     outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
     shown, captions = [image], ["image"]
     for layer, output in zip(layers, outputs, strict=True):
@@ -92,7 +87,7 @@ def _last_of_each_size(model):
     spatial = [
         layer
         for layer in model.layers
-        if not isinstance(layer, keras.layers.InputLayer) and len(layer.output.shape) == 4
+        if not isinstance(layer, _NO_MAPS) and len(layer.output.shape) == 4
     ]
     last = {layer.output.shape[1:3]: layer for layer in spatial}
     return [spatial[0], *(layer for layer in last.values() if layer is not spatial[0])]

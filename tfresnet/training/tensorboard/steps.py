@@ -1,15 +1,15 @@
 """The charts by step: rate, speed, time by part, memory, and the health of the gradients."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
-from tfresnet.training.callbacks import last_learning_rate
 from tfresnet.training.optimizer import decays
-from tfresnet.training.probe import StepProbe
-from tfresnet.training.tensorboard.event_files import write_pb
-from tfresnet.training.tensorboard.stages import by_stage
+from tfresnet.training.run import Run
+from tfresnet.training.step import Measured
+from tfresnet.training.tensorboard.writers import write_pb
 
 _DESCRIPTIONS = {
     "time/input": "Waiting for data, ms a step",
@@ -32,105 +32,69 @@ def is_step_chart(tag: str) -> bool:
 
 
 class StepCharts:
-    """Measures every step, and writes a point of each chart at every `every`-th.
+    """Adds up the times of the steps, and writes a point of each chart when asked."""
 
-    Args:
-        model: the compiled `TrainingModel`.
-        probe: attached to it.
-        batch_size: images a step.
-        every: steps between two points.
-    """
+    def __init__(self, run: Run):
+        self.run = run
+        self.restart()
 
-    def __init__(self, model, probe: StepProbe, batch_size: int, every: int):
-        self.model = model
-        self.probe = probe
-        self.batch_size = batch_size
-        self.every = every
-        self._kernels = [v for v in model.trainable_variables if decays(v)]
-        self._values = [kernel.value for kernel in self._kernels]
-        self._before = None
-        self.restart(0)
-
-    def restart(self, step: int) -> None:
-        """Begins a new stretch for the averages: what came before `step` is not training."""
-        self._since, self._since_step = time.monotonic(), step
+    def restart(self) -> None:
+        """Begins a new stretch for the averages: what came before is not training."""
+        self._since = time.monotonic()
         self._steps, self._waited, self._computed = 0, 0.0, 0.0
 
-    def before_step(self, step: int, gradients_wanted: bool = False) -> None:
-        due = step % self.every == 0
-        if due:
-            self._before = [tf.identity(value) for value in self._values]
-        if due or gradients_wanted:
-            self.probe.due.assign(True)
-        self._began = time.time()  # the clock that the step itself reads
-
-    def after_step(self, step: int) -> bool:
-        """Takes the time; whether there is a point to be written."""
-        now, arrived = time.time(), float(self.probe.arrived.numpy())
-        self._arrivals_known = arrived > 0
-        arrived = min(max(arrived, self._began), now)
-        self._waited += arrived - self._began
-        self._computed += now - arrived
+    def add(self, seconds: float) -> None:
+        """Takes note of a step that was computed in `seconds`."""
         self._steps += 1
-        return step % self.every == 0
+        self._waited += self.run.waited
+        self._computed += seconds
 
-    def write(self, step: int, last_save: float | None) -> None:
-        """Writes the point of `step`, just done, with the current writer.
-
-        Args:
-            last_save: seconds that the last checkpoint took, if there was one.
-        """
-        seconds = time.monotonic() - self._since
-        images = (step - self._since_step) * self.batch_size
+    def write(self, measured: Measured) -> None:
+        """Writes the point of an observed step, just done, with the current writer."""
+        run = self.run
+        images = self._steps * run.config.batch_size
         point = {
-            "learning_rate": last_learning_rate(self.model),
-            "images_per_second": images / seconds,
+            "learning_rate": run.last_learning_rate,
+            "images_per_second": images / (time.monotonic() - self._since),
+            "time/input": 1000 * self._waited / self._steps,
             "time/step": 1000 * self._computed / self._steps,
         }
-        if self._arrivals_known:
-            point["time/input"] = 1000 * self._waited / self._steps
-        if last_save is not None:
-            point["time/checkpoint"] = 1000 * last_save
-        point |= self._weights() | self._gradients()
+        if run.folder.checkpoints.last_save is not None:
+            point["time/checkpoint"] = 1000 * run.folder.checkpoints.last_save
+        point |= self._health(measured)
         point |= {f"memory/{name}": gib for name, gib in memory().items()}
-        write_pb(_summary(point), step)
-        self.probe.due.assign(False)
-        self.restart(step)
+        write_pb(_summary(point), run.state.step)
+        self.restart()
 
-    def _weights(self):
-        """Losses by part, and how far the kernels moved, both seen from before the step."""
-        weights, moved = _squares(self._before, [tf.identity(value) for value in self._values])
-        self._before = None
-        data, auxiliary = self.probe.losses.numpy()
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+    def _health(self, measured):
+        """Losses by part, gradients, and how far the kernels moved."""
+        optimizer = self.run.optimizer
         point = {
-            "loss_parts/data": data,
-            "loss_parts/decay": optimizer.l2 * float(tf.reduce_sum(weights)) / 2,
+            "loss_parts/data": measured.loss,
+            "loss_parts/decay": optimizer.l2 * float(measured.kernels.sum()) / 2,
         }
-        if len(self.model.outputs) > 1:
-            point["loss_parts/auxiliary"] = auxiliary
-        weights, moved = (by_stage(self._kernels, x.numpy()) for x in (weights, moved))
-        for stage, square in moved.items():
-            size = weights[stage] or 1.0
-            point[f"update_ratio/{stage}"] = (square / size) ** 0.5
-        return point
-
-    def _gradients(self):
-        squares = self.probe.squares.numpy()
-        stages = by_stage(self.model.trainable_variables, squares)
-        point = {f"gradient_norm/{stage}": square**0.5 for stage, square in stages.items()}
-        return point | {"gradient_norm/all": float(squares.sum()) ** 0.5}
+        if len(self.run.network.outputs) > 1:
+            point["loss_parts/auxiliary"] = measured.auxiliary
+        kernels = [variable for variable in optimizer.trainable if decays(variable)]
+        sizes = by_stage(kernels, measured.kernels)
+        for stage, square in by_stage(kernels, measured.changes).items():
+            point[f"update_ratio/{stage}"] = (square / (sizes[stage] or 1.0)) ** 0.5
+        for stage, square in by_stage(optimizer.trainable, measured.gradients).items():
+            point[f"gradient_norm/{stage}"] = square**0.5
+        return point | {"gradient_norm/all": float(measured.gradients.sum()) ** 0.5}
 
 
-@tf.function(reduce_retracing=True)
-def _squares(before, after):
-    """Sums of squares of each tensor of `before`, and of its difference to `after`."""
-    pairs = [
-        (tf.cast(a, tf.float32), tf.cast(b, tf.float32)) for a, b in zip(before, after, strict=True)
-    ]
-    # l2_loss is half the sum of squares.
-    weights = tf.stack([2 * tf.nn.l2_loss(a) for a, _ in pairs])
-    return weights, tf.stack([2 * tf.nn.l2_loss(b - a) for a, b in pairs])
+def by_stage(variables: Sequence, values: Sequence[float]) -> dict[str, float]:
+    """Sums of `values`, one a variable, over the stages, in the order of the network.
+
+    The stage in a path such as `conv3_block1/conv1/kernel` is `conv3`, the paper's name; a layer
+    that is in no unit is a stage of its own (`conv1`, `predictions`).
+    """
+    sums = {}
+    for variable, value in zip(variables, values, strict=True):
+        stage = variable.path.split("/")[0].split("_block")[0]
+        sums[stage] = sums.get(stage, 0.0) + float(value)
+    return sums
 
 
 def memory() -> dict[str, float]:

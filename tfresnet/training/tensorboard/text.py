@@ -6,10 +6,11 @@ import shlex
 import keras
 import numpy as np
 
+from tfresnet.tables import markdown
 from tfresnet.training.config import TrainConfig
 
 # Where a run lies and what is kept of it, not what it computes.
-_NOT_REPRODUCED = ("output_dir", "name", "checkpoint_minutes", "histograms", "profile_steps")
+NOT_REPRODUCED = ("output_dir", "name", "checkpoint_minutes", "histograms", "profile_steps")
 
 
 def texts(config: TrainConfig, environment: dict, model: keras.Model) -> dict[str, str]:
@@ -31,7 +32,7 @@ def command(config: TrainConfig) -> str:
     usual |= {"recipe": TrainConfig().recipe, "epochs": default_epochs}
     words = ["python", "train.py", "--model", config.model]
     for name, value in config.to_dict().items():
-        if value in (usual[name], None) or name in ("model", *_NOT_REPRODUCED):
+        if value in (usual[name], None) or name in ("model", *NOT_REPRODUCED):
             continue
         flag = name.replace("_", "-")
         if isinstance(value, bool):
@@ -69,21 +70,11 @@ def confusion_table(counts: np.ndarray, names) -> str:
     return _table(("true \\ predicted", *names, "top-1 %"), rows)
 
 
-def hyperparameters(config: TrainConfig, environment: dict, model: keras.Model) -> dict:
-    """What the HParams page compares: settings that decide numbers, and the network's size."""
-    hidden = (*_NOT_REPRODUCED, "data_dir")
-    values = {k: v for k, v in config.to_dict().items() if v is not None and k not in hidden}
-    values["dtype_policy"] = str(environment.get("dtype_policy"))
-    return values | {"parameters": model.count_params()}
-
-
 def _summary(model):
     lines = []
-    network = keras.Model(model.inputs, model.outputs, name=model.name)  # without its optimiser
-    network.summary(print_fn=lines.append, line_length=80)
+    model.summary(print_fn=lines.append, line_length=80)
     return "\n".join(lines)
 
 
 def _table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return markdown(header, [[str(cell) for cell in row] for row in rows])

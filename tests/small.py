@@ -1,0 +1,33 @@
+"""Trainings that take a second: few images, and without TensorBoard's pages, which have tests of
+their own."""
+
+import functools
+
+from tfresnet.data import shapes10
+from tfresnet.training import loop
+from tfresnet.training.companions import Companion
+
+
+def shrink_shapes10(patch, train: int = 360, test: int = 60) -> None:
+    """Gives shapes10 fewer images."""
+    patch.setattr(shapes10, "TRAIN", train)
+    patch.setattr(shapes10, "TEST", test)
+    patch.setattr(shapes10, "load", functools.cache(shapes10.load.__wrapped__))
+
+
+class NoBoard(Companion):
+    """In place of the companion that writes them."""
+
+    def __init__(self, *_):
+        pass
+
+    def is_due(self, step):
+        return False
+
+    def flush(self):
+        pass
+
+
+def leave_pages_out(patch) -> None:
+    patch.setattr(loop, "TensorBoard", NoBoard)
+    patch.setattr(loop, "write_test", lambda *_: None)

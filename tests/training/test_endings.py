@@ -1,0 +1,74 @@
+"""A step that fails is explained by its cause, in one line."""
+
+import resource
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfresnet
+from tfresnet.errors import RunError
+from tfresnet.training.endings import cause
+
+
+def failing(function, number):
+    """The error of a function inside a graph, as a training step has it."""
+    with pytest.raises(tf.errors.OpError) as caught:
+        tf.function(function)(tf.constant(number))
+    return caught.value
+
+
+def test_the_cause_of_a_failed_check():
+    def check(x):
+        with tf.control_dependencies([tf.debugging.assert_less(x, 3, "too much of it")]):
+            return x + 1
+
+    assert cause(failing(check, 5)).startswith("assertion failed: [too much of it]")
+
+
+def test_the_cause_of_a_wrong_index():
+    error = failing(lambda x: tf.gather(tf.constant([1, 2]), x), 6)
+    assert cause(error).startswith("indices = 6 is not in [0, 2)")
+
+
+def test_running_out_of_memory_is_called_so():
+    assert cause(MemoryError()) == "out of memory: MemoryError"
+    error = failing(lambda n: tf.zeros([n, 2**20]), 2**24)
+    assert cause(error).startswith("out of memory: OOM when allocating tensor")
+
+
+def test_an_error_of_a_callback_passes_as_it_is(tiny):
+    class Wrong(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyError("a mistake of the caller")
+
+    with pytest.raises(KeyError, match="a mistake of the caller"):
+        tfresnet.train(tiny(), callbacks=[Wrong()])
+
+
+@pytest.mark.slow
+def test_a_training_that_needs_too_much_memory_ends_in_one_line(tiny):
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, before[1]))
+    try:
+        with pytest.raises(RunError, match="out of memory") as caught:
+            tfresnet.train(tiny(model="resnet56", batch_size=320))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    assert "\n" not in str(caught.value)
+    assert np.isfinite(len(str(caught.value)))
+
+
+def test_deterministic_operations_train_too(settings_with_pages):
+    """With all that is measured and drawn. TensorFlow has no public way back."""
+    from tensorflow.python.framework import config
+
+    config.enable_op_determinism()
+    try:
+        run = tfresnet.train(tfresnet.TrainConfig(**settings_with_pages, histograms=1))
+    finally:
+        config.disable_op_determinism()
+    assert len(run.history) == settings_with_pages["epochs"]

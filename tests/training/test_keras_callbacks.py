@@ -1,0 +1,163 @@
+"""Users' callbacks: Keras' calls in Keras' order, and what a callback may do to the model."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfresnet
+from tfresnet.signals import Interrupted, StopRequest
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes down every call with its arguments."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+
+def _recording(moment):
+    def record(self, *args, logs=None, **kwargs):
+        *numbers, last = [*args, *kwargs.values(), logs or {}]
+        given = [x for x in (*numbers, last) if isinstance(x, dict)]
+        numbers = [x for x in (*numbers, last) if not isinstance(x, dict)]
+        self.calls.append((moment, *numbers, sorted({key for logs in given for key in logs})))
+
+    return record
+
+
+MOMENTS = [name for name in dir(keras.callbacks.Callback) if name.startswith("on_")]
+MOMENTS = [m for m in MOMENTS if "predict" not in m and m not in ("on_batch_begin", "on_batch_end")]
+for _moment in MOMENTS:
+    setattr(Recorder, _moment, _recording(_moment))
+
+
+def calls_of_keras(run, epochs, steps):
+    """What `fit` calls, with as many steps and images held out."""
+    recorder = Recorder()
+    images = np.zeros((steps * 4, 2), "float32")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(10)])
+    model.compile(
+        "sgd",
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="top1"),
+            keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top5"),
+        ],
+    )
+    labels = np.zeros(len(images), "int32")
+    validation = (images[:1], labels[:1])
+    model.fit(
+        *(images, labels, 4, epochs), verbose=0, callbacks=[recorder], validation_data=validation
+    )
+    return recorder.calls
+
+
+def test_calls_are_those_of_fit(tiny):
+    recorder = Recorder()
+    run = tfresnet.train(tiny(epochs=2), callbacks=[recorder])
+    assert recorder.calls == calls_of_keras(run, epochs=2, steps=run.history[0]["step"])
+
+
+@pytest.mark.parametrize("moment", ["on_train_batch_end", "on_test_batch_end"])
+def test_each_call_comes_once_after_a_resume_too(tiny, moment):
+    class Stop(keras.callbacks.Callback):
+        pass
+
+    setattr(Stop, moment, lambda self, batch, logs=None: setattr(StopRequest, "signum", 15))
+    config = tiny(epochs=2)
+    with pytest.raises(Interrupted):
+        tfresnet.train(config, callbacks=[Stop()])
+    StopRequest.signum = None
+    recorder = Recorder()
+    run = tfresnet.train(resume=f"{config.output_dir}/{config.name}", callbacks=[recorder])
+    steps = run.history[0]["step"]
+    whole = calls_of_keras(run, epochs=2, steps=steps)
+    begun = 1 if moment == "on_train_batch_end" else steps  # of the first epoch
+    batches = ("on_train_batch_begin", "on_train_batch_end")
+    done = [(name, number) for number in range(begun) for name in batches]
+    first_epoch = whole.index(next(call for call in whole if call[0] == "on_epoch_end"))
+    expected = [call for call in whole[:first_epoch] if call[:2] not in done]
+    assert recorder.calls == expected + whole[first_epoch:]
+
+
+def test_a_saved_best_model_can_be_loaded(tiny, tmp_path):
+    best = tmp_path / "best.keras"
+    saver = keras.callbacks.ModelCheckpoint(best, monitor="val_top1", save_best_only=True)
+    run = tfresnet.train(tiny(epochs=1), callbacks=[saver])
+    for load in (tfresnet.load_model, keras.saving.load_model):
+        weights = load(best).get_weights()
+        for ours, theirs in zip(run.model.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_callback_may_evaluate_and_predict(tiny):
+    class Curious(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            images, labels = np.zeros((3, 32, 32, 3), "uint8"), np.zeros(3, "int32")
+            self.loss = self.model.evaluate(images, labels, verbose=0)[0]
+            self.shape = self.model.predict(images, verbose=0).shape
+
+    curious = Curious()
+    alone = tfresnet.train(tiny(name="alone"))
+    run = tfresnet.train(tiny(name="watched"), callbacks=[curious])
+    assert curious.shape == (3, 10)
+    assert np.isfinite(curious.loss)
+    assert run.history == alone.history
+
+
+class StopTraining(keras.callbacks.Callback):
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == self.batch:
+            self.model.stop_training = True
+
+
+def test_a_stopped_training_stays_stopped_after_a_resume(tiny, monkeypatch):
+    config = tiny(epochs=3, checkpoint_minutes=1e-9)
+
+    class Kill(keras.callbacks.Callback):
+        def on_test_begin(self, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        tfresnet.train(config, callbacks=[StopTraining(1), Kill()])
+    run = tfresnet.train(resume=f"{config.output_dir}/{config.name}")
+    whole = tfresnet.train(tiny(epochs=3, name="whole"), callbacks=[StopTraining(1)])
+    assert [row["step"] for row in run.history] == [2]
+    assert run.history == whole.history
+
+
+def test_a_callback_sets_the_highest_rate_and_a_checkpoint_keeps_it(tiny):
+    class Halve(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.optimizer.learning_rate = float(self.model.optimizer.learning_rate) / 2
+
+    usual = tfresnet.train(tiny(epochs=3, name="usual"))
+    halved = tfresnet.train(tiny(epochs=3, name="halved"), callbacks=[Halve()])
+    shares = [
+        ours["learning_rate"] / theirs["learning_rate"]
+        for ours, theirs in zip(halved.history, usual.history, strict=True)
+    ]
+    assert shares == pytest.approx([1, 0.5, 0.25])
+
+    class Die(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    config = tiny(epochs=3, name="resumed")
+    with pytest.raises(Interrupted):
+        tfresnet.train(config, callbacks=[Halve(), Die()])
+    resumed = tfresnet.train(resume=f"{config.output_dir}/resumed", callbacks=[Halve()])
+    assert resumed.history == halved.history
+    assert resumed.result == halved.result
+
+
+def test_keras_own_schedules_set_it_too(tiny):
+    rate = keras.callbacks.LearningRateScheduler(lambda epoch: 0.01)
+    run = tfresnet.train(tiny(epochs=1, lr_scheduler="constant", warmup_epochs=0), callbacks=[rate])
+    assert run.history[0]["learning_rate"] == pytest.approx(0.01)

@@ -1,0 +1,118 @@
+"""Speed and memory against other implementations of the same network, by turns.
+
+    python -m tfresnet.benchmark                          # resnet20 and resnet18, CIFAR-10 size
+    python -m tfresnet.benchmark --model resnet50 --task training --rounds 7 --json speed.json
+
+The others are stock Keras, with TensorFlow's kernels chosen as ours are and as they are chosen
+unasked, and KerasHub and PyTorch where they are installed (`pip install keras-hub torch`), PyTorch
+with memory that glibc keeps, the same compiled, and as installed.
+"""
+
+import dataclasses
+import itertools
+import statistics
+
+from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
+from tfresnet.cli import ArgumentParser, output_file
+from tfresnet.errors import InputError
+from tfresnet.hardware import PRECISIONS, choose_precision, processor_name
+from tfresnet.scripts import load_tensorflow
+from tfresnet.tables import aligned
+
+_TITLES = ["network", "task", "other", "ours", "other's", "ratio", "spread", "GiB", "other's"]
+
+
+def compare(argv: list[str] | None = None) -> None:
+    """Holds the contests that the flags ask for, and shows the results."""
+    args = _parse(argv)
+    load_tensorflow()
+    from tfresnet.benchmark.contest import contest
+    from tfresnet.evaluation import write_json
+    from tfresnet.models.resnet import NETWORKS
+
+    for name in args.model:
+        if name not in NETWORKS:
+            raise InputError(f"--model must be one of {', '.join(NETWORKS)}. Received: {name}")
+    precision, reason = choose_precision(args.precision)
+    print(f"{processor_name()}, precision {precision} ({reason}); images/s", flush=True)
+    results = []
+    for model, task in itertools.product(args.model, args.task):
+        results += contest(
+            model,
+            task,
+            batch_size=args.batch_size,
+            precision=precision,
+            rounds=args.rounds,
+            seconds=args.seconds,
+            against=args.against,
+        )
+        print(f"{model} {task}: done", flush=True)
+    print(report(results))
+    if args.json:
+        content = {
+            "processor": processor_name(),
+            "precision": precision,
+            "batch_size": args.batch_size,
+            "results": [dataclasses.asdict(r) | {"ratios": r.ratios} for r in results],
+        }
+        write_json(content, args.json)
+
+
+def _parse(argv):
+    parser = ArgumentParser(prog="tfresnet.benchmark", description="Compares speed and memory.")
+    add = parser.add_argument
+    add("--model", nargs="+", metavar="NAME", default=["resnet20", "resnet18"], help="networks")
+    add("--task", nargs="+", choices=TASKS, default=list(TASKS), help="contests")
+    add("--against", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), help="the others")
+    add("--batch-size", type=int, default=128, help="images a training step")
+    add("--rounds", type=int, default=5, help="turns of each contestant")
+    add("--seconds", type=float, default=3.0, help="length of a turn, at least")
+    add("--precision", choices=PRECISIONS, default="auto", help="arithmetic of our side")
+    add("--json", type=output_file, metavar="FILE", help="also write all figures to a file")
+    args = parser.parse_args(argv)
+    for flag, value in (("--batch-size", args.batch_size), ("--rounds", args.rounds)):
+        if value < 1:
+            parser.error(f"{flag} must be at least 1. Received: {value}")
+    return args
+
+
+def report(results: list) -> str:
+    """Results (`contest.Result`) as a table, and below it what stands in no row."""
+    rows = [_row(result) for result in results if result.share is None]
+    lines = [aligned(_TITLES, rows)] if rows else []
+    for (model, task), group in itertools.groupby(results, lambda r: (r.model, r.task)):
+        group = list(group)
+        pytorch = [result for result in group if result.other.startswith("PyTorch")]
+        if pytorch:
+            best = min(pytorch, key=_ratio)
+            lines.append(f"{model} {task}: {_ratio(best):.2f} of the best PyTorch ({best.other})")
+        lines += [
+            f"{model} {task}: {result.share:.2f} of the "
+            f"{statistics.median(result.other_speeds):.0f} GFLOP/s of one large matrix product"
+            for result in group
+            if result.share is not None
+        ]
+    return "\n".join(lines)
+
+
+def _ratio(result):
+    return statistics.median(result.ratios)
+
+
+def _row(result):
+    return [
+        result.model,
+        result.task,
+        result.other,
+        _figure(result.task, result.our_speeds),
+        _figure(result.task, result.other_speeds),
+        f"{_ratio(result):.2f}",
+        f"{min(result.ratios):.2f} to {max(result.ratios):.2f}",
+        f"{result.our_memory / 2**30:.1f}",
+        f"{result.other_memory / 2**30:.1f}",
+    ]
+
+
+def _figure(task, speeds):
+    speed = statistics.median(speeds)
+    return f"{1 / speed:.1f} s" if task == "start-up" else f"{speed:.0f}"

@@ -1,0 +1,59 @@
+"""tfresnet as `train.py` and `evaluate.py` run it."""
+
+import itertools
+import tempfile
+
+from tfresnet import models
+from tfresnet.benchmark.contestants import EVAL_IMAGES, Assignment, Step
+from tfresnet.benchmark.tensorflow_steps import images, inference, start_up
+from tfresnet.data import train_batches
+from tfresnet.evaluation import Evaluator
+from tfresnet.training.config import TrainConfig
+from tfresnet.training.loop import train
+from tfresnet.training.run import Run
+from tfresnet.training.step import TrainStep
+
+_TRAIN_IMAGES = 50_000
+_SHARE = 0.1  # of the highest learning rate, at which even noise can be learned
+
+
+def step(what: Assignment, remat: bool = False) -> Step:
+    """The whole step of a training, from pixels; "pipeline": on augmented images."""
+
+    def config(folder="logs"):
+        return TrainConfig(
+            model=what.model,
+            dataset="shapes10",  # on every machine; images and classes are like CIFAR-10's
+            batch_size=what.batch_size,
+            precision=what.precision,
+            remat=remat,
+            output_dir=folder,
+        )
+
+    if what.task == "start-up":
+
+        def train_in_no_folder(callbacks):
+            with tempfile.TemporaryDirectory() as folder:
+                train(config(folder), callbacks=callbacks)
+
+        return start_up(train_in_no_folder)
+    run = Run(config())
+    if what.task == "inference":
+        return inference(models.inference_copy(run.model))
+    if what.task == "evaluation":
+        evaluator, split = Evaluator(run.model, run.dataset.class_names), images(EVAL_IMAGES)
+        return lambda: evaluator(split), EVAL_IMAGES
+    train_step = TrainStep(run.network, run.optimizer, run.config.label_smoothing)
+    batches = _batches(what)
+    return lambda: train_step(*next(batches), _SHARE), what.batch_size
+
+
+def remat_step(what: Assignment) -> Step:
+    return step(what, remat=True)
+
+
+def _batches(what):
+    fed = what.task == "pipeline"
+    split = images(_TRAIN_IMAGES if fed else what.batch_size)
+    batches = iter(train_batches(split, batch_size=what.batch_size, seed=0, flip=True))
+    return batches if fed else itertools.repeat(next(batches))

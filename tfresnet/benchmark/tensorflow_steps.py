@@ -1,0 +1,50 @@
+"""Steps that look the same for every Keras model, and the rate that TensorFlow itself reaches."""
+
+import contextlib
+import io
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfresnet.benchmark.contestants import CLASSES, EVAL_BATCH, IMAGE, Assignment, Step
+from tfresnet.data import Split
+
+_SIZE = 4096
+
+
+def images(n: int) -> Split:
+    """Noise, with the classes in turn."""
+    pixels = np.random.default_rng(0).integers(0, 256, (n, *IMAGE), np.uint8)
+    return Split(pixels, np.arange(n, dtype=np.int32) % CLASSES)
+
+
+def inference(model: keras.Model) -> Step:
+    batch = tf.constant(images(EVAL_BATCH).images, tf.float32)
+    forward = tf.function(lambda: model(batch, training=False))
+    return lambda: forward().numpy(), EVAL_BATCH
+
+
+class _Done(Exception):  # noqa: N818  no error
+    pass
+
+
+def start_up(train: Callable[[list], object]) -> Step:
+    """The way to the end of the first step of `train(callbacks)`."""
+
+    def end(batch, logs=None):
+        raise _Done
+
+    def start():
+        with contextlib.suppress(_Done), contextlib.redirect_stdout(io.StringIO()):
+            train([keras.callbacks.LambdaCallback(on_train_batch_end=end)])
+
+    return start, 1
+
+
+def matrix_product(what: Assignment) -> Step:
+    """The machine's own rate: one large product in the precision of ours."""
+    dtype = "bfloat16" if what.precision == "mixed_bfloat16" else "float32"
+    a = tf.cast(tf.random.stateless_normal((_SIZE, _SIZE), (1, 2)), dtype)
+    return lambda: tf.matmul(a, a).numpy(), 2 * _SIZE**3 / 1e9

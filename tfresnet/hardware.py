@@ -1,0 +1,60 @@
+"""What a training runs on: the arithmetic that pays here, the processor, the packages."""
+
+import importlib
+import platform
+from pathlib import Path
+
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+# Instruction sets with products of bfloat16; without one of them it is emulated, and slower
+# (https://github.com/tensorflow/tensorflow/issues/42422).
+_BF16_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+def choose_precision(precision: str) -> tuple[str, str]:
+    """(Keras dtype policy, reason in words) for the setting `precision`.
+
+    "auto" is mixed_bfloat16 where a GPU or the processor multiplies bfloat16 in hardware and
+    float32 elsewhere; any other setting is taken as it is.
+    """
+    if precision != "auto":
+        return precision, "as asked"
+    import tensorflow as tf  # here, because the flags of the commands are read without it
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        major, minor = tf.config.experimental.get_device_details(gpus[0]).get(
+            "compute_capability", (0, 0)
+        )
+        policy = "mixed_bfloat16" if major >= 8 else "float32"
+        return policy, f"GPU of compute capability {major}.{minor}; bfloat16 needs 8.0"
+    found = [flag for flag in _BF16_FLAGS if flag in processor_flags()]
+    if found:
+        return "mixed_bfloat16", f"the processor has {' and '.join(found)}"
+    return "float32", f"the processor has neither {' nor '.join(_BF16_FLAGS)}"
+
+
+def processor_flags() -> set[str]:
+    """Instruction set names of the first processor; empty where Linux does not tell them."""
+    return set(_cpuinfo("flags").split())
+
+
+def processor_name() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def package_versions() -> dict[str, str]:
+    """Version by name of the packages that decide a result.
+
+    Asked of the modules: a distribution may have another name (tensorflow-cpu, tf-nightly).
+    """
+    names = ("tensorflow", "keras", "numpy", "tensorboard")
+    return {name: importlib.import_module(name).__version__ for name in names}
+
+
+def _cpuinfo(key):
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "")

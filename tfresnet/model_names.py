@@ -1,0 +1,23 @@
+"""The names of all networks, known without loading Keras; a test compares the registry."""
+
+import difflib
+from collections.abc import Sequence
+
+from tfresnet.errors import InputError
+
+MODELS = (
+    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain18", "plain34"),
+    *("resnet8", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet1202"),
+    *("plain20", "plain32", "plain44", "plain56", "plain110"),
+    *("alexnet", "vgg19", "nin", "googlenet", "inception_v3"),
+    *("resnet18d", "resnet50d", "resnet50v2", "resnet110v2", "wrn16_4", "wrn28_10"),
+)
+
+
+def check_model_name(name: str, known: Sequence[str] = MODELS) -> None:
+    """Raises `InputError`, which names the nearest, unless `name` is one of `known`."""
+    if name in known:
+        return
+    near = difflib.get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known)}"
+    raise InputError(f"model must be one that list_models() names; {hint}. Received: {name!r}")

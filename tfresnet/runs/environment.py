@@ -1,0 +1,34 @@
+"""What a run was made with: versions, commit and machine."""
+
+import datetime
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from tfresnet.hardware import package_versions, processor_name
+
+
+def environment() -> dict:
+    """The record that `config.json` keeps beside the settings."""
+    return {
+        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        **package_versions(),
+        "commit": _commit(),
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+    }
+
+
+def _commit():
+    """The commit of the code, with "+" for uncommitted changes; None outside a checkout."""
+    here = str(Path(__file__).parents[1])
+    run = {"capture_output": True, "text": True, "check": True, "timeout": 10, "cwd": here}
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], **run).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain", "-uno", "."], **run).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed.strip() else "")

@@ -1,0 +1,49 @@
+"""One training at a time in a folder."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tfresnet.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+logger = logging.getLogger("tfresnet")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keeps others out by a lock on the file `path` until the block or the process ends.
+
+    The lock is the kernel's: a killed process holds none, and no file has to be cleaned up.
+    On Windows only the user keeps two trainings apart.
+
+    Raises:
+        InputError: another process has the lock, or the folder cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise InputError(
+            f"a run folder must be writable ({error.strerror}). Received: {path.parent}"
+        ) from error
+    try:
+        if fcntl:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise InputError(
+            "a run folder takes one training at a time, and one is running. "
+            f"Received: {path.parent}"
+        ) from error
+    except OSError as error:  # a network file system without locks
+        logger.warning("no lock: start no second training in %s (%s)", path.parent, error.strerror)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

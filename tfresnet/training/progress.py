@@ -1,0 +1,95 @@
+"""How long it will take, a bar on a terminal, one line an epoch everywhere."""
+
+import sys
+import time
+
+from tfresnet import terminal
+from tfresnet.evaluation import Evaluation
+from tfresnet.training.companions import Companion
+from tfresnet.training.run import Run
+from tfresnet.training.step import Measured
+
+
+class Progress(Companion):
+    """Tells the user where the training is."""
+
+    WARMUP_STEPS = 2  # the first holds the compilation
+    MEASURED_SECONDS = 3.0
+
+    def __init__(self, run: Run):
+        self.run = run
+        self._estimated = False
+        self._shown = 0  # columns of the bar on the screen
+
+    def before_epoch(self):
+        self._began = time.monotonic()
+        self._steps = 0
+
+    def after_step(self, measured: Measured, seconds: float):
+        self._steps += 1
+        if self._steps == self.WARMUP_STEPS:
+            self._warm = time.monotonic()
+        steps = self._steps - self.WARMUP_STEPS
+        if steps < 1:
+            return
+        pace = (time.monotonic() - self._warm) / steps
+        if not self._estimated and (pace * steps > self.MEASURED_SECONDS or steps == 50):
+            self._estimate(pace)
+        if terminal.redraws(sys.stdout):
+            self._show(self._bar(pace, terminal.width(sys.stdout) - 1))
+
+    def _estimate(self, pace):
+        self._estimated = True
+        left = self.run.total_steps - self.run.state.step
+        self._say(
+            f"{duration(pace * self.run.steps_per_epoch)} an epoch, "
+            f"{duration(pace * left)} for the {left} steps left "
+            f"({self.run.config.batch_size / pace:.0f} images/s)"
+        )
+
+    def _bar(self, pace, columns):
+        run, means = self.run, self.run.means()
+        step, steps = run.step_in_epoch, run.steps_per_epoch
+        filled = round(20 * step / steps)
+        left = duration(pace * (run.total_steps - run.state.step))
+        parts = [f"epoch {run.epoch + 1}/{run.epochs}"]
+        parts += [f" {'#' * filled}{'.' * (20 - filled)} {step}/{steps}", f"  {left} left"]
+        parts += [f"  loss {means['loss']:.4f}", f"  top-1 {100 * means['top1']:.2f}"]
+        while len("".join(parts)) > columns and len(parts) > 1:
+            parts.pop()
+        return "".join(parts)[:columns]
+
+    def _show(self, text):
+        sys.stdout.write("\r" + text.ljust(self._shown))
+        sys.stdout.flush()
+        self._shown = len(text)
+
+    def after_epoch(self, row: dict, validation: Evaluation | None):
+        seconds = time.monotonic() - self._began
+        images = self._steps * self.run.config.batch_size
+        self._say(
+            f"epoch {row['epoch']:3d}/{self.run.epochs}  {_metrics(row)}"
+            + (f"  validation {_metrics(row, 'val_')}" if validation else "")
+            + f"  {seconds:.0f} s  {images / seconds:.0f} images/s"
+        )
+
+    def _say(self, line):
+        if self._shown:
+            self._show("")
+            sys.stdout.write("\r")
+        self.run.folder.say(line)
+
+
+def _metrics(row, prefix=""):
+    return (
+        f"loss {row[prefix + 'loss']:.4f}  top-1 {100 * row[prefix + 'top1']:5.2f}  "
+        f"top-5 {100 * row[prefix + 'top5']:5.2f}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words a person plans with: 45 s, 13 min, 2 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"

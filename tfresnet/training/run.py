@@ -1,0 +1,255 @@
+"""A training run: what it works with, and where it is."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tfresnet import models
+from tfresnet.atomic import replaced
+from tfresnet.data import load_dataset, resolve_data_dir, steps_per_epoch, train_batches
+from tfresnet.errors import InputError, RunError
+from tfresnet.evaluation import METRICS, Evaluation
+from tfresnet.hardware import choose_precision
+from tfresnet.runs.checkpoints import State, not_finite
+from tfresnet.runs.environment import environment
+from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.network import build_network
+from tfresnet.runs.variables import collect, model_variables, optimizer_variables, restore
+from tfresnet.training.config import TrainConfig
+from tfresnet.training.optimizer import SGD
+from tfresnet.training.schedules import share_of_peak
+from tfresnet.training.step import Measured
+
+
+class DivergedError(RunError):
+    """The loss or a weight is not a finite number any more."""
+
+
+class Run:
+    """One training. Its only position is `state.step`, the steps since its start: epoch, learning
+    rate, data and charts follow from it.
+
+    config: resolved settings, with the precision that "auto" has chosen.
+    dataset, train, validation: images; `validation` (None without any) are those held out.
+    network: `model` with the auxiliary classifiers that only training uses.
+    total_steps, epochs: lengths; the last epoch may be cut short.
+    waited: seconds that the newest batch kept the training waiting.
+    """
+
+    def __init__(self, config: TrainConfig, folder: RunFolder | None = None):
+        config = config.resolved()
+        precision, self.precision_reason = choose_precision(config.precision)
+        data_dir = resolve_data_dir(config.data_dir)
+        config = dataclasses.replace(config, precision=precision, data_dir=data_dir)
+        self.config, self.folder = config, folder
+        self.dataset = load_dataset(config.dataset, data_dir)
+        sizes = config.val_size, config.seed, config.train_size
+        self.train, self.validation = self.dataset.holdout(*sizes)
+        self.steps_per_epoch = steps_per_epoch(len(self.train), config.batch_size)
+        self.total_steps = config.max_steps or config.epochs * self.steps_per_epoch
+        self.epochs = -(-self.total_steps // self.steps_per_epoch)
+        self.network = build_network(config.to_dict(), self.dataset)
+        self.model = models.without_auxiliary(self.network)
+        self.optimizer = SGD(
+            self.network.trainable_variables,
+            lr=config.lr,
+            momentum=config.momentum,
+            nesterov=config.nesterov,
+            l2=config.weight_decay,
+            scaled=precision == "mixed_float16",
+        )
+        self.state = State()
+        self.waited = 0.0
+
+    @classmethod
+    def start(cls, config: TrainConfig) -> "Run":
+        """A new run; its folder is made when all else has succeeded.
+
+        Raises:
+            InputError: impossible settings, missing data, a folder that exists.
+        """
+        RunFolder.new_path(config.to_dict())  # before anything slow
+        run = cls(config)
+        config = run.config
+        models.load_weights(run.network, config.weights)
+        about = environment() | {"dtype_policy": config.precision}
+        run.folder = RunFolder.create(config.to_dict(), about)
+        images = f"{len(run.train):,} images"
+        images += f", {len(run.validation):,} held out" if run.validation else ""
+        run.folder.say(f"{config.model} on {config.dataset}: {images}; {run.folder.path}")
+        run.folder.say(f"precision {config.precision} ({run.precision_reason})")
+        return run
+
+    @classmethod
+    def resume(cls, path: str | Path, data_dir: str | Path | None = None) -> "Run":
+        """The run in a folder, at its beginning; `restore` brings it to where it was.
+
+        Args:
+            data_dir: where the data set is now, if it has moved; the settings keep it.
+
+        Raises:
+            InputError: no such run, or missing data.
+        """
+        folder = RunFolder(path)
+        content = folder.read_config()
+        config = TrainConfig.from_dict(content["settings"])
+        if data_dir is None:
+            return cls(config, folder)
+        run = cls(dataclasses.replace(config, data_dir=data_dir), folder)
+        folder.write_config(run.config.to_dict(), content["environment"])
+        return run
+
+    @property
+    def history(self) -> list[dict]:
+        """A row for each finished epoch."""
+        return self.state.history
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is being trained, from 0: so many are finished."""
+        return len(self.history)
+
+    @property
+    def step_in_epoch(self) -> int:
+        return self.state.step - self.epoch * self.steps_per_epoch
+
+    @property
+    def last_step_of_epoch(self) -> int:
+        return min((self.epoch + 1) * self.steps_per_epoch, self.total_steps)
+
+    @property
+    def is_at_end_of_epoch(self) -> bool:
+        """Whether all steps of the epoch are done, or all that a callback has let it have."""
+        done = self.state.step == self.last_step_of_epoch or self.state.stopped
+        return done and self.step_in_epoch > 0
+
+    @property
+    def is_trained(self) -> bool:
+        done = self.state.step == self.total_steps or self.state.stopped
+        return done and self.step_in_epoch <= 0
+
+    def share_of_peak(self, step: int) -> float:
+        """See `schedules.share_of_peak`, by the settings of the run."""
+        warmup = round(self.config.warmup_epochs * self.steps_per_epoch)
+        return share_of_peak(step, self.config.lr_scheduler, warmup, self.total_steps)
+
+    @property
+    def last_learning_rate(self) -> float:
+        """The rate of the step just done."""
+        return self.optimizer.learning_rate * self.share_of_peak(self.state.step - 1)
+
+    def batches(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """The batches from the present step on, until the run is trained."""
+        config = self.config
+        stream = train_batches(
+            self.train,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            flip=self.dataset.flip,
+            augment=config.augment,
+            start_step=self.state.step,
+        )
+        batches = iter(stream)
+        while not self.is_trained:
+            began = time.perf_counter()
+            batch = next(batches)
+            self.waited = time.perf_counter() - began
+            yield batch
+
+    def count(self, measured: Measured) -> None:
+        """Takes note of a step that is done.
+
+        Raises:
+            DivergedError: its loss is not finite; the last checkpoint is from before.
+        """
+        images, sums = self.config.batch_size, self.state.sums
+        loss = measured.loss + measured.auxiliary
+        step = {"images": images, "loss": loss * images}
+        step |= {"top1": measured.top1, "top5": measured.top5}
+        self.state.sums = {name: sums.get(name, 0) + value for name, value in step.items()}
+        self.state.step += 1
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss is {loss} {self._where()}")
+
+    def means(self) -> dict[str, float]:
+        """Loss, top-1 and top-5 of the epoch so far, as in training."""
+        return {name: self.state.sums[name] / self.state.sums["images"] for name in METRICS}
+
+    def close_epoch(self, validation: Evaluation | None) -> dict:
+        """Adds the row of the epoch to the history, and returns it."""
+        row = {"epoch": self.epoch + 1, "step": self.state.step}
+        row |= {"learning_rate": self.last_learning_rate} | self.means()
+        if validation is not None:
+            row |= {f"val_{name}": validation.metrics[name] for name in METRICS}
+        self.state.history.append(row)
+        self.state.sums = {}
+        self.folder.write_history(self.history)
+        return row
+
+    def save(self) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+            DivergedError: a weight is not finite, which the loss of this step need not show.
+        """
+        self.state.arrays = collect(self._variables())
+        if broken := not_finite(self.state.arrays):
+            raise DivergedError(f"{broken} is not finite {self._where()}")
+        self.folder.checkpoints.save(self.state)
+
+    def restore(self) -> None:
+        """Goes to the newest checkpoint, or stays at the beginning if there is none.
+
+        Raises:
+            InputError: the checkpoints are damaged, or of another network.
+        """
+        state, path = self.folder.checkpoints.newest(set_aside=True), self.folder.path
+        if state is None:
+            models.load_weights(self.network, self.config.weights)
+            self.folder.say(f"resuming {path} from the beginning: it has no checkpoint")
+            return
+        try:
+            restore(self._variables(), state.arrays)
+        except ValueError as error:
+            raise InputError(f"this run cannot be continued: {error}. Received: {path}") from error
+        self.state = state
+        self.folder.say(f"resuming {path} after {self.where_it_is()}")
+
+    def save_model(self) -> None:
+        with replaced(self.folder.model) as path:
+            self.model.save(path)
+
+    def _variables(self):
+        return model_variables(self.network) | optimizer_variables(self.optimizer)
+
+    def where_it_is(self) -> str:
+        return f"{self.epoch} epochs and {self.step_in_epoch} steps"
+
+    def _where(self):
+        return f"after step {self.state.step} with learning rate {self.last_learning_rate:.6g}"
+
+
+@dataclasses.dataclass
+class FinishedRun:
+    """What there is to know of a run that has ended: folder, history, model and test result."""
+
+    path: Path
+    history: list[dict] = dataclasses.field(repr=False)
+    model: keras.Model = dataclasses.field(repr=False)
+    result: dict = dataclasses.field(repr=False)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "FinishedRun | None":
+        """The run in a folder that has nothing left to do, which is not touched; else None."""
+        folder = RunFolder(path)
+        result = folder.read_result()
+        try:
+            model = result and models.load_model(folder.model)
+            return model and cls(folder.path, folder.read_history(), model, result)
+        except ValueError:  # damaged since: made again from the last checkpoint
+            return None

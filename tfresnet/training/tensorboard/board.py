@@ -1,0 +1,150 @@
+"""The companion that writes a run's events while it trains."""
+
+from contextlib import suppress
+
+import numpy as np
+import tensorflow as tf
+
+from tfresnet.evaluation import Evaluation
+from tfresnet.runs.events import drop_events_after, remove_events
+from tfresnet.training.companions import Companion
+from tfresnet.training.run import Run
+from tfresnet.training.step import Measured, TrainStep
+from tfresnet.training.tensorboard import pictures
+from tfresnet.training.tensorboard.graph import write_graphs
+from tfresnet.training.tensorboard.hparams import write_session_start
+from tfresnet.training.tensorboard.layout import layout
+from tfresnet.training.tensorboard.steps import StepCharts, is_step_chart
+from tfresnet.training.tensorboard.text import texts
+from tfresnet.training.tensorboard.validation import write_validation
+from tfresnet.training.tensorboard.writers import Writers, write_metrics, write_pb
+
+PAGES_A_RUN = 5
+
+
+class TensorBoard(Companion):
+    """Writes a run's events into `train/`, `validation/` and `test/` of its folder.
+
+    The same tag in several folders makes one chart. The step is the number of training steps since
+    the start of the run, on every chart and across resumes.
+
+    Args:
+        run: what is trained.
+        step: its training step.
+        every: steps between two points of the charts by step.
+    """
+
+    def __init__(self, run: Run, step: TrainStep, every: int = 20):
+        self.run = run
+        self.step = step
+        self.every = every
+        self._charts = StepCharts(run)
+        self._writers = Writers(run.folder.path)
+        steps = run.config.profile_steps
+        self._profiled = [int(number) for number in steps.split(",")] if steps else [0, 0]
+
+    def is_due(self, step: int) -> bool:
+        """Whether step number `step` (from 1) is to be observed."""
+        return step % self.every == 0 or self._histograms_due(step)
+
+    def _histograms_due(self, step):
+        """After the last step of every N-th epoch."""
+        every, run = self.run.config.histograms, self.run
+        return every > 0 and step == run.last_step_of_epoch and (run.epoch + 1) % every == 0
+
+    def begin(self):
+        step = self.run.state.step
+        for part in self.run.folder.PARTS:
+            # After the last step of an epoch, yet before its end, the points of its end come again.
+            done = is_step_chart if self.run.is_at_end_of_epoch else None
+            folder = self.run.folder.path / part
+            drop_events_after(folder, step, done) if step else remove_events(folder)
+        self._graph_is_due = step == 0
+        if step == 0:
+            self._write_beginning()
+
+    def _write_beginning(self):
+        run = self.run
+        environment = run.folder.read_config()["environment"]
+        with self._writers.at("train", 0):
+            for tag, text in texts(run.config, environment, run.model).items():
+                tf.summary.text(tag, text)
+            write_pb(layout())
+            shown = pictures.augmentation(run.dataset, run.config.seed, run.config.augment)
+            tf.summary.image("augmentation", shown[None])
+            self._write_filters()
+        with self._writers.at("test", 0):
+            write_session_start(run.folder, run.config, environment, run.model)
+
+    def _write_filters(self):
+        filters = pictures.first_filters(self.run.model)
+        if filters is not None:
+            tf.summary.image("first_filters", filters[None])
+
+    def before_epoch(self):
+        self._charts.restart()
+
+    def before_step(self):
+        if self.run.state.step + 1 == self._profiled[0]:
+            tf.profiler.experimental.start(str(self.run.folder.train))
+
+    def after_step(self, measured: Measured, seconds: float):
+        step = self.run.state.step
+        if step == self._profiled[1]:
+            self._stop_profiler()
+        self._charts.add(seconds)
+        if self._graph_is_due:
+            self._write_graph()
+        if step % self.every == 0:
+            with self._writers.at("train", step):
+                self._charts.write(measured)
+            self.flush()  # a checkpoint may follow, and stands for what is on the disk
+
+    def _write_graph(self):
+        self._graph_is_due = False
+        with self._writers.at("train", 0):
+            left_out = write_graphs(self.run.network, self.step.graph)
+        if left_out:
+            self.run.folder.say(f"TensorBoard: {left_out}")
+        self.flush()
+
+    def after_epoch(self, row: dict, validation: Evaluation | None):
+        every = self.run.config.histograms
+        pages = self.run.is_trained or page_is_due(row["epoch"], self.run.epochs)
+        with self._writers.at("train", row["step"]):
+            write_metrics(row)
+            if every and row["epoch"] % every == 0:
+                self._write_histograms()
+            if pages:
+                self._write_filters()
+        if validation:
+            with self._writers.at("validation", row["step"]):
+                write_metrics(validation.metrics)
+                write_validation(self.run, validation, row["step"], pages)
+        self.flush()
+
+    def _write_histograms(self):
+        # Without gradients if the epoch was cut short, or its end comes again after a resume.
+        for variable, gradient in zip(
+            self.run.optimizer.trainable, self.step.gradients, strict=False
+        ):
+            tf.summary.histogram(f"weights/{variable.path}", np.asarray(variable))
+            tf.summary.histogram(f"gradients/{variable.path}", gradient)
+
+    def flush(self) -> None:
+        self._writers.flush()
+
+    def end(self):
+        if self._profiled[0] <= self.run.state.step < self._profiled[1]:
+            self._stop_profiler()
+        self._writers.close()
+
+    @staticmethod
+    def _stop_profiler():
+        with suppress(tf.errors.UnavailableError):  # begun before a resume
+            tf.profiler.experimental.stop()
+
+
+def page_is_due(epoch: int, epochs: int) -> bool:
+    """Whether `epoch` (from 1) of `epochs` gets all its pictures: about five do, and the last."""
+    return epoch % max(1, epochs // PAGES_A_RUN) == 0 or epoch in (1, epochs)

@@ -49,7 +49,7 @@ def fill(disk, leave):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("leave", [0, 2**20], ids=["no byte left", "half a checkpoint fits"])
+@pytest.mark.parametrize("leave", [0, 2**18], ids=["no byte left", "half a checkpoint fits"])
 def test_a_full_disk_costs_nothing_that_was_saved(leave, small_disk, tmp_path):
     run = stopped_run(small_disk)
     before = checkpoints(run)

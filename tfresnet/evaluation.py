@@ -1,6 +1,5 @@
 """The one way a model is measured: validation, the test at the end of a run, evaluate.py."""
 
-import functools
 import json
 import logging
 import time
@@ -84,6 +83,7 @@ class Evaluator:
         self.class_names = class_names
         self.tta = tta
         self._dtype = dtype
+        self._copy: keras.Model | None = None
         self._preprocessing = preprocessing or tf.identity
         self._softmax = models.gives_probabilities(model)
         self._forward = tf.function(self._logits, reduce_retracing=True)
@@ -106,16 +106,18 @@ class Evaluator:
             found = metrics(logits, images.labels[: len(logits)], self.class_names)
             return Evaluation(logits, found, time.monotonic() - began)
 
-        models.refold(self._copy, self.model)
+        self._take_present_weights()
         for number, (batch, _) in enumerate(eval_batches(images, batch_size=EVAL_BATCH)):
             before_batch(number)
             parts.append(self._forward(batch).numpy())
             after_batch(number, so_far)
         return so_far()
 
-    @functools.cached_property
-    def _copy(self):  # made when it is first needed: a training starts sooner
-        return models.inference_copy(self.model, self._dtype)
+    def _take_present_weights(self):
+        if self._copy is None:  # made when it is first needed: a training starts sooner
+            self._copy = models.inference_copy(self.model, self._dtype)
+        else:
+            models.refold(self._copy, self.model)
 
     def _logits(self, pixels):
         logits = self._answers(pixels)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import keras
 
-from tfresnet.evaluation import Evaluation
+from tfresnet.evaluation import METRICS, Evaluation
 from tfresnet.training.companions import Companion
 from tfresnet.training.run import Run
 from tfresnet.training.step import Measured
@@ -73,7 +73,7 @@ class KerasCallbacks(Companion):
         self.callbacks.on_test_end(_logs(evaluation.metrics))
 
     def after_epoch(self, row: dict, validation: Evaluation | None):
-        names = [name for name in row if name.endswith(("loss", "top1", "top5"))]
+        names = [name for name in row if name.removeprefix("val_") in METRICS]
         self._last = {name: row[name] for name in names}
         self.callbacks.on_epoch_end(row["epoch"] - 1, self._last)
         self._note_stop()
@@ -86,4 +86,4 @@ class KerasCallbacks(Companion):
 
 
 def _logs(metrics):
-    return {name: metrics[name] for name in ("loss", "top1", "top5")}
+    return {name: metrics[name] for name in METRICS}

@@ -124,7 +124,8 @@ class TensorBoard(Companion):
         self.flush()
 
     def _write_histograms(self):
-        # Without gradients if the epoch was cut short, or its end comes again after a resume.
+        # The gradients are of the last observed step: that of the end of the epoch, unless it was
+        # cut short. There are none if that end comes again after a resume.
         for variable, gradient in zip(
             self.run.optimizer.trainable, self.step.gradients, strict=False
         ):

@@ -31,3 +31,8 @@ class NoBoard(Companion):
 def leave_pages_out(patch) -> None:
     patch.setattr(loop, "TensorBoard", NoBoard)
     patch.setattr(loop, "write_test", lambda *_: None)
+
+
+def without_times(result: dict) -> dict:
+    """The result of a run without what no two runs have in common."""
+    return {k: v for k, v in result.items() if k not in ("epoch_seconds", "seconds_to")}

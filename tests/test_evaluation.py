@@ -112,18 +112,18 @@ def test_batches_are_told_as_they_come(model, data):
 
 def test_mirrored_images_do_not_change_the_result_with_tta(model, data):
     mirrored = dataclasses.replace(data.test, images=data.test.images[:, :, ::-1].copy())
-    evaluator = Evaluator(model, data.class_names, tta=True)
-    loss, other = (evaluator(images).metrics["loss"] for images in (data.test, mirrored))
+    evaluator = Evaluator(model, data.class_names)
+    loss, other = (evaluator(images, tta=True).metrics["loss"] for images in (data.test, mirrored))
     assert loss == pytest.approx(other, rel=1e-5)
-    plain = Evaluator(model, data.class_names)(data.test).metrics
+    plain = evaluator(data.test).metrics
     assert plain["loss"] != pytest.approx(loss, rel=1e-5)
 
 
 @pytest.mark.parametrize("tta", [False, True])
 def test_probabilities_are_told_from_logits(preprocessing, data, tta):
     results = [
-        Evaluator(made(preprocessing, classifier_activation=activation), data.class_names, tta=tta)(
-            data.test
+        Evaluator(made(preprocessing, classifier_activation=activation), data.class_names)(
+            data.test, tta=tta
         ).metrics
         for activation in (None, "softmax")
     ]

@@ -26,6 +26,7 @@ ALLOWED = {
     "training": TRAINING,
     "scripts": FOUNDATION,
     "cli": FOUNDATION | {"training", "models", "data"},
+    "results": TRAINING | {"cli", "scripts"},
     "verify": FOUNDATION | {"cli", "scripts", "runs"},
     "param_count": BUILDING | {"complexity", "slides", "cli", "scripts"},
     "slides": BUILDING | {"complexity", "param_count"},

@@ -124,6 +124,15 @@ def parse_verify(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def parse_results(argv: list[str] | None = None) -> argparse.Namespace:
+    """The flags of `python -m tfresnet.results`."""
+    about = "Writes a table of the finished CIFAR-10 runs in a folder, as Markdown."
+    parser = ArgumentParser("tfresnet.results", about)
+    about = "folder of run folders (default: logs)"
+    parser.add_argument("folder", type=existing, nargs="?", default="logs", help=about)
+    return parser.parse_args(argv)
+
+
 def parse_param_count(argv: list[str] | None = None) -> argparse.Namespace:
     """The flags of `python -m tfresnet.param_count`."""
     about = "Counts the parameters and multiply-adds of any of the networks."

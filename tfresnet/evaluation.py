@@ -63,7 +63,6 @@ class Evaluator:
     Args:
         model: takes pixels, 0 to 255, or what `preprocessing` makes of them; gives logits or
             softmax probabilities `(n, classes)`.
-        tta: average the probabilities of each image and its mirror image.
         dtype: dtype policy to compute in; None: that of the model.
 
     Raises:
@@ -76,12 +75,10 @@ class Evaluator:
         class_names: tuple[str, ...],
         *,
         preprocessing: Preprocessing | None = None,
-        tta: bool = False,
         dtype: str | None = None,
     ):
         self.model = model
         self.class_names = class_names
-        self.tta = tta
         self._dtype = dtype
         self._copy: keras.Model | None = None
         self._preprocessing = preprocessing or tf.identity
@@ -93,9 +90,11 @@ class Evaluator:
         images: Split,
         before_batch: Callable = lambda batch: None,
         after_batch: Callable = lambda batch, so_far: None,
+        tta: bool = False,
     ) -> Evaluation:
         """Measures the present weights on all of `images`.
 
+        With `tta`, the probabilities of each image and of its mirror image are averaged.
         `before_batch` and `after_batch` are told the number of the batch, from 0; the second also
         a function that gives the evaluation up to there.
         """
@@ -109,7 +108,7 @@ class Evaluator:
         self._take_present_weights()
         for number, (batch, _) in enumerate(eval_batches(images, batch_size=EVAL_BATCH)):
             before_batch(number)
-            parts.append(self._forward(batch).numpy())
+            parts.append(self._forward(batch, tta).numpy())
             after_batch(number, so_far)
         return so_far()
 
@@ -119,9 +118,9 @@ class Evaluator:
         else:
             models.refold(self._copy, self.model)
 
-    def _logits(self, pixels):
+    def _logits(self, pixels, tta):
         logits = self._answers(pixels)
-        if not self.tta:
+        if not tta:
             return logits
         mirrored = self._answers(pixels[:, :, ::-1])
         return _as_logits((tf.nn.softmax(logits) + tf.nn.softmax(mirrored)) / 2)
@@ -212,11 +211,10 @@ def evaluate(
         model,
         data.class_names,
         preprocessing=_missing_preprocessing(model, data),
-        tta=tta,
         dtype=None if precision == "auto" else precision,
     )
     _check_fit(model, data)
-    evaluation = evaluator(images)
+    evaluation = evaluator(images, tta=tta)
     if evaluation.not_numbers:
         raise InputError(
             "a model must answer with finite numbers. Received: NaN or infinity in "
@@ -251,8 +249,9 @@ class _Source:
                 f"Received: {self.path}"
             )
         network = build_network(self.settings, data)
+        group = "average" if state.group("average") else "model"
         try:
-            restore(model_variables(network), state.group("model"))
+            restore(model_variables(network, group), state.group(group))
         except ValueError as error:
             raise InputError(f"not a run of this network: {error}. Received: {self.path}") from None
         return models.without_auxiliary(network), f"step {state.step}"

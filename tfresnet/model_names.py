@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 from tfresnet.errors import InputError
 
-MODELS = (
-    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain18", "plain34"),
+CIFAR_NETWORKS = (  # of the paper's section 4.2: 16 to 64 channels
     *("resnet8", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet1202"),
     *("plain20", "plain32", "plain44", "plain56", "plain110"),
+)
+MODELS = (
+    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain18", "plain34"),
+    *CIFAR_NETWORKS,
     *("alexnet", "vgg19", "nin", "googlenet", "inception_v3"),
     *("resnet18d", "resnet50d", "resnet50v2", "resnet110v2", "wrn16_4", "wrn28_10"),
 )

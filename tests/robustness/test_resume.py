@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import leave_pages_out, shrink_shapes10
+from small import leave_pages_out, shrink_shapes10, without_times
 
 import tfresnet
 from tfresnet import TrainConfig, models
@@ -63,8 +63,8 @@ def newest(path):
 
 def assert_as_whole(run, whole):
     expected, state = whole
-    for name in ("history.csv", "result.json"):
-        assert (run.path / name).read_bytes() == (expected.path / name).read_bytes()
+    assert (run.path / "history.csv").read_bytes() == (expected.path / "history.csv").read_bytes()
+    assert without_times(run.result) == without_times(expected.result)
     resumed = newest(run.path)
     assert resumed.history == state.history
     assert resumed.arrays.keys() == state.arrays.keys()
@@ -163,7 +163,8 @@ def test_a_damaged_checkpoint_costs_only_time(whole, tmp_path, caplog, monkeypat
             tfresnet.train(config(tmp_path))
     path = sorted((tmp_path / "run" / "checkpoints").glob("step-*.npz"))[-1]
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    weights = max(read(path).arrays.values(), key=lambda array: array.nbytes)
+    content[content.index(weights.tobytes())] ^= 1
     path.write_bytes(content)
     assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
     assert f"passing over {path}" in caplog.text

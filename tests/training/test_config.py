@@ -10,7 +10,7 @@ import pytest
 from tfresnet import TrainConfig
 from tfresnet.errors import InputError
 from tfresnet.runs.folder import RunFolder
-from tfresnet.training.recipes import RECIPES
+from tfresnet.training.recipes import RECIPES, recipe_for
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,11 @@ def test_a_bad_value_is_answered_in_one_line(setting, value, rule):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_recipe_fills_in_what_is_not_set(recipe):
-    config = TrainConfig(recipe=recipe, lr=0.3).resolved()
+@pytest.mark.parametrize("model", ["resnet18", "resnet20"])
+def test_a_recipe_fills_in_what_is_not_set(recipe, model):
+    config = TrainConfig(model=model, recipe=recipe, lr=0.3).resolved()
     assert config.lr == 0.3
-    expected = RECIPES[recipe] | {"lr": 0.3}
+    expected = recipe_for(model, recipe) | {"lr": 0.3}
     fraction = expected.pop("warmup_fraction")
     assert {name: getattr(config, name) for name in expected} == expected
     assert config.warmup_epochs == fraction * (config.epochs or 0)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfresnet.training.averages import AveragedWeights
+from tfresnet.training.muon import Muon, orthogonal
 from tfresnet.training.optimizer import SGD
 from tfresnet.training.schedules import LR_SCHEDULERS, share_of_peak
 
@@ -73,3 +75,58 @@ def test_coupled_decay_equals_a_regularisation_loss():
             loss = tf.reduce_mean((x @ kernel.value - y) ** 2)
         ours.apply(tape.gradient(loss, [kernel.value]), tf.constant(1.0))
     np.testing.assert_allclose(kernel, layer.kernel, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(27, 16), (64, 576), (576, 64), (16, 16)])
+def test_orthogonal_keeps_singular_vectors_and_brings_their_values_near_1(shape):
+    matrix = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+    result = orthogonal(tf.constant(matrix)).numpy()
+    for before, after in zip(matrix, result, strict=True):
+        u, values, v = np.linalg.svd(before, full_matrices=False)
+        inside = u.T @ after @ v.T  # diagonal if the vectors are the same
+        large = values > values.max() / 10
+        np.testing.assert_allclose(inside, np.diag(inside.diagonal()), atol=1e-3)
+        assert (inside.diagonal()[large] > 0.5).all()
+        assert (inside.diagonal() < 1.3).all()
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_muon_steps_kernels_of_convolutions_alone_by_orthogonal_matrices(nesterov):
+    random = np.random.default_rng(0)
+    shapes = [(3, 3, 2, 4), (5,), (4, 3), (3, 3, 2, 4)]
+    start = [random.normal(size=shape).astype("float32") for shape in shapes]
+    settings = {"lr": 0.1, "momentum": 0.9, "nesterov": nesterov, "l2": 0.01}
+    variables, others = [[keras.Variable(value) for value in start] for _ in range(2)]
+    muon, sgd = Muon(variables, kernel_lr=0.02, **settings), SGD(others, **settings)
+    momentum = [np.zeros(shape, "f") for shape in shapes]
+    expected = [value.copy() for value in start]
+    for _ in range(3):
+        gradients = [random.normal(size=shape).astype("float32") for shape in shapes]
+        muon.apply([tf.constant(g) for g in gradients], tf.constant(0.5))
+        sgd.apply([tf.constant(g) for g in gradients], tf.constant(0.5))
+        for index in (0, 3):
+            momentum[index] = 0.9 * momentum[index] + gradients[index]
+            step = gradients[index] + 0.9 * momentum[index] if nesterov else momentum[index]
+            matrix = orthogonal(tf.constant(step.reshape(1, 18, 4))).numpy()
+            expected[index] *= 2 / np.linalg.norm(expected[index])
+            expected[index] -= 0.02 * 0.5 * matrix.reshape(shapes[index])
+    for index in (0, 3):
+        np.testing.assert_allclose(variables[index], expected[index], rtol=1e-4, atol=1e-6)
+    for index in (1, 2):
+        np.testing.assert_array_equal(variables[index], others[index])
+
+
+def test_averages_follow_the_weights_sooner_in_the_beginning():
+    def network():
+        return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+
+    trained, twin = network(), network()
+    averages = AveragedWeights(twin, trained, decay=0.5)
+    kernel, average = trained.trainable_variables[0], twin.trainable_variables[0]
+    expected = float(average.value[0, 0])
+    for step in range(1, 20):
+        kernel.assign([[float(step)]])
+        averages.update(tf.constant(step))
+        stays = min(0.5, (1 + step) / (10 + step))
+        expected = stays * expected + (1 - stays) * step
+    np.testing.assert_allclose(average, [[expected]], rtol=1e-5)

@@ -2,15 +2,17 @@
 
 import csv
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from small import leave_pages_out, shrink_shapes10
+from small import leave_pages_out, shrink_shapes10, without_times
 
 import tfresnet
 from tfresnet.errors import InputError
-from tfresnet.training.run import DivergedError
+from tfresnet.runs.folder import RunFolder
+from tfresnet.training.run import DivergedError, Run
 
 
 @pytest.fixture
@@ -94,10 +96,62 @@ def test_resume_after_a_finished_epoch_gives_the_same_weights(settings):
     assert not (path / "model.keras").exists()
     resumed = tfresnet.train(resume=path)
     assert resumed.history == whole.history
-    assert resumed.result == whole.result
+    assert without_times(resumed.result) == without_times(whole.result)
     assert (path / "history.csv").read_text() == (whole.path / "history.csv").read_text()
     for a, b in zip(weights_of(path), weights_of(whole.path), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("opt", ["sgd", "muon"])
+def test_averaged_weights_are_what_is_evaluated_and_saved(settings, opt):
+    kept = []
+
+    class Keep(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            kept.append(self.model.get_weights())
+            if epoch == 0 and len(kept) == 1:
+                raise RuntimeError("stopped")
+
+    settings |= {"ema": 0.9, "opt": opt, "epochs": 3}
+    whole = train(settings)
+    with pytest.raises(RuntimeError, match="stopped"):
+        train(settings, name="part", callbacks=[Keep()])
+    resumed = tfresnet.train(resume=whole.path.with_name("part"), callbacks=[Keep()])
+    assert resumed.history == whole.history
+    for a, b in zip(kept[-1], weights_of(whole.path), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert tfresnet.evaluate(whole.path)["top1"] == whole.result["top1"]
+    state = RunFolder(whole.path).checkpoints.newest()
+    averages, trained = (state.group(group) for group in ("average", "model"))
+    assert len(averages) == len(trained)
+    for name in trained:
+        if name.endswith("kernel"):
+            average = averages[name.replace("model/", "average/", 1)]
+            assert not np.array_equal(trained[name], average), name
+
+
+def test_the_time_to_an_accuracy_is_kept_and_a_target_ends_the_run(settings):
+    whole = train(settings, epochs=3, lr=1e-9, opt="sgd")
+    assert len(whole.result["epoch_seconds"]) == 3
+    assert all(seconds > 0 for seconds in whole.result["epoch_seconds"])
+    assert whole.result["seconds_to"] == {"90": None, "93": None, "94": None}
+    first = 100 * whole.history[0]["val_top1"]
+    stopped = train(settings, name="stopped", epochs=3, lr=1e-9, opt="sgd", target_top1=first)
+    assert stopped.history == whole.history[:1]
+    assert tfresnet.train(resume=stopped.path).result == stopped.result
+
+
+def test_seconds_to_an_accuracy_are_of_the_first_epoch_that_has_it(settings):
+    run = Run(tfresnet.TrainConfig(**settings))
+    run.state.history = [{"val_top1": top1} for top1 in (0.5, 0.9, 0.935, 0.92)]
+    run.state.seconds = [2.0, 3.0, 4.0, 5.0, 0.0]
+    assert run.times()["seconds_to"] == {"90": 5.0, "93": 9.0, "94": None}
+
+
+def test_a_target_needs_images_to_be_measured_on(settings):
+    with pytest.raises(InputError, match="target_top1 must have images"):
+        train(settings, val_size=0, target_top1=50.0)
+    assert not (Path(settings["output_dir"]) / settings["name"]).exists()
 
 
 def test_without_validation_all_images_are_trained_on(settings):

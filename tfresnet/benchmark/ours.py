@@ -25,6 +25,7 @@ def step(what: Assignment, remat: bool = False) -> Step:
             model=what.model,
             dataset="shapes10",  # on every machine; images and classes are like CIFAR-10's
             batch_size=what.batch_size,
+            opt="sgd",  # as the others have it
             precision=what.precision,
             remat=remat,
             output_dir=folder,

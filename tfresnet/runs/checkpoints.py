@@ -29,7 +29,8 @@ class State:
     step: training steps done since the start of the run, its only position.
     sums: what the steps of the begun epoch measured, added up.
     history: a row for each finished epoch.
-    stopped: whether a callback has ended the training before its time.
+    stopped: whether the training has ended before its time.
+    seconds: that each epoch has trained, the begun one last: all that a repeated run has otherwise.
     arrays: every variable of model and optimiser, by a unique name.
     """
 
@@ -37,10 +38,11 @@ class State:
     sums: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
     stopped: bool = False
+    seconds: list[float] = field(default_factory=lambda: [0.0])
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def group(self, name: str) -> dict[str, np.ndarray]:
-        """The arrays of "model" or "optimizer"."""
+        """The arrays of "model", "optimizer" or "average" (of the model's weights)."""
         return {key: value for key, value in self.arrays.items() if key.startswith(f"{name}/")}
 
 
@@ -151,7 +153,9 @@ def _parsed(content):
 
 def _checked(state):
     for item in fields(State):
-        expected = {"step": int, "stopped": bool, "history": list}.get(item.name, dict)
+        expected = {"step": int, "stopped": bool, "history": list, "seconds": list}.get(
+            item.name, dict
+        )
         if type(getattr(state, item.name)) is not expected:
             raise ValueError(f"impossible {item.name} {getattr(state, item.name)!r}")
     if state.step < max([0, *(row["step"] for row in state.history)]):

@@ -5,14 +5,14 @@ import itertools
 import numpy as np
 
 
-def model_variables(model) -> dict:
+def model_variables(model, group: str = "model") -> dict:
     """Weights, moving statistics and the states of random layers of a Keras model."""
     named, seeds = {}, itertools.count()
     for variable in model.variables:
         # Keras numbers these through the whole process, not by model.
         is_seed = variable.path.endswith("seed_generator_state")
         path = f"seed_generator_state/{next(seeds)}" if is_seed else variable.path
-        named[f"model/{path}"] = variable
+        named[f"{group}/{path}"] = variable
     return _unique(named, model.variables)
 
 

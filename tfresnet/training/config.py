@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfresnet.errors import InputError
 from tfresnet.hardware import PRECISIONS
-from tfresnet.training.recipes import RECIPES
+from tfresnet.training.recipes import EARLIER, OPTIMIZERS, RECIPES, recipe_for
 from tfresnet.training.schedules import LR_SCHEDULERS
 
 
@@ -32,6 +32,10 @@ def _within(low, high, default, help):
     return _setting(default, help, rule, lambda value: low <= value < high)
 
 
+def _above_0(default, help):
+    return _setting(default, help, "a number above 0", lambda value: 0 < value < math.inf)
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides a run. None means "as the recipe has it" where it has a value.
@@ -51,9 +55,9 @@ class TrainConfig:
     epochs: int | None = _at_least(1, None, "passes over the training images")
     max_steps: int | None = _at_least(1, None, "steps in all, in place of epochs")
     batch_size: int | None = _at_least(1, None, "images a step")
-    lr: float | None = _setting(
-        None, "highest learning rate", "a number above 0", lambda value: 0 < value < math.inf
-    )
+    opt: str | None = _setting(None, "optimiser; see training/muon.py", choices=OPTIMIZERS)
+    lr: float | None = _above_0(None, "highest learning rate")
+    muon_lr: float | None = _above_0(None, "highest learning rate of kernels, with --opt muon")
     lr_scheduler: str | None = _setting(
         None, "course of the rate after warm-up", choices=LR_SCHEDULERS
     )
@@ -62,6 +66,15 @@ class TrainConfig:
     nesterov: bool | None = _setting(None, "Nesterov's form of the momentum")
     weight_decay: float | None = _within(0, math.inf, None, "L2 decay, coupled as in the paper")
     label_smoothing: float | None = _within(0, 1, None, "share spread over all classes")
+    ema: float | None = _within(
+        0, 1, None, "average the weights: the share that stays in each step, 0 for no average"
+    )
+    target_top1: float | None = _setting(
+        None,
+        "stop when validation reaches this, in percent",
+        "above 0 and at most 100",
+        lambda value: 0 < value <= 100,
+    )
     augment: bool = _setting(True, "random crops (4 pixels of padding) and mirrored images")
     shortcut: str = _setting(
         "auto", "shortcuts of a residual network", choices=("auto", "A", "B", "C")
@@ -88,9 +101,7 @@ class TrainConfig:
         "a plain folder name",
         lambda value: value not in ("", ".", "..") and not set(value) & set("/\\\0"),
     )
-    checkpoint_minutes: float = _setting(
-        5.0, "most work at risk, in minutes", "a number above 0", lambda value: 0 < value < math.inf
-    )
+    checkpoint_minutes: float = _above_0(5.0, "most work at risk, in minutes")
     histograms: int = _at_least(
         0, 0, "epochs between histograms of weights and gradients in TensorBoard; 0: none"
     )
@@ -119,7 +130,7 @@ class TrainConfig:
                 "max_steps takes the place of epochs, so only one of them can be given. "
                 f"Received: {self.max_steps} and {self.epochs}"
             )
-        values = dict(RECIPES[self.recipe])
+        values = recipe_for(self.model, self.recipe)
         warmup_fraction = values.pop("warmup_fraction")
         if self.epochs or self.max_steps:
             values |= {"epochs": None, "max_steps": None}
@@ -139,7 +150,7 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: dict) -> "TrainConfig":
-        """The inverse of `to_dict`; an unknown key is an error."""
+        """The inverse of `to_dict`, also of an earlier version's; an unknown key is an error."""
         if not isinstance(values, dict):
             raise InputError(f"settings must be a mapping. Received: {type(values).__name__}")
         known = [item.name for item in dataclasses.fields(cls)]
@@ -148,7 +159,7 @@ class TrainConfig:
                 near = difflib.get_close_matches(str(key), known, n=1)
                 hint = f" (nearest: {near[0]})" if near else ""
                 raise InputError(f"settings must be fields of TrainConfig{hint}. Received: {key!r}")
-        return cls(**values)
+        return cls(**EARLIER | values)
 
 
 def _is_range(text):

@@ -67,7 +67,9 @@ def train(
 def _train(run: Run, evaluator: Evaluator, stop: StopRequest, callbacks: list) -> None:
     """From where the run is to the end of its last epoch."""
     smoothing, keep = run.config.label_smoothing, run.config.histograms > 0
-    step = TrainStep(run.network, run.optimizer, smoothing, keep_gradients=keep)
+    step = TrainStep(
+        run.network, run.optimizer, smoothing, keep_gradients=keep, averages=run.averages
+    )
     board = TensorBoard(run, step)
     companions = Companions([board, Progress(run)])
     if callbacks:
@@ -85,8 +87,9 @@ def _train(run: Run, evaluator: Evaluator, stop: StopRequest, callbacks: list) -
         began = time.perf_counter()
         share = run.share_of_peak(run.state.step)
         measured = step(images, labels, share, observe=board.is_due(run.state.step + 1))
-        run.count(measured)
-        companions.tell("after_step", measured, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        run.count(measured, seconds)
+        companions.tell("after_step", measured, seconds)
         saver.save_if_due()
         if run.is_at_end_of_epoch:
             _end_epoch(run, evaluator, companions, saver)
@@ -96,6 +99,7 @@ def _train(run: Run, evaluator: Evaluator, stop: StopRequest, callbacks: list) -
 def _end_epoch(run: Run, evaluator: Evaluator, companions: Companions, saver: Saver) -> None:
     """Evaluates, records, saves."""
     validation = None
+    run.renew_averages()
     if run.validation is not None:
 
         def after_batch(number, so_far):
@@ -122,7 +126,8 @@ def _test(run: Run, evaluator: Evaluator) -> FinishedRun:
     if evaluation.not_numbers:
         raise DivergedError(f"{evaluation.not_numbers} answers to the test are not finite")
     about = {"model": run.config.model, "dataset": run.config.dataset, "split": "test"}
-    result = about | evaluation.metrics
+    flipped = evaluator(run.dataset.test, tta=True)
+    result = about | evaluation.metrics | {"top1_flip": flipped.metrics["top1"]} | run.times()
     with harmless("the pages of the test"):
         write_test(run, evaluation)
     run.folder.write_result(result)

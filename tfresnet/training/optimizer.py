@@ -72,22 +72,26 @@ class SGD:
         self.keras.iterations.assign_add(1)
 
     def _update(self, gradients, rate):
+        for index, gradient in enumerate(gradients):
+            self._descend(index, gradient, rate)
+
+    def _descend(self, index, gradient, rate):
         """v = momentum * v - rate * g, then w += v, or Nesterov's w += momentum * v - rate * g."""
-        for index, (variable, gradient) in enumerate(zip(self.trainable, gradients, strict=True)):
-            weights = variable.value
-            if self.l2 and decays(variable):
-                gradient += self.l2 * weights
-            if not self.momentum:
-                weights.assign_sub(rate * gradient)
-                continue
-            tf.raw_ops.ResourceApplyKerasMomentum(  # the formula in one kernel
-                var=weights.handle,
-                accum=self.keras.momentums[index].value.handle,
-                lr=rate,
-                grad=gradient,
-                momentum=self.momentum,
-                use_nesterov=self.nesterov,
-            )
+        variable = self.trainable[index]
+        weights = variable.value
+        if self.l2 and decays(variable):
+            gradient += self.l2 * weights
+        if not self.momentum:
+            weights.assign_sub(rate * gradient)
+            return
+        tf.raw_ops.ResourceApplyKerasMomentum(  # the formula in one kernel
+            var=weights.handle,
+            accum=self.keras.momentums[index].value.handle,
+            lr=rate,
+            grad=gradient,
+            momentum=self.momentum,
+            use_nesterov=self.nesterov,
+        )
 
     def _adapt_scale(self, finite):
         scale, good = self.scale.value, tf.where(finite, self._good_steps.value + 1, 0)

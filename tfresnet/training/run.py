@@ -1,6 +1,7 @@
 """A training run: what it works with, and where it is."""
 
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -20,10 +21,16 @@ from tfresnet.runs.environment import environment
 from tfresnet.runs.folder import RunFolder
 from tfresnet.runs.network import build_network
 from tfresnet.runs.variables import collect, model_variables, optimizer_variables, restore
+from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.config import TrainConfig
+from tfresnet.training.muon import Muon
 from tfresnet.training.optimizer import SGD
 from tfresnet.training.schedules import share_of_peak
 from tfresnet.training.step import Measured
+
+_BATCHES_FOR_STATISTICS = 30  # of which the moving averages, at momentum 0.9, see the last well
+
+_MILESTONES = (90, 93, 94)  # percent of validation images
 
 
 class DivergedError(RunError):
@@ -36,8 +43,9 @@ class Run:
 
     config: resolved settings, with the precision that "auto" has chosen.
     dataset, train, validation: images; `validation` (None without any) are those held out.
-    network: `model` with the auxiliary classifiers that only training uses.
+    network: what is trained, with the auxiliary classifiers that only training uses.
     total_steps, epochs: lengths; the last epoch may be cut short.
+    model: what is evaluated and saved: the network, or its averages; one output.
     waited: seconds that the newest batch kept the training waiting.
     """
 
@@ -50,18 +58,22 @@ class Run:
         self.dataset = load_dataset(config.dataset, data_dir)
         sizes = config.val_size, config.seed, config.train_size
         self.train, self.validation = self.dataset.holdout(*sizes)
+        if config.target_top1 and self.validation is None:
+            raise InputError(
+                "target_top1 must have images to be measured on (val_size above 0). "
+                f"Received: {config.target_top1}"
+            )
         self.steps_per_epoch = steps_per_epoch(len(self.train), config.batch_size)
         self.total_steps = config.max_steps or config.epochs * self.steps_per_epoch
         self.epochs = -(-self.total_steps // self.steps_per_epoch)
         self.network = build_network(config.to_dict(), self.dataset)
-        self.model = models.without_auxiliary(self.network)
-        self.optimizer = SGD(
-            self.network.trainable_variables,
-            lr=config.lr,
-            momentum=config.momentum,
-            nesterov=config.nesterov,
-            l2=config.weight_decay,
-            scaled=precision == "mixed_float16",
+        self.optimizer = _optimizer(config, self.network.trainable_variables)
+        self.averages = None
+        if config.ema:
+            twin = build_network(config.to_dict(), self.dataset)
+            self.averages = AveragedWeights(twin, self.network, config.ema)
+        self.model = models.without_auxiliary(
+            self.averages.network if self.averages else self.network
         )
         self.state = State()
         self.waited = 0.0
@@ -145,24 +157,33 @@ class Run:
 
     def batches(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The batches from the present step on, until the run is trained."""
-        config = self.config
-        stream = train_batches(
-            self.train,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            flip=self.dataset.flip,
-            augment=config.augment,
-            start_step=self.state.step,
-        )
-        batches = iter(stream)
+        batches = iter(self._stream(self.state.step))
         while not self.is_trained:
             began = time.perf_counter()
             batch = next(batches)
             self.waited = time.perf_counter() - began
             yield batch
 
-    def count(self, measured: Measured) -> None:
-        """Takes note of a step that is done.
+    def _stream(self, start_step):
+        config = self.config
+        return train_batches(
+            self.train,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            flip=self.dataset.flip,
+            augment=config.augment,
+            start_step=start_step,
+        )
+
+    def renew_averages(self) -> None:
+        """Makes averaged weights, if there are any, ready for use at the end of an epoch."""
+        if self.averages:
+            first = self.epoch * self.steps_per_epoch
+            batches = self._stream(first).take(_BATCHES_FOR_STATISTICS)
+            self.averages.renew_statistics(images for images, _ in batches)
+
+    def count(self, measured: Measured, seconds: float) -> None:
+        """Takes note of a step that is done and took so long, after the wait for its batch.
 
         Raises:
             DivergedError: its loss is not finite; the last checkpoint is from before.
@@ -173,6 +194,7 @@ class Run:
         step |= {"top1": measured.top1, "top5": measured.top5}
         self.state.sums = {name: sums.get(name, 0) + value for name, value in step.items()}
         self.state.step += 1
+        self.state.seconds[-1] += self.waited + seconds
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss} {self._where()}")
 
@@ -188,8 +210,25 @@ class Run:
             row |= {f"val_{name}": validation.metrics[name] for name in METRICS}
         self.state.history.append(row)
         self.state.sums = {}
+        self.state.seconds.append(0.0)
+        target = self.config.target_top1
+        if target and row["val_top1"] >= target / 100:
+            self.state.stopped = True
         self.folder.write_history(self.history)
         return row
+
+    def times(self) -> dict:
+        """`epoch_seconds`, the seconds of training (steps and data) by epoch, and `seconds_to`:
+        how many there were when validation reached 90, 93 and 94 %, or None."""
+        seconds = self.state.seconds[: len(self.history)]
+        totals = list(itertools.accumulate(seconds))
+
+        def first(percent):
+            reached = (row.get("val_top1", 0.0) >= percent / 100 for row in self.history)
+            return next(itertools.compress(totals, reached), None)
+
+        seconds_to = {str(percent): first(percent) for percent in _MILESTONES}
+        return {"epoch_seconds": seconds, "seconds_to": seconds_to}
 
     def save(self) -> None:
         """Writes a checkpoint.
@@ -225,13 +264,24 @@ class Run:
             self.model.save(path)
 
     def _variables(self):
-        return model_variables(self.network) | optimizer_variables(self.optimizer)
+        variables = model_variables(self.network) | optimizer_variables(self.optimizer)
+        if self.averages:
+            variables |= model_variables(self.averages.network, "average")
+        return variables
 
     def where_it_is(self) -> str:
         return f"{self.epoch} epochs and {self.step_in_epoch} steps"
 
     def _where(self):
         return f"after step {self.state.step} with learning rate {self.last_learning_rate:.6g}"
+
+
+def _optimizer(config, trainable):
+    settings = {"lr": config.lr, "momentum": config.momentum, "nesterov": config.nesterov}
+    settings |= {"l2": config.weight_decay, "scaled": config.precision == "mixed_float16"}
+    if config.opt == "muon":
+        return Muon(trainable, kernel_lr=config.muon_lr, **settings)
+    return SGD(trainable, **settings)
 
 
 @dataclasses.dataclass

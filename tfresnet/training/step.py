@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfresnet.evaluation import ranks
+from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.optimizer import SGD, decays
 
 AUXILIARY_WEIGHT = 0.3  # of each auxiliary classifier's loss (arXiv:1409.4842, section 5)
@@ -39,6 +40,7 @@ class TrainStep:
         label_smoothing: see `cross_entropy`.
         strategy: how the step is spread over devices. Each takes its share of a batch.
         keep_gradients: whether `gradients` has, after an observed step, all of them.
+        averages: follow the weights.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class TrainStep:
         label_smoothing: float,
         strategy: tf.distribute.Strategy | None = None,
         keep_gradients: bool = False,
+        averages: AveragedWeights | None = None,
     ):
         self.network = network
         self.optimizer = optimizer
         self.label_smoothing = label_smoothing
         self.strategy = strategy or tf.distribute.get_strategy()
         self.keep_gradients = keep_gradients
+        self.averages = averages
         self.gradients: list[np.ndarray] = []
         self._kernels = [v for v in optimizer.trainable if decays(v)]
         self._graph = tf.function(self._on_all_replicas)
@@ -105,6 +109,8 @@ class TrainStep:
 
         before = _if(observe, lambda: [kernel.value for kernel in self._kernels])
         self.optimizer.apply(gradients, share)
+        if self.averages:
+            self.averages.update(self.optimizer.keras.iterations.value)
 
         rank = ranks(logits, labels)
         right = [tf.math.count_nonzero(rank < k, dtype=tf.float32) for k in (1, 5)]

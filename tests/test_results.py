@@ -1,0 +1,77 @@
+"""The table of results against the runs that git keeps."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tfresnet.results import main, table
+
+LOGS = Path(__file__).parent.parent / "logs"
+
+
+def rows(text):
+    titles, _, *lines = [[cell.strip() for cell in x[2:-2].split(" | ")] for x in text.splitlines()]
+    return [dict(zip(titles, line, strict=True)) for line in lines]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function that copies a kept run, with other settings and another result."""
+
+    def copied(name, settings=(), result=()):
+        path = tmp_path / name
+        path.mkdir()
+        for file in ("config.json", "result.json"):
+            shutil.copy(LOGS / "resnet20-cifar10" / file, path)
+            content = json.loads((path / file).read_text())
+            content.get("settings", {}).update(settings)
+            content.update(result if file == "result.json" else ())
+            (path / file).write_text(json.dumps(content))
+        return path
+
+    return copied
+
+
+def test_runs_that_differ_in_their_seed_are_one_row(run, tmp_path):
+    times = {"epoch_seconds": [600.0, 60.0, 66.0, 54.0, 90.0], "top1_flip": 0.9}
+    paths = [
+        run(
+            f"s{seed}", {"seed": seed, "name": f"s{seed}"}, {"top1": top1, "top1_flip": 0.9} | times
+        )
+        for seed, top1 in ((2, 0.86), (0, 0.87), (1, 0.88))
+    ]
+    (row,) = rows(table(paths, tmp_path))
+    assert row["seeds"] == "3"
+    assert row["error"] == "13.00 ± 1.00 %"
+    assert row["with flip"] == "10.00 ± 0.00 %"
+    assert row["minutes"] == "5"
+    assert row["epochs"] == "5"
+    assert row["parameters"] == "269,722"
+    assert row["paper"] == "8.75 %"
+    assert row["images"] == "45,000"
+    assert row["runs"] == "[0](s0/) [1](s1/) [2](s2/)"
+
+
+def test_any_other_setting_is_another_row_whose_command_says_it(run):
+    usual, smoothed = run("a"), run("b", {"label_smoothing": 0.1, "augment": False})
+    commands = [row["command"] for row in rows(table([usual, smoothed]))]
+    assert len(commands) == 2
+    assert sum("--label-smoothing 0.1 --no-augment" in command for command in commands) == 1
+    assert all("--model resnet20 --epochs 10" in command for command in commands)
+
+
+def test_what_has_no_result_is_no_row(run, tmp_path):
+    unfinished = run("a")
+    (unfinished / "result.json").unlink()
+    others = run("b", result={"dataset": "shapes10"}), run("c", result={"split": "val"})
+    assert rows(table([unfinished, *others])) == []
+
+
+def test_the_command_writes_what_is_in_a_folder(run, tmp_path, capsys):
+    path = run("a")
+    (tmp_path / "notes.txt").write_text("no run")
+    (tmp_path / "empty").mkdir()
+    main([str(tmp_path)])
+    assert capsys.readouterr().out == table([path]) + "\n"

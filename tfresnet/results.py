@@ -1,0 +1,157 @@
+"""The README's table of results, made of run folders: `python -m tfresnet.results`."""
+
+import dataclasses
+import os
+import shlex
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+from tfresnet import scripts, tables
+
+PAPER = {  # test error in percent, Table 6 of arXiv:1512.03385
+    "resnet20": 8.75,
+    "resnet32": 7.51,
+    "resnet44": 7.17,
+    "resnet56": 6.97,
+    "resnet110": 6.43,
+    "resnet1202": 7.93,
+}
+TITLES = ("network", "parameters", "command", "epochs", "images", "seeds", "error", "with flip")
+TITLES += ("paper", "minutes", "machine", "commit", "runs")
+# What may differ between the runs of one row.
+_OF_ONE_RUN = {"seed", "name", "output_dir", "data_dir", "precision", "checkpoint_minutes"}
+_OF_ONE_RUN |= {"histograms", "profile_steps"}
+_IMAGES = 50_000  # that CIFAR-10 has for training
+_UNDISTURBED = 3  # epochs, the fastest of a run, by which its minutes are counted
+
+
+@dataclasses.dataclass
+class _Kept:
+    """A finished run as its folder tells it."""
+
+    path: Path
+    config: object
+    environment: dict
+    result: dict
+
+    @property
+    def key(self):
+        settings = self.config.to_dict()
+        return tuple(sorted((k, str(v)) for k, v in settings.items() if k not in _OF_ONE_RUN))
+
+    @property
+    def minutes(self):
+        seconds = sorted(self.result.get("epoch_seconds", []))
+        return len(seconds) * statistics.mean(seconds[:_UNDISTURBED]) / 60 if seconds else None
+
+
+def table(folders: Iterable[Path], start: Path = Path()) -> str:
+    """A row of Markdown for the finished CIFAR-10 runs that differ in nothing but the seed.
+
+    Errors are those of the one test at the end of each run, in percent: the mean, and the standard
+    deviation from three seeds on. "minutes" are the epochs times the mean of a run's three fastest.
+
+    Args:
+        folders: run folders.
+        start: folder that the links begin at.
+    """
+    rows: dict[tuple, list[_Kept]] = {}
+    for run in filter(None, map(_read, folders)):
+        rows.setdefault(run.key, []).append(run)
+    ordered = sorted(rows.values(), key=lambda runs: (_parameters(runs[0]), -_error(runs[0])))
+    return tables.markdown(TITLES, [_row(runs, start) for runs in ordered])
+
+
+def _read(path):
+    from tfresnet.runs.folder import RunFolder
+    from tfresnet.training.config import TrainConfig
+
+    folder = RunFolder(path)
+    result = folder.read_result()
+    if result is None or result["dataset"] != "cifar10" or result["split"] != "test":
+        return None
+    content = folder.read_config()
+    config = TrainConfig.from_dict(content["settings"]).resolved()
+    return _Kept(folder.path, config, content["environment"], result)
+
+
+def _row(runs, start):
+    first = min(runs, key=lambda run: run.config.seed)
+    config, seeds = first.config, sorted(run.config.seed for run in runs)
+    flips = [run.result["top1_flip"] for run in runs if "top1_flip" in run.result]
+    minutes = [run.minutes for run in runs if run.minutes]
+    links = [
+        f"[{run.config.seed}]({Path(os.path.relpath(run.path, start)).as_posix()}/)"
+        for run in sorted(runs, key=lambda run: run.config.seed)
+    ]
+    return [
+        config.model,
+        f"{_parameters(first):,}",
+        f"`{_command(config)}`",
+        str(len(first.result.get("epoch_seconds", [])) or config.epochs),
+        f"{config.train_size or _IMAGES - config.val_size:,}",
+        str(len(seeds)),
+        _mean([run.result["top1"] for run in runs]),
+        _mean(flips) if len(flips) == len(runs) else "",
+        f"{PAPER[config.model]:.2f} %" if config.model in PAPER else "",
+        f"{statistics.mean(minutes):.0f}" if minutes else "",
+        ", ".join(sorted({_machine(run) for run in runs})),
+        ", ".join(sorted({(run.environment.get("commit") or "")[:7] for run in runs})),
+        " ".join(links),
+    ]
+
+
+def _mean(top1s):
+    errors = [100 * (1 - top1) for top1 in top1s]
+    spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 2 else ""
+    return f"{statistics.mean(errors):.2f}{spread} %"
+
+
+def _error(run):
+    return 1 - run.result["top1"]
+
+
+def _machine(run):
+    about = run.environment
+    arithmetic = about.get("dtype_policy", run.config.precision).removeprefix("mixed_")
+    return f"{about.get('cores', '?')} cores {about.get('processor', '?')}, {arithmetic}"
+
+
+def _command(config):
+    """What repeats the run with seed 0 today, whatever a recipe was then."""
+    from tfresnet.training.config import TrainConfig
+
+    plain = TrainConfig(model=config.model, recipe=config.recipe, epochs=config.epochs).resolved()
+    words = ["train.py"]
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        default = field.default if field.name in ("model", "epochs") else getattr(plain, field.name)
+        if field.name in _OF_ONE_RUN or value == default:
+            continue
+        flag = field.name.replace("_", "-")
+        words += [f"--{'' if value else 'no-'}{flag}"] if value in (True, False) else []
+        words += [] if value in (True, False) else [f"--{flag}", shlex.quote(str(value))]
+    return " ".join(words)
+
+
+def _parameters(run):
+    from tfresnet import models
+
+    model = models.create_model(run.config.model, num_classes=10, input_shape=(32, 32, 3))
+    return sum(weight.shape.num_elements() for weight in model.trainable_weights)
+
+
+def main(argv: list[str] | None = None) -> str:
+    from tfresnet import cli
+
+    args = cli.parse_results(argv)
+    scripts.load_tensorflow()
+    folders = sorted(path for path in Path(args.folder).iterdir() if path.is_dir())
+    text = table(folders)
+    print(text)
+    return text
+
+
+if __name__ == "__main__":
+    scripts.run(main, "tfresnet.results")

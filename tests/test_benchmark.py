@@ -11,15 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfresnet.benchmark import command, keras_networks, pages
+from tfresnet.benchmark import command, keras_networks
 from tfresnet.benchmark.contest import Result, Worker, assignment, contest
 from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
 from tfresnet.complexity import structure_only
 from tfresnet.errors import InputError, RunError
 from tfresnet.models import create_model
 from tfresnet.models.resnet import NETWORKS
-from tfresnet.training import loop
-from tfresnet.training.tensorboard import write_test
 
 ROOT = Path(__file__).parent.parent
 NAMES = ["resnet20", "resnet18", "resnet50", "plain20"]
@@ -150,24 +148,19 @@ def test_resnet1202_trains_on_128_images_within_8_gib():
     assert worker.memory < 8 * 2**30
 
 
-def test_cost_of_pages_is_what_they_add():
-    cost = pages.Cost("m", "d", 2, 10, training=23.0, pages={"before": 1.0, "after": 2.0})
-    assert cost.more == pytest.approx(3 / 20)
-    assert re.search(r"after +2\.00\nthe whole training +23\.00\n15\.00 % more", str(cost))
-
-
 @pytest.mark.slow
 def test_pages_are_measured_in_a_training(tmp_path):
-    file = tmp_path / "pages.json"
-    flags = ["--model", "resnet8", "--dataset", "shapes10", "--epochs", "2", "--json", str(file)]
-    before = vars(loop.TensorBoard).copy()
-    pages.main(flags)
-    content = json.loads(file.read_text())
-    assert content["steps"] == 2 * (5_000 // 64)
-    assert all(seconds > 0 for name, seconds in content["pages"].items() if "observed" not in name)
-    assert 0 < sum(content["pages"].values()) < content["training"]
-    assert vars(loop.TensorBoard) == before
-    assert loop.write_test is write_test
+    command = [sys.executable, "-m", "tfresnet.benchmark.pages", "--model", "resnet8"]
+    command += ["--dataset", "shapes10", "--epochs", "1", "--output-dir", str(tmp_path)]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = dict(re.findall(r"^(\w.*?)  +(-?[\d.]+)$", shown, re.MULTILINE))
+    spent = {name: float(seconds) for name, seconds in found.items()}
+    training, pages = spent.pop("the whole training"), spent.pop("all pages")
+    assert {"begin", "after_step", "after_epoch", "write_test"} < spent.keys()
+    assert sum(spent.values()) == pytest.approx(pages, abs=0.05)
+    assert 0 < pages < training
+    more = float(shown.splitlines()[-1].split()[0])
+    assert more == pytest.approx(100 * pages / (training - pages), rel=0.02)
 
 
 def kept_figures():
@@ -216,17 +209,6 @@ def test_bad_flags(flags, message, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("main", "flags", "message"),
-    [
-        (
-            command.compare,
-            ["--model", "vgg19"],
-            "--model must be one of resnet18.* Received: vgg19",
-        ),
-        (pages.main, ["--epochs", "0"], "epochs must be at least 1. Received: 0"),
-    ],
-)
-def test_impossible_settings(main, flags, message):
-    with pytest.raises(InputError, match=message):
-        main(flags)
+def test_impossible_settings():
+    with pytest.raises(InputError, match=r"--model must be one of resnet18.* Received: vgg19"):
+        command.compare(["--model", "vgg19"])

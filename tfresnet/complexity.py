@@ -1,9 +1,9 @@
-"""Parameters, multiply-adds and depth of any Keras model: by layer, by stage, in total.
+"""Parameters, multiply-adds and depth of a Keras model: by layer, by stage, in total.
 
 The convention is the paper's (He et al. 2015, Table 1, "FLOPs"): one multiply-add for one
 multiplication with a weight of a convolution or a dense layer, for one picture at inference.
 Batch normalisation, biases, activations, poolings and additions cost nothing. A product that no
-such layer computes (the einsum layers of attention, recurrent cells) is not counted either.
+such layer computes (transposed and depthwise convolutions, attention) is not counted either.
 """
 
 import collections
@@ -17,10 +17,7 @@ import tensorflow as tf
 
 from tfresnet.errors import InputError
 
-_TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose)
-_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
-_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
-_PLAIN = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense)
+_COUNTED = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense)
 _SUMS = ("params", "trainable_params", "multiply_adds")
 
 
@@ -94,18 +91,17 @@ def count(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> Com
     as in `model.count_params()`.
 
     Raises:
-        InputError: not a model, a model without weights yet, or an input shape that is missing
-            or is not one of this model's.
+        InputError: not a functional or sequential model that is built, or an input shape that is
+            missing or is not one of this model's.
     """
-    if not isinstance(model, keras.Model):
-        raise InputError(f"`model` must be a Keras model. Received: {type(model).__name__}")
-    if not model.built:
+    if not getattr(model, "inputs", None):
         raise InputError(
-            "`model` must be built before it can be counted: call `model.build((None, height, "
-            f"width, channels))`. Received: the unbuilt model {model.name!r}"
+            "`model` must be a functional or sequential Keras model that is built. "
+            f"Received: {model!r}"
         )
     forward = _Forward(model)
-    forward.compute_output_spec(_pictures(model, input_shape))
+    pictures = (_picture(tensor, input_shape) for tensor in model.inputs)
+    forward.compute_output_spec(keras.tree.pack_sequence_as(model.input, list(pictures)))
     rows = list(_layer_counts(model, forward.calls))
     sums = _sums(rows)
     return Complexity(
@@ -117,40 +113,17 @@ def count(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> Com
     )
 
 
-def _pictures(model: keras.Model, input_shape: tuple[int, ...] | None):
-    """Symbolic inputs of one picture, in the structure that the model's `call` expects."""
-
-    def picture(tensor):
-        shape = _checked_shape(tuple(tensor.shape[1:]), input_shape)
-        return keras.KerasTensor((1, *shape), dtype=tensor.dtype)
-
-    if isinstance(model, keras.Sequential):
-        return picture(model.inputs[0])
-    if getattr(model, "inputs", None):
-        return keras.tree.map_structure(picture, model.input)
-    shapes = list((model.get_build_config() or {}).values())
-    if len(shapes) != 1 or any(isinstance(side, tuple | list | dict) for side in shapes[0]):
+def _picture(tensor: keras.KerasTensor, given: tuple[int, ...] | None) -> keras.KerasTensor:
+    """A symbolic input of one picture: the model's own shape, its open sides as `given`."""
+    own = tuple(tensor.shape[1:])
+    shape = own if given is None else tuple(given)
+    fits = len(own) == len(shape) and all(o in (None, g) for o, g in zip(own, shape, strict=True))
+    if not fits or not all(isinstance(side, int) and side > 0 for side in shape):
         raise InputError(
-            "`model` must be functional, or subclassed with one input. "
-            f"Received: {model.name!r}, built for {shapes}"
+            "`input_shape` must be the sides of one picture, without the batch, and fit the "
+            f"model's own, {own}. Received: {given}"
         )
-    return picture(keras.KerasTensor(shapes[0], dtype=keras.config.floatx()))
-
-
-def _checked_shape(own: tuple, given: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The shape of one picture: the model's own, with its open sides from `given`."""
-    if given is None:
-        if None in own:
-            raise InputError(
-                "`input_shape` is needed for a model that leaves sides of its input open, without "
-                f"the batch: (height, width, channels). Received: None for {own}"
-            )
-        return own
-    if not all(isinstance(side, int) and side > 0 for side in given):
-        raise InputError(f"`input_shape` must be of integers above 0. Received: {given}")
-    if len(own) != len(given) or any(o not in (None, g) for o, g in zip(own, given, strict=True)):
-        raise InputError(f"`input_shape` must fit the model's own, {own}. Received: {given}")
-    return tuple(given)
+    return keras.KerasTensor((1, *shape), dtype=tensor.dtype)
 
 
 @dataclass(frozen=True)
@@ -165,7 +138,7 @@ class _Forward(keras.Operation):
     """The model as an operation of its own.
 
     Keras infers the output of an operation by running its `call` in a scratch graph without
-    state. It would not for the model itself: functional models, and layers that define
+    state. It would not for the model itself: models, and layers that define
     `compute_output_shape`, answer without calling what is inside them.
     """
 
@@ -176,7 +149,7 @@ class _Forward(keras.Operation):
         self.depth = 0
 
     def call(self, inputs):
-        with _recorded(self.calls), _functions_run_eagerly():
+        with _recorded(self.calls):
             outputs = self.model(inputs, training=False)
         weighted = {c.output.op for calls in self.calls.values() for c in calls if c.multiply_adds}
         self.depth = _longest_path(outputs, weighted)
@@ -190,9 +163,10 @@ def _recorded(calls: dict[int, list[_Call]]) -> Iterator[None]:
 
     def recording(layer, *args, **kwargs):
         outputs = call_layer(layer, *args, **kwargs)
-        taken, given = (keras.tree.flatten(values)[0] for values in ((args, kwargs), outputs))
-        cost = _multiply_adds(layer, tuple(taken.shape), tuple(given.shape))
-        calls[id(layer)].append(_Call(given, cost))
+        output, cost = keras.tree.flatten(outputs)[0], 0
+        if isinstance(layer, _COUNTED):  # kernel (sides..., channels / groups, filters)
+            cost = math.prod(output.shape) * math.prod(layer.kernel.shape[:-1])
+        calls[id(layer)].append(_Call(output, cost))
         return outputs
 
     keras.layers.Layer.__call__ = recording
@@ -200,31 +174,6 @@ def _recorded(calls: dict[int, list[_Call]]) -> Iterator[None]:
         yield
     finally:
         keras.layers.Layer.__call__ = call_layer
-
-
-@contextlib.contextmanager
-def _functions_run_eagerly() -> Iterator[None]:
-    """Call what a model wraps in `tf.function`; a function traced before would stay silent."""
-    before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(before)
-
-
-def _multiply_adds(layer: keras.Layer, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
-    """Multiply-adds of one call, from its input and output shapes (batch of 1 included)."""
-    if isinstance(layer, _TRANSPOSED):  # each input value meets each weight of its channel
-        return math.prod(inputs) * math.prod(layer.kernel.shape[:-1])
-    if isinstance(layer, _SEPARABLE):
-        weights = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
-        return math.prod(outputs) // layer.filters * weights
-    if isinstance(layer, _DEPTHWISE):  # kernel (sides..., channels, multiplier)
-        return math.prod(outputs) * math.prod(layer.kernel.shape[:-2])
-    if isinstance(layer, _PLAIN):  # kernel (sides..., channels / groups, filters)
-        return math.prod(outputs) * math.prod(layer.kernel.shape[:-1])
-    return 0
 
 
 def _longest_path(outputs, weighted: set[tf.Operation]) -> int:

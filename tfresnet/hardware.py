@@ -1,6 +1,5 @@
-"""What a training runs on: the arithmetic that pays here, the processor, the packages."""
+"""What a training runs on: the arithmetic that pays here, and the processor."""
 
-import importlib
 import platform
 from pathlib import Path
 
@@ -41,15 +40,6 @@ def processor_flags() -> set[str]:
 
 def processor_name() -> str:
     return _cpuinfo("model name") or platform.processor() or platform.machine()
-
-
-def package_versions() -> dict[str, str]:
-    """Version by name of the packages that decide a result.
-
-    Asked of the modules: a distribution may have another name (tensorflow-cpu, tf-nightly).
-    """
-    names = ("tensorflow", "keras", "numpy", "tensorboard")
-    return {name: importlib.import_module(name).__version__ for name in names}
 
 
 def _cpuinfo(key):

@@ -15,26 +15,6 @@ if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help has no use for
 _COMPARED = ("resnet18", "resnet50", "resnet101")
 _SETTINGS = ((224, 1000), (32, 10))  # input size and classes of ImageNet and of CIFAR-10
 
-_HEADER = (
-    ("model", "name"),
-    ("input", "input_shape"),
-    ("classes", "num_classes"),
-    ("layers", "layers"),
-    ("params", "params"),
-    ("trainable", "trainable_params"),
-    ("non-trainable", "non_trainable_params"),
-    ("multiply-adds", "multiply_adds"),
-)
-_STAGE_HEADER = (("stage", "name"), ("params", "params"), ("multiply-adds", "multiply_adds"))
-_LAYER_HEADER = (
-    ("layer", "path"),
-    ("kind", "kind"),
-    ("output", "output_shape"),
-    ("params", "params"),
-    ("trainable", "trainable_params"),
-    ("multiply-adds", "multiply_adds"),
-)
-
 
 @dataclass(frozen=True)
 class Report:
@@ -46,22 +26,20 @@ class Report:
     complexity: "Complexity"
 
     def record(self) -> dict:
-        """What is known of the network as a whole, by the names that JSON and CSV use."""
+        """What is known of the network as a whole."""
+        found = self.complexity
+        names = ("params", "trainable_params", "non_trainable_params", "multiply_adds")
         return {
             "name": self.name,
             "input_shape": self.input_shape,
             "num_classes": self.num_classes,
-            "params": self.complexity.params,
-            "trainable_params": self.complexity.trainable_params,
-            "non_trainable_params": self.complexity.non_trainable_params,
-            "multiply_adds": self.complexity.multiply_adds,
-            "layers": self.complexity.depth,
+            **{name: getattr(found, name) for name in names},
+            "layers": found.depth,
         }
 
     def stages(self) -> list[dict]:
         """One record a stage."""
-        keys = ("name", "params", "multiply_adds")
-        return [{key: getattr(stage, key) for key in keys} for stage in self.complexity.by_stage]
+        return [asdict(stage) for stage in self.complexity.by_stage]
 
     def by_layer(self) -> list[dict]:
         """One record a layer."""
@@ -77,13 +55,9 @@ def measure(name: str, input_size: int | None = None, num_classes: int | None = 
     from tfresnet.complexity import count, structure_only
     from tfresnet.models import create_model
 
-    options = {}
-    if input_size is not None:
-        options["input_shape"] = (input_size, input_size, 3)
-    if num_classes is not None:
-        options["num_classes"] = num_classes
+    shape = None if input_size is None else (input_size, input_size, 3)
     with structure_only():
-        model = create_model(name, **options)
+        model = create_model(name, num_classes=num_classes, input_shape=shape)
         return Report(name, tuple(model.input_shape[1:]), model.output_shape[-1], count(model))
 
 
@@ -102,16 +76,20 @@ def measure_all(
     ]
 
 
-def _as_text(render_rows, reports: Sequence[Report], by_layer: bool) -> str:
+def _as_text(table: Callable, reports: Sequence[Report], by_layer: bool) -> str:
     """Tables for people; the stages too if there is one network only."""
-    parts = [render_rows(*_cells(_HEADER, [report.record() for report in reports]))]
+    groups = [[report.record() for report in reports]]
     for report in reports:
-        if len(reports) == 1:
-            parts.append(render_rows(*_cells(_STAGE_HEADER, report.stages())))
-        if by_layer:
-            parts.append(render_rows(*_cells(_LAYER_HEADER, report.by_layer())))
-    found = "\n".join(_notes(reports))
-    return "\n\n".join([*parts, found] if found else parts)
+        groups += [report.stages()] if len(reports) == 1 else []
+        groups += [report.by_layer()] if by_layer else []
+    parts = [
+        table(
+            [key.replace("_", " ") for key in records[0]],
+            [[_cell(key, value) for key, value in record.items()] for record in records],
+        )
+        for records in groups
+    ]
+    return "\n\n".join(filter(None, [*parts, "\n".join(_notes(reports))]))
 
 
 def _as_json(reports: Sequence[Report], by_layer: bool) -> str:
@@ -155,26 +133,13 @@ def _notes(reports: Sequence[Report]) -> Iterator[str]:
             )
 
 
-def _cells(header, records: list[dict]) -> tuple[list[str], list[list[str]]]:
-    """Titles and rows of a table, as text for people."""
-    rows = [[_cell(key, record[key]) for _, key in header] for record in records]
-    return [title for title, _ in header], rows
-
-
 def _cell(key: str, value) -> str:
-    if key == "multiply_adds":
-        return _scaled(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "-" if value is None else str(_shape(value))
-
-
-def _scaled(value: int) -> str:
-    """Multiply-adds in the paper's unit: 1.81 G, 40.55 M."""
-    for factor, unit in ((10**9, "G"), (10**6, "M")):
-        if value >= factor:
-            return f"{value / factor:.2f} {unit}"
-    return f"{value:,}"
+    """A value as text for people; multiply-adds in the paper's unit: 1.81 G, 40.55 M."""
+    if value is None:
+        return "-"
+    if key == "multiply_adds" and value >= 10**6:
+        return f"{value / 10**9:.2f} G" if value >= 10**9 else f"{value / 10**6:.2f} M"
+    return f"{value:,}" if isinstance(value, int) else str(_shape(value))
 
 
 def _shape(value):

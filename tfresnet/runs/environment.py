@@ -6,7 +6,15 @@ import platform
 import subprocess
 from pathlib import Path
 
-from tfresnet.hardware import package_versions, processor_name
+import keras
+import numpy
+import tensorboard
+import tensorflow
+
+from tfresnet.hardware import processor_name
+
+# Asked themselves: a distribution may have another name (tensorflow-cpu, tf-nightly).
+_PACKAGES = (tensorflow, keras, numpy, tensorboard)
 
 
 def environment() -> dict:
@@ -14,7 +22,7 @@ def environment() -> dict:
     return {
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        **package_versions(),
+        **{package.__name__: package.__version__ for package in _PACKAGES},
         "commit": _commit(),
         "processor": processor_name(),
         "cores": os.cpu_count(),

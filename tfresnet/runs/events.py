@@ -1,7 +1,8 @@
 """The event files of a run."""
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
@@ -9,7 +10,6 @@ import tensorflow as tf
 from tfresnet.atomic import remove_leftovers, replaced
 
 _FILES = "events.out.tfevents.*"
-_FRAME = 16  # bytes of a record beside its content: length, its checksum, the content's checksum
 logger = logging.getLogger("tfresnet")
 
 
@@ -24,27 +24,25 @@ def records(folder: Path) -> Iterator[tuple[Path, bytes | None]]:
         try:
             for record in tf.data.TFRecordDataset(str(path)):
                 yield path, record.numpy()
-        except tf.errors.DataLossError:
+        except tf.errors.DataLossError as error:
+            # A kill leaves a "truncated record" at the end; anything else is damage.
+            if damage := re.search(r"corrupted record at \d+", error.message):
+                logger.warning("%s: %s, and all that follows is lost", path, damage[0])
             yield path, None
 
 
-def drop_events_after(folder: Path, step: int, done: Callable[[str], bool] | None = None) -> None:
+def drop_events_after(folder: Path, step: int, kept_by: str | None = None) -> None:
     """Rewrites the event files in `folder` without what a run resumed at `step` writes again.
 
     A killed run leaves events of steps after its last checkpoint, and perhaps half a record.
 
     Args:
-        done: tells by the tag which events of `step` itself stay; all by default.
+        kept_by: the tag that an event of `step` itself must hold to stay; by default all stay.
     """
     remove_leftovers(folder)
     kept: dict[Path, list[bytes]] = {path: [] for path in sorted(folder.glob(_FILES))}
-    read = dict.fromkeys(kept, 0)  # bytes
     for path, record in records(folder):
-        if record is None:
-            _warn_unless_torn(path, read[path])
-            continue
-        read[path] += len(record) + _FRAME
-        if _stays(tf.compat.v1.Event.FromString(record), step, done):
+        if record and _stays(tf.compat.v1.Event.FromString(record), step, kept_by):
             kept[path].append(record)
     for path, stay in kept.items():
         with replaced(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
@@ -52,13 +50,7 @@ def drop_events_after(folder: Path, step: int, done: Callable[[str], bool] | Non
                 writer.write(record)
 
 
-def _stays(event, step, done):
-    again = done and event.step == step and not all(done(v.tag) for v in event.summary.value)
-    return event.step <= step and not again
-
-
-def _warn_unless_torn(path, position):
-    """Half a record at the end is what a kill leaves; anything else is damage, and costs more."""
-    left = path.read_bytes()[position:]
-    if len(left) >= _FRAME and len(left) >= _FRAME + int.from_bytes(left[:8], "little"):
-        logger.warning("%s has a damaged record: its last %d bytes are lost", path, len(left))
+def _stays(event, step, kept_by):
+    if event.step == step and kept_by:
+        return kept_by in {value.tag for value in event.summary.value}
+    return event.step <= step

@@ -1,9 +1,11 @@
 """How long it will take, a bar on a terminal, one line an epoch everywhere."""
 
+import os
+import shutil
 import sys
 import time
+from typing import TextIO
 
-from tfresnet import terminal
 from tfresnet.evaluation import Evaluation
 from tfresnet.training.companions import Companion
 from tfresnet.training.run import Run
@@ -35,8 +37,8 @@ class Progress(Companion):
         pace = (time.monotonic() - self._warm) / steps
         if not self._estimated and (pace * steps > self.MEASURED_SECONDS or steps == 50):
             self._estimate(pace)
-        if terminal.redraws(sys.stdout):
-            self._show(self._bar(pace, terminal.width(sys.stdout) - 1))
+        if redraws(sys.stdout):
+            self._show(self._bar(pace, shutil.get_terminal_size().columns - 1))
 
     def _estimate(self, pace):
         self._estimated = True
@@ -85,6 +87,17 @@ def _metrics(row, prefix=""):
         f"loss {row[prefix + 'loss']:.4f}  top-1 {100 * row[prefix + 'top1']:5.2f}  "
         f"top-5 {100 * row[prefix + 'top5']:5.2f}"
     )
+
+
+def redraws(stream: TextIO | None) -> bool:
+    """Whether a line of `stream`, perhaps closed or None (`pythonw`), can be written over.
+
+    False for files, pipes, and terminals that say they are dumb (editors, some CI logs).
+    """
+    try:
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+    except (AttributeError, ValueError):
+        return False
 
 
 def duration(seconds: float) -> str:

@@ -11,13 +11,11 @@ from tfresnet.training.companions import Companion
 from tfresnet.training.run import Run
 from tfresnet.training.step import Measured, TrainStep
 from tfresnet.training.tensorboard import pictures
+from tfresnet.training.tensorboard.answers import write_metrics, write_validation
 from tfresnet.training.tensorboard.graph import write_graphs
-from tfresnet.training.tensorboard.hparams import write_session_start
 from tfresnet.training.tensorboard.layout import layout
-from tfresnet.training.tensorboard.steps import StepCharts, is_step_chart
-from tfresnet.training.tensorboard.text import texts
-from tfresnet.training.tensorboard.validation import write_validation
-from tfresnet.training.tensorboard.writers import Writers, write_metrics, write_pb
+from tfresnet.training.tensorboard.settings import texts, write_hparams
+from tfresnet.training.tensorboard.steps import StepCharts
 
 PAGES_A_RUN = 5
 
@@ -39,42 +37,44 @@ class TensorBoard(Companion):
         self.step = step
         self.every = every
         self._charts = StepCharts(run)
-        self._writers = Writers(run.folder.path)
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
         steps = run.config.profile_steps
         self._profiled = [int(number) for number in steps.split(",")] if steps else [0, 0]
 
     def is_due(self, step: int) -> bool:
-        """Whether step number `step` (from 1) is to be observed."""
-        return step % self.every == 0 or self._histograms_due(step)
+        """Whether step number `step` (from 1) is to be observed: for a point of the charts, or as
+        the last of an epoch with histograms."""
+        at_end = step == self.run.last_step_of_epoch
+        return step % self.every == 0 or (at_end and self._histograms_due(self.run.epoch + 1))
 
-    def _histograms_due(self, step):
-        """After the last step of every N-th epoch."""
-        every, run = self.run.config.histograms, self.run
-        return every > 0 and step == run.last_step_of_epoch and (run.epoch + 1) % every == 0
+    def _histograms_due(self, epoch):
+        every = self.run.config.histograms
+        return every > 0 and epoch % every == 0
 
     def begin(self):
-        step = self.run.state.step
-        for part in self.run.folder.PARTS:
-            # After the last step of an epoch, yet before its end, the points of its end come again.
-            done = is_step_chart if self.run.is_at_end_of_epoch else None
-            folder = self.run.folder.path / part
-            drop_events_after(folder, step, done) if step else remove_events(folder)
-        self._graph_is_due = step == 0
+        run, step = self.run, self.run.state.step
+        # After the last step of an epoch, yet before its end, only the charts by step have their
+        # point; all else comes again.
+        kept_by = "learning_rate" if run.is_at_end_of_epoch else None
+        for part in run.folder.PARTS:
+            folder = run.folder.path / part
+            drop_events_after(folder, step, kept_by) if step else remove_events(folder)
+            if run.validation or part != "validation":
+                self._writers[part] = tf.summary.create_file_writer(str(folder))
         if step == 0:
             self._write_beginning()
 
     def _write_beginning(self):
         run = self.run
-        environment = run.folder.read_config()["environment"]
-        with self._writers.at("train", 0):
-            for tag, text in texts(run.config, environment, run.model).items():
+        with self._writers["train"].as_default(step=0):
+            for tag, text in texts(run).items():
                 tf.summary.text(tag, text)
-            write_pb(layout())
+            tf.summary.experimental.write_raw_pb(layout().SerializeToString())
             shown = pictures.augmentation(run.dataset, run.config.seed, run.config.augment)
             tf.summary.image("augmentation", shown[None])
             self._write_filters()
-        with self._writers.at("test", 0):
-            write_session_start(run.folder, run.config, environment, run.model)
+        with self._writers["test"].as_default(step=0):
+            write_hparams(run)
 
     def _write_filters(self):
         filters = pictures.first_filters(self.run.model)
@@ -93,52 +93,51 @@ class TensorBoard(Companion):
         if step == self._profiled[1]:
             self._stop_profiler()
         self._charts.add(seconds)
-        if self._graph_is_due:
-            self._write_graph()
+        if step == 1:
+            self._write_graphs()
         if step % self.every == 0:
-            with self._writers.at("train", step):
+            with self._writers["train"].as_default(step):
                 self._charts.write(measured)
             self.flush()  # a checkpoint may follow, and stands for what is on the disk
 
-    def _write_graph(self):
-        self._graph_is_due = False
-        with self._writers.at("train", 0):
+    def _write_graphs(self):
+        with self._writers["train"].as_default(step=0):
             left_out = write_graphs(self.run.network, self.step.graph)
         if left_out:
             self.run.folder.say(f"TensorBoard: {left_out}")
         self.flush()
 
     def after_epoch(self, row: dict, validation: Evaluation | None):
-        every = self.run.config.histograms
-        pages = self.run.is_trained or page_is_due(row["epoch"], self.run.epochs)
-        with self._writers.at("train", row["step"]):
+        run, epoch = self.run, row["epoch"]
+        pages = run.is_trained or page_is_due(epoch, run.epochs)
+        with self._writers["train"].as_default(row["step"]):
             write_metrics(row)
-            if every and row["epoch"] % every == 0:
+            if self._histograms_due(epoch):
                 self._write_histograms()
             if pages:
                 self._write_filters()
         if validation:
-            with self._writers.at("validation", row["step"]):
-                write_metrics(validation.metrics)
-                write_validation(self.run, validation, row["step"], pages)
+            with self._writers["validation"].as_default(row["step"]):
+                write_validation(run, validation, pages)
         self.flush()
 
     def _write_histograms(self):
         # The gradients are of the last observed step: that of the end of the epoch, unless it was
         # cut short. There are none if that end comes again after a resume.
-        for variable, gradient in zip(
-            self.run.optimizer.trainable, self.step.gradients, strict=False
-        ):
+        variables = self.run.optimizer.trainable
+        for variable, gradient in zip(variables, self.step.gradients, strict=False):
             tf.summary.histogram(f"weights/{variable.path}", np.asarray(variable))
             tf.summary.histogram(f"gradients/{variable.path}", gradient)
 
     def flush(self) -> None:
-        self._writers.flush()
+        for writer in self._writers.values():
+            writer.flush()
 
     def end(self):
         if self._profiled[0] <= self.run.state.step < self._profiled[1]:
             self._stop_profiler()
-        self._writers.close()
+        for writer in self._writers.values():
+            writer.close()
 
     @staticmethod
     def _stop_profiler():

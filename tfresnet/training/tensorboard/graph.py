@@ -10,8 +10,13 @@ MOST_OPERATIONS = 30_000
 
 
 def write_graphs(model: keras.Model, step: tf.Graph | None) -> str | None:
-    """Writes the network's and the training step's; tells in words what was left out."""
-    write_layer_graph(model)
+    """Writes the network's (for TensorBoard's "Conceptual graph", as
+    `keras.callbacks.TensorBoard` does) and the training step's; tells in words what was left out.
+    """
+    metadata = tf.compat.v1.SummaryMetadata()
+    metadata.plugin_data.plugin_name = "graph_keras_model"
+    metadata.plugin_data.content = b"1"
+    tf.summary.write("keras", layer_graph(model), step=0, metadata=metadata)
     if step is None:
         return "no graph of the training step: it ran without one"
     operations = len(step.get_operations())
@@ -24,15 +29,7 @@ def write_graphs(model: keras.Model, step: tf.Graph | None) -> str | None:
     return None
 
 
-def write_layer_graph(model) -> None:
-    """Writes what `keras.callbacks.TensorBoard` writes, for TensorBoard's "Conceptual graph"."""
-    metadata = tf.compat.v1.SummaryMetadata()
-    metadata.plugin_data.plugin_name = "graph_keras_model"
-    metadata.plugin_data.content = b"1"
-    tf.summary.write("keras", layer_graph(model), step=0, metadata=metadata)
-
-
-def layer_graph(model) -> str:
+def layer_graph(model: keras.Model) -> str:
     """The Functional model as JSON, with the one kind of dtype that TensorBoard understands."""
     content = json.loads(model.to_json())
     content["config"]["name"] = ""  # or the page would open on one closed node of that name

@@ -24,19 +24,9 @@ _CATEGORIES = {
 
 def layout():
     """The layout as a summary protobuf."""
-    return summary.pb(
-        layout_pb2.Layout(
-            category=[
-                layout_pb2.Category(
-                    title=title,
-                    chart=[
-                        layout_pb2.Chart(
-                            title=name, multiline=layout_pb2.MultilineChartContent(tag=[pattern])
-                        )
-                        for name, pattern in charts.items()
-                    ],
-                )
-                for title, charts in _CATEGORIES.items()
-            ]
-        )
-    )
+    page = layout_pb2.Layout()
+    for title, charts in _CATEGORIES.items():
+        category = page.category.add(title=title)
+        for name, pattern in charts.items():
+            category.chart.add(title=name).multiline.tag.append(pattern)
+    return summary.pb(page)

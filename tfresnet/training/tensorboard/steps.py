@@ -1,15 +1,16 @@
 """The charts by step: rate, speed, time by part, memory, and the health of the gradients."""
 
+import mmap
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from tfresnet.training.optimizer import decays
 from tfresnet.training.run import Run
 from tfresnet.training.step import Measured
-from tfresnet.training.tensorboard.writers import write_pb
 
 _DESCRIPTIONS = {
     "time/input": "Waiting for data, ms a step",
@@ -22,13 +23,6 @@ _DESCRIPTIONS = {
     "update_ratio": "|change| / |weights| of the kernels",
     "memory": "GiB",
 }
-_CHARTS = ("learning_rate", "images_per_second", "time/", "loss_parts/")
-_CHARTS += ("gradient_norm/", "update_ratio/", "memory/")
-
-
-def is_step_chart(tag: str) -> bool:
-    """Whether a chart gets its points here, and not at the end of an epoch."""
-    return tag.startswith(_CHARTS)
 
 
 class StepCharts:
@@ -63,7 +57,7 @@ class StepCharts:
             point["time/checkpoint"] = 1000 * run.folder.checkpoints.last_save
         point |= self._health(measured)
         point |= {f"memory/{name}": gib for name, gib in memory().items()}
-        write_pb(_summary(point), run.state.step)
+        tf.summary.experimental.write_raw_pb(_summary(point).SerializeToString())
         self.restart()
 
     def _health(self, measured):
@@ -99,13 +93,9 @@ def by_stage(variables: Sequence, values: Sequence[float]) -> dict[str, float]:
 
 def memory() -> dict[str, float]:
     """GiB in use: "resident" in main memory where Linux tells, "gpu" where there is one."""
-    used = {}
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        kib = next(line.split()[1] for line in lines if line.startswith("VmRSS:"))
-        used["resident"] = int(kib) / 2**20
-    except (OSError, StopIteration):
-        pass
+    used, pages = {}, Path("/proc/self/statm")
+    if pages.exists():
+        used["resident"] = int(pages.read_text().split()[1]) * mmap.PAGESIZE / 2**30
     if tf.config.list_physical_devices("GPU"):
         used["gpu"] = tf.config.experimental.get_memory_info("GPU:0")["current"] / 2**30
     return used
@@ -113,8 +103,6 @@ def memory() -> dict[str, float]:
 
 def _summary(point):
     """All charts of a point in one record; `tf.summary.scalar` takes a millisecond for each."""
-    from tensorboard.plugins.scalar.summary_v2 import scalar_pb
-
     record = tf.compat.v1.Summary()
     for tag, value in point.items():
         text = _DESCRIPTIONS.get(tag) or _DESCRIPTIONS.get(tag.split("/")[0])

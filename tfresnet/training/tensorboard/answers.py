@@ -1,0 +1,82 @@
+"""What a model's answers show: metrics, confusion, mistakes, curves; and the test's pages."""
+
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.hparams import api_pb2, summary
+from tensorboard.plugins.pr_curve import summary as pr_curve
+
+from tfresnet.evaluation import METRICS, Evaluation
+from tfresnet.runs.events import remove_events
+from tfresnet.tables import markdown
+from tfresnet.training.run import Run
+from tfresnet.training.tensorboard import pictures
+from tfresnet.training.tensorboard.pictures import MOST_CLASSES
+from tfresnet.training.tensorboard.projector import IMAGES, features_of, write_projector
+from tfresnet.training.tensorboard.settings import write_hparams
+
+_FINAL = {"loss": "train_loss", "top1": "train_top1"}
+_FINAL |= {"val_loss": "validation_loss", "val_top1": "validation_top1"}
+
+
+def write_metrics(metrics: dict) -> None:
+    """Writes the charts by epoch with the current writer."""
+    for name in METRICS:
+        tf.summary.scalar(name, metrics[name])
+    tf.summary.scalar("error", 100 * (1 - metrics["top1"]), description="100 - top-1, %")
+
+
+def write_validation(run: Run, evaluation: Evaluation, all_pages: bool) -> None:
+    """Writes with the current writer: metrics, confusion matrix, and the others if `all_pages`."""
+    names, images = run.dataset.class_names, run.validation
+    write_metrics(evaluation.metrics)
+    if len(names) <= MOST_CLASSES:
+        counts = np.asarray(evaluation.metrics["confusion"])
+        tf.summary.image("confusion_matrix", pictures.matrix(counts, names)[None])
+        tf.summary.text("confusion_table", confusion_table(evaluation.metrics))
+    if not all_pages:
+        return
+    _write_pr_curves(evaluation, images.labels, names)
+    worst = pictures.mistakes(evaluation.probabilities, images, names)
+    if worst is not None:
+        tf.summary.image("mistakes", worst[None])
+    tf.summary.image("activations", pictures.activation_maps(run.model, images.images[0])[None])
+
+
+def write_test(run: Run, evaluation: Evaluation) -> None:
+    """Writes `test/` anew: the result, the settings that led to it, curves and projector."""
+    row, test, names = run.history[-1], run.dataset.test, run.dataset.class_names
+    remove_events(run.folder.test)
+    writer = tf.summary.create_file_writer(str(run.folder.test))
+    with writer.as_default(step=row["step"]):
+        write_hparams(run)
+        write_metrics(evaluation.metrics)
+        for name, shown in _FINAL.items():
+            if name in row:
+                tf.summary.scalar(f"final/{shown}", row[name], description="after the last epoch")
+        _write_pr_curves(evaluation, test.labels, names)
+        end = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
+        tf.summary.experimental.write_raw_pb(end.SerializeToString())
+    writer.close()
+    images = test.take(np.arange(min(IMAGES, len(test))))
+    answers = evaluation.logits[: len(images)].argmax(axis=1)
+    write_projector(run.folder, features_of(run.model, images), answers, images, names)
+
+
+def _write_pr_curves(evaluation, labels, names):
+    """Precision against recall, each class against all others, of all images."""
+    if len(names) > MOST_CLASSES:
+        return
+    for number, (name, scores) in enumerate(zip(names, evaluation.probabilities.T, strict=True)):
+        curve = pr_curve.pb(f"classes/{name}", labels == number, scores, num_thresholds=101)
+        tf.summary.experimental.write_raw_pb(curve.SerializeToString())
+
+
+def confusion_table(metrics: dict) -> str:
+    """A confusion matrix with a row for each true class and its top-1 accuracy."""
+    rows = [
+        [name, *map(str, counts), f"{100 * top1:.1f}"]
+        for (name, top1), counts in zip(
+            metrics["per_class"].items(), metrics["confusion"], strict=True
+        )
+    ]
+    return markdown(["true \\ predicted", *metrics["per_class"], "top-1 %"], rows)

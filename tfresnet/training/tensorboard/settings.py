@@ -1,0 +1,71 @@
+"""The Text and the HParams page: settings, versions, how to reproduce, what the network is made of.
+
+HParams takes for a run's results the scalars that lie beside its settings. They are in `test/`,
+where there are only final numbers.
+"""
+
+import datetime
+import json
+import shlex
+
+import keras
+import tensorflow as tf
+from tensorboard.plugins.hparams import summary_v2  # not `api`, which wants tf.keras
+
+from tfresnet.tables import markdown
+from tfresnet.training.config import TrainConfig
+from tfresnet.training.run import Run
+
+# Where a run lies and what is kept of it, not what it computes.
+_NOT_REPRODUCED = ("output_dir", "name", "checkpoint_minutes", "histograms", "profile_steps")
+
+
+def texts(run: Run) -> dict[str, str]:
+    """Markdown by tag."""
+    environment = run.folder.read_config()["environment"]
+    commit, summary = environment.get("commit") or "unknown", []
+    run.model.summary(print_fn=summary.append, line_length=80)
+    versions = [[name, str(value)] for name, value in environment.items()]
+    return {
+        "run/config": f"```json\n{json.dumps(run.config.to_dict(), indent=2)}\n```",
+        "run/versions": markdown(["what", "value"], versions),
+        "run/reproduce": f"commit {commit}\n\n```\n{command(run.config)}\n```",
+        "run/parameters": parameter_table(run.model),
+        "run/summary": "\n".join(["```", *summary, "```"]),
+    }
+
+
+def command(config: TrainConfig) -> str:
+    """The call of train.py that gives these settings: all that differ from the recipe's."""
+    usual = TrainConfig(recipe=config.recipe, epochs=config.epochs).resolved().to_dict()
+    default_epochs = TrainConfig(recipe=config.recipe).resolved().epochs
+    usual |= {"recipe": TrainConfig().recipe, "epochs": default_epochs}
+    words = ["python", "train.py", "--model", config.model]
+    for name, value in config.to_dict().items():
+        if value in (usual[name], None) or name in ("model", *_NOT_REPRODUCED):
+            continue
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", str(value)]
+    return shlex.join(words)
+
+
+def parameter_table(model: keras.Model) -> str:
+    """A row for each layer with weights, with its share of all of them."""
+    total = max(model.count_params(), 1)
+    counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
+    rows = [[name, f"{n:,}", f"{n / total:.2%}"] for name, n in (counts | {"all": total}).items()]
+    return markdown(["layer", "parameters", "share"], rows)
+
+
+def write_hparams(run: Run) -> None:
+    """Writes the settings with the current writer; the page then shows the run as running."""
+    hidden = (*_NOT_REPRODUCED, "data_dir")
+    values = {k: v for k, v in run.config.to_dict().items() if v is not None and k not in hidden}
+    values["parameters"] = run.model.count_params()
+    started = datetime.datetime.fromisoformat(run.folder.read_config()["environment"]["started"])
+    start, name = started.timestamp(), run.folder.path.resolve().name
+    summary = summary_v2.hparams_pb(values, trial_id=name, start_time_secs=start)
+    tf.summary.experimental.write_raw_pb(summary.SerializeToString())

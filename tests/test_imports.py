@@ -30,6 +30,7 @@ ALLOWED = {
     "verify": FOUNDATION | {"cli", "scripts", "runs"},
     "param_count": BUILDING | {"complexity", "slides", "cli", "scripts"},
     "slides": BUILDING | {"complexity", "param_count"},
+    "check_unit": BUILDING | {"cli", "scripts"},
     "experiments": TRAINING | {"cli", "scripts", "complexity", "param_count"},
     "benchmark": TRAINING | {"cli", "scripts", "complexity", "param_count"},
     "__init__": TRAINING | {"complexity", "backend"},

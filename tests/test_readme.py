@@ -21,6 +21,25 @@ def kept_runs():
     return [ROOT / "logs" / name for name in listed]
 
 
+def test_the_chinese_page_has_the_same_commands_and_results():
+    def blocks(text):
+        shell = "".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
+        python = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+        return [line.partition("#")[0].rstrip() for line in shell.splitlines()], python
+
+    def results(text, title):
+        section = text[text.index(f"## {title}\n") : text.index("## ", text.index(title) + 3)]
+        return re.findall(r"[\d.]+ %|\]\(logs/[^)]+\)|`python [^`]+`", section)
+
+    chinese = (ROOT / "README.zh.md").read_text()
+    assert blocks(chinese) == blocks(README)
+    assert results(chinese, "结果") == results(README, "Results")
+    assert len(results(chinese, "结果")) > 10
+    assert set(re.findall(r"\]\((docs/[^)]+png)", chinese)) == set(
+        re.findall(r"\]\((docs/[^)]+png)", README)
+    )
+
+
 @pytest.mark.parametrize("run", kept_runs(), ids=lambda run: run.name)
 class TestKeptRun:
     def test_has_all_that_proves_its_figure(self, run):

@@ -38,8 +38,8 @@ def checks(counted):
 
 def test_every_number_of_the_lecture_is_there():
     assert len(set(KEYS)) == len(KEYS)
-    groups = {"dense": 4, "googlenet": 38, "factorisation": 5, "flops": 8, "unit": 3, "params": 8}
-    groups |= {"example": 2, "nin": 3, "grid": 4}
+    groups = {"dense": 4, "googlenet": 38, "factorisation": 5, "flops": 8, "unit": 5, "params": 8}
+    groups |= {"example": 2, "nin": 3, "grid": 4, "side": 5, "layers": 5}
     for group, size in groups.items():
         assert sum(key.startswith(group + "/") for key in KEYS) == size, group
 
@@ -108,8 +108,10 @@ def test_counts_by_hand(counted):
     convolutions = counted["nin/32"]  # 224 is 7 times 32, and no pooling's rest is left over
     assert counted["nin/224"] == 49 * convolutions
     assert counted["params/resnet1202"] == 19_421_274
+    assert [counted[f"side/conv{n}"] for n in range(1, 6)] == [112, 56, 28, 14, 7]
+    assert counted["unit/number"] == 3 * 18
     assert counted["101/more"] == 44_549_160 - 25_557_032
-    assert counted["101/alexnet"] == pytest.approx(44_549_160 / 62_378_344)
+    assert counted["resnet101/alexnet"] == pytest.approx(44_549_160 / 62_378_344)
 
 
 @pytest.mark.parametrize(

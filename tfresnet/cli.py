@@ -133,6 +133,26 @@ def parse_results(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def parse_check_unit(argv: list[str] | None = None) -> argparse.Namespace:
+    """The flags of `python -m tfresnet.check_unit`."""
+    about = (
+        "Compares a residual unit or network of your own with ours: shapes, parameters, strides, "
+        "outputs for the same weights, gradients. Exit status 0: the same; 1: something differs."
+    )
+    parser = ArgumentParser("check_unit", about)
+    add = parser.add_argument
+    about = "Python file that defines a Keras layer, a function that builds one, or a model"
+    add("file", type=existing, metavar="FILE.py", help=about)
+    about = "what of the file is compared; None: the only thing that it defines"
+    add("name", nargs="?", metavar="NAME", help=about)
+    about = "basic, bottleneck or a network; None: basic for a unit, resnet18 for a network"
+    add("--against", metavar="WHAT", help=about)
+    args = parser.parse_args(argv)
+    if args.against not in (None, "basic", "bottleneck"):
+        _checked(parser, check_model_name, args.against)
+    return args
+
+
 def parse_param_count(argv: list[str] | None = None) -> argparse.Namespace:
     """The flags of `python -m tfresnet.param_count`."""
     about = "Counts the parameters and multiply-adds of any of the networks."

@@ -164,24 +164,33 @@ def _units() -> Iterator:
     yield "unit/basic 64", _stack(64, IdentityBlock(64))
     yield "unit/basic 256", _stack(256, IdentityBlock(256))
     yield "unit/bottleneck 256", _stack(256, IdentityBlock(64, bottleneck=True))
+    x = keras.Input((56, 56, 64))
+    yield "unit/projection", _shape(Conv2D(2 * x.shape[-1], 1, strides=2)(x))
 
 
 def _resnets(found) -> Iterator:
     params = {}
     for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain34"):
-        result = count(create_model(name))
+        model = create_model(name)
+        result = count(model)
         params[name] = result.trainable_params
         yield f"flops/{name}", result.multiply_adds
+        yield f"layers/{name}", result.depth
+    for stage in ("conv1", "conv2", "conv3", "conv4", "conv5"):
+        last = [layer for layer in model.layers if layer.name.partition("_")[0] == stage][-1]
+        yield f"side/{stage}", last.output.shape[1]
     option_a = count(create_model("resnet34", shortcut="A"))
     yield "flops/resnet34 option A", option_a.multiply_adds
     more = params["resnet101"] - params["resnet50"]
     yield "101/more", more
     yield "101/share", more / params["resnet50"]
-    for depth in (50, 101):
-        yield f"{depth}/alexnet", params[f"resnet{depth}"] / found["params/alexnet"]
+    for name in ("resnet50", "resnet101"):
+        yield f"{name}/alexnet", params[name] / found["params/alexnet"]
     for name in _TABLE_6:
         model = create_model(name)
         yield f"params/{name}", _trainable(model)
+    units = [layer for layer in model.layers if isinstance(layer, IdentityBlock)]
+    yield "unit/number", len(units)
     # 1202 = 6 * 200 + 2 layers: 200 - 18 units a stage more than the last of these.
     last_units = [model.get_layer(f"conv{stage}_block18") for stage in (2, 3, 4)]
     yield "params/resnet1202", _trainable(model) + (200 - 18) * sum(map(_trainable, last_units))

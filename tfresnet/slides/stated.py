@@ -93,6 +93,12 @@ def _resnets():
     flops |= {"resnet101": "7.6", "resnet152": "11.3"}
     for name, text in flops.items():
         yield Stated("A-E", f"flops/{name}", f"Table 1, {name}: multiply-adds", text, "G")
+    sides = {"conv1": "112", "conv2": "56", "conv3": "28", "conv4": "14", "conv5": "7"}
+    for stage, text in sides.items():
+        yield Stated("A-E", f"side/{stage}", f"Table 1, {stage}: side of the output", text)
+    for name in flops:
+        what = f"{name}: layers with weights, without those beside a branch"
+        yield Stated("C", f"layers/{name}", what, name.removeprefix("resnet"))
     for name, text in (("vgg19", "19.6"), ("plain34", "3.6"), ("resnet34 option A", "3.6")):
         yield Stated("C", f"flops/{name}", f"{name}: multiply-adds", text, "G")
     params = {20: "0.27", 32: "0.46", 44: "0.66", 56: "0.85", 110: "1.7", 1202: "19.4"}
@@ -101,10 +107,13 @@ def _resnets():
     yield Stated("B", "unit/basic 64", "Basic unit at 64 channels: weights", "73728")
     yield Stated("E", "unit/basic 256", "Two 3x3 at 256 channels: weights", "1179648")
     yield Stated("B, E", "unit/bottleneck 256", "Bottleneck at 256 channels: weights", "69632")
+    projected = "56x56x64 by 128 1x1 filters of stride 2: output"
+    yield Stated("B", "unit/projection", projected, "28x28x128")
+    yield Stated("B", "unit/number", "resnet110: units, the n of its 2^n paths", "54")
     yield Stated("B", "101/more", "ResNet-101 over ResNet-50: more parameters", None, "M")
     yield Stated("B", "101/share", "ResNet-101 over ResNet-50: more parameters", None, "%")
-    yield Stated("B", "50/alexnet", "ResNet-50's parameters in AlexNet's", None, "%")
-    yield Stated("B", "101/alexnet", "ResNet-101's parameters in AlexNet's", None, "%")
+    yield Stated("B", "resnet50/alexnet", "ResNet-50's parameters in AlexNet's", None, "%")
+    yield Stated("B", "resnet101/alexnet", "ResNet-101's parameters in AlexNet's", None, "%")
 
 
 _STEP = "Input {}, output {}, then {}".format(*WORKED_EXAMPLE)

@@ -4,7 +4,6 @@ HParams takes for a run's results the scalars that lie beside its settings. They
 where there are only final numbers.
 """
 
-import datetime
 import json
 import shlex
 
@@ -65,7 +64,5 @@ def write_hparams(run: Run) -> None:
     hidden = (*_NOT_REPRODUCED, "data_dir")
     values = {k: v for k, v in run.config.to_dict().items() if v is not None and k not in hidden}
     values["parameters"] = run.model.count_params()
-    started = datetime.datetime.fromisoformat(run.folder.read_config()["environment"]["started"])
-    start, name = started.timestamp(), run.folder.path.resolve().name
-    summary = summary_v2.hparams_pb(values, trial_id=name, start_time_secs=start)
+    summary = summary_v2.hparams_pb(values, trial_id=run.folder.path.resolve().name)
     tf.summary.experimental.write_raw_pb(summary.SerializeToString())

@@ -1,0 +1,80 @@
+"""The pages for students: their commands exist, and are the same in both languages."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from tfresnet import cli
+from tfresnet.experiments.__main__ import STUDIES
+from tfresnet.experiments.__main__ import main as experiments
+from tfresnet.model_names import MODELS
+
+ROOT = Path(__file__).parent.parent
+LECTURE = {"degradation", "depth", "shortcuts", "bottleneck", "batchnorm", "inception", "lesion"}
+LECTURE |= {"paths", "gradients", "responses", "cam"}
+KNOWN = LECTURE | set(STUDIES)  # set(STUDIES) alone, once all of them are there
+PARSERS = {
+    "train.py": cli.parse_train,
+    "evaluate.py": cli.parse_evaluate,
+    "-m tfresnet.param_count": cli.parse_param_count,
+    "-m tfresnet.check_unit": cli.parse_check_unit,
+}
+
+
+def commands(page):
+    text = (ROOT / "docs" / page).read_text()
+    return re.findall(r"`((?:python|tensorboard) [^`]+)`", text)
+
+
+PAGE = commands("course.md")
+
+
+def flags_of(parse, *argv):
+    shown = io.StringIO()
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(shown):
+        parse([*argv, "--help"])
+    return set(re.findall(r"--[a-z][\w-]*", shown.getvalue()))
+
+
+def test_both_languages_have_the_same_commands_in_the_same_order():
+    assert commands("course.zh.md") == PAGE
+    assert len(PAGE) > 45
+
+
+@pytest.mark.parametrize("command", sorted(set(PAGE)))
+def test_each_command_exists(command):
+    if command == "tensorboard --logdir logs":
+        return
+    found = re.fullmatch(r"python ((?:-m )?[\w.]+)((?: \S+)*)", command)
+    program, words = found[1], found[2].split()
+    flags = {word for word in words if word.startswith("--")}
+    if program == "-m tfresnet.experiments":
+        assert words[0] in KNOWN
+        allowed = flags_of(experiments, words[0]) if words[0] in STUDIES else set()
+    else:
+        allowed = flags_of(PARSERS[program])
+    assert flags <= allowed
+    if program in ("train.py", "-m tfresnet.param_count"):
+        with contextlib.chdir(ROOT):
+            PARSERS[program](words)  # the values, and the names of networks
+    for word in words:
+        assert not word.startswith("logs/") or (ROOT / word).exists(), word
+
+
+def test_each_study_of_the_lecture_has_its_place():
+    named = {command.split()[3] for command in PAGE if "tfresnet.experiments" in command}
+    assert named >= LECTURE | {"image-sizes"}
+
+
+@pytest.mark.parametrize("page", ["course.md", "course.zh.md"])
+def test_the_files_that_a_page_names_are_there(page):
+    text = (ROOT / "docs" / page).read_text()
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (ROOT / "docs" / link).resolve().exists(), link
+    for name in re.findall(r"`(tfresnet/[\w./]+)`", text):
+        assert (ROOT / name).exists(), name
+    models = set(re.findall(r"`((?:resnet|plain|wrn)\w+)`", text))
+    assert models <= set(MODELS)

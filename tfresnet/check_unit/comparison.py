@@ -1,0 +1,319 @@
+"""What differs between a student's unit or network and ours, in words."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfresnet.check_unit.mistakes import variants
+from tfresnet.check_unit.parts import Part, align, orders, parts_of, recorded
+from tfresnet.check_unit.student import Student
+from tfresnet.errors import InputError
+from tfresnet.layers import Conv2D
+from tfresnet.layers.residual import residual_unit
+from tfresnet.models import create_model
+
+_SIDE = 9  # odd, so that Keras' own padding agrees with ours at stride 2
+_UNITS = {"basic": ((64, 64, 1), (64, 128, 2)), "bottleneck": ((256, 64, 1), (256, 128, 2))}
+_CLOSE = 1e-3  # of the norm; float32 gives 1e-6, the mildest mistake 1e-2
+_NO_SHORTCUT = (
+    "where the branch changes the shape, so must the shortcut: by a 1x1 convolution of the same "
+    "stride, or by every second pixel and channels of zeros"
+)
+
+
+@dataclass
+class Trial:
+    """One comparison: what was built, and what was found."""
+
+    what: str
+    reference: str = ""
+    differences: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def __str__(self):
+        lines = [f"{self.what}: {'differs' if self.differences else 'the same'}"]
+        lines += [f"    compared with {self.reference}"] if self.reference else []
+        lines += [f"  - {difference}" for difference in self.differences]
+        return "\n".join(lines + [f"    all right: {remark}" for remark in self.remarks])
+
+
+@dataclass
+class Comparison:
+    """All trials of one thing of a student's file."""
+
+    name: str
+    trials: list[Trial]
+
+    @property
+    def same(self) -> bool:
+        return not any(trial.differences for trial in self.trials)
+
+    def __str__(self):
+        return "\n".join(f"{self.name}, {trial}" for trial in self.trials)
+
+
+def compare(student: Student, against: str | None = None) -> Comparison:
+    """Compares with a "basic" or "bottleneck" unit, or with a network by its name.
+
+    By default with the basic unit, or with resnet18.
+
+    Raises:
+        InputError: the file's own error, or a unit that is to be compared with a network.
+    """
+    roles = student.roles.values()
+    if "filters" in roles:
+        kind = _kind(student, against, "basic")
+        cases = [case for case in _UNITS[kind] if case[2] == 1 or "strides" in roles]
+        trials = [_unit_trial(student, kind, *case) for case in cases]
+        return Comparison(student.name, trials)
+    with recorded() as calls:
+        model = student.model(input_shape=(32, 32, 3), num_classes=10)
+    calls = student.calls + calls
+    if len(model.output.shape) == 4:
+        kind = _kind(student, against, "basic")
+        return Comparison(student.name, [_made_unit_trial(model, calls, kind)])
+    name = _kind(student, against, "resnet18")
+    what = "x".join(map(str, model.input_shape[1:])) + f" to {model.output_shape[-1]} classes"
+    return Comparison(student.name, [_trial(what, model, calls, _networks(name, model))])
+
+
+def _kind(student, against, default):
+    if against is None or (against in _UNITS) == (default in _UNITS):
+        return against or default
+    rule = "basic or bottleneck for a unit" if default in _UNITS else "a network's name"
+    raise InputError(f"--against must be {rule}, as {student.name} is. Received: {against!r}")
+
+
+def _unit_trial(student, kind, channels, filters, strides):
+    x = keras.Input((_SIDE, _SIDE, channels))
+    values = {"in_channels": channels, "filters": filters, "strides": strides}
+    out = filters * (4 if kind == "bottleneck" else 1)
+    what = f"{channels} to {out} channels, stride {strides}"
+    with recorded() as calls:
+        try:
+            model = student.model(**values, input=x, input_shape=x.shape[1:], num_classes=10)
+        except InputError as error:
+            if strides == 1:  # an error in any place
+                raise
+            references = _units(kind, x.shape[1:], filters, strides)
+            return _broken_trial(what, str(error), parts_of(calls), references)
+    return _trial(what, model, calls, _units(kind, model.input_shape[1:], filters, strides))
+
+
+def _made_unit_trial(model, calls, kind):
+    """A unit that is made already; ours has the stride that the paper has for its channels."""
+    channels, out = model.input_shape[-1], model.output_shape[-1]
+    filters = out // 4 if kind == "bottleneck" else out
+    strides = 1 if channels in (out, filters) else 2
+    what = f"{channels} to {out} channels, stride {strides}"
+    return _trial(what, model, calls, _units(kind, model.input_shape[1:], filters, strides))
+
+
+def _units(kind, shape, filters, strides) -> Iterator[tuple[str, Callable]]:
+    bottleneck = kind == "bottleneck"
+    places = {"": False} | ({", stride in the 3x3": True} if bottleneck and strides > 1 else {})
+    for option in ("B", "A", "C"):
+        for place, in_3x3 in places.items():
+
+            def make(option=option, in_3x3=in_3x3):
+                x = keras.Input(shape)
+                options = {"strides": strides, "bottleneck": bottleneck, "stride_in_3x3": in_3x3}
+                return keras.Model(x, residual_unit(option, shape[-1], filters, **options)(x))
+
+            yield f"our {kind} unit, shortcut option {option}{place}", make
+
+
+def _networks(name, model) -> Iterator[tuple[str, Callable]]:
+    given = {"input_shape": model.input_shape[1:], "num_classes": model.output_shape[-1]}
+    options = [{"shortcut": option} for option in "BAC"] if name.startswith("resnet") else [{}]
+    for stem in ("cifar", "imagenet"):
+        for option in options:
+            words = "".join(f", shortcut option {value}" for value in option.values())
+
+            def make(stem=stem, option=option):
+                return create_model(name, stem=stem, **given, **option)
+
+            yield f"our {name}{words}, {stem} stem", make
+
+
+def _nearest(parts, references):
+    """Pairs of parts with those of the reference that has most in common; its words and model."""
+    best = None
+    for words, make in references:
+        with recorded() as calls:
+            ours = make()
+        for order in orders(parts_of(calls, ours)):
+            pairs = align(order, parts)
+            cost = sum(None in pair or pair[0].strides != pair[1].strides for pair in pairs)
+            if best is None or cost < best[0]:
+                best = cost, pairs, words, ours
+        if best[0] == 0:
+            break
+    return best[1:]
+
+
+def _broken_trial(what, error, parts, references):
+    """A unit that runs with stride 1 only: the error, and which stride is wrong up to there."""
+    pairs, reference, _ = _nearest(parts, references)
+    wrong = list(_stride_differences(pairs))
+    return Trial(what, reference, [error, *(wrong or [_NO_SHORTCUT])])
+
+
+def _trial(what, model, calls, references):
+    pairs, reference, ours = _nearest(parts_of(calls, model), references)
+    trial = Trial(what, reference)
+    trial.differences += _structure_differences(pairs, model, ours)
+    if not trial.differences:
+        trial.remarks += _adopt(pairs)
+        _adopt_pool(model, ours)
+        _copy_weights(pairs)
+        trial.differences += _output_differences(model, ours, pairs, trial.remarks)
+    return trial
+
+
+def _structure_differences(pairs, theirs, ours):
+    if theirs.output_shape != ours.output_shape:
+        shapes = ("x".join(map(str, model.output_shape[1:])) for model in (theirs, ours))
+        yield "the output has the shape {}, ours {}".format(*shapes)
+    yield from _stride_differences(pairs)
+    previous = "the input"
+    for our, their in pairs:
+        if their is None:
+            yield f"missing after {previous}: {our}"
+        elif our is None:
+            yield f"too much after {previous}: {their}"
+        previous = str(our or their)
+    counts = [sum(_size(pair[side]) for pair in pairs) for side in (1, 0)]
+    if counts[0] != counts[1]:
+        yield "without biases of convolutions it has {:,} parameters, ours {:,}".format(*counts)
+
+
+def _size(part: Part | None):
+    shapes = dict(part.key[1]).values() if part else ()
+    return sum(int(np.prod(shape)) for shape in shapes)
+
+
+def _stride_differences(pairs):
+    for our, their in pairs:
+        if our and their and our.strides != their.strides:
+            yield f"stride of the {their}: {their.strides[0]}, ours {our.strides[0]}"
+
+
+def _adopt(pairs):
+    """Takes over what is a matter of taste; yields what that was."""
+    taken = {}
+    for our, their in pairs:
+        if their.is_convolution and "bias" in their.weights:
+            taken["biases of convolutions, which batch normalisation takes away again"] = True
+        if hasattr(our.layer, "epsilon") and our.layer.epsilon != their.layer.epsilon:
+            taken[f"epsilon of {their.layer.epsilon:g}, ours {our.layer.epsilon:g}"] = True
+            our.layer.epsilon = their.layer.epsilon
+        if (
+            their.is_convolution
+            and not isinstance(their.layer, Conv2D)
+            and their.layer.padding == "same"
+            and max(their.strides) > 1
+        ):
+            stock = keras.layers.Conv2D.convolution_op
+            our.layer.convolution_op = stock.__get__(our.layer)
+            if max(their.layer.kernel_size) > 1:
+                taken["Keras' own padding at stride 2, ours is alike on all sides"] = True
+    return list(taken)
+
+
+def _adopt_pool(theirs, ours):
+    """Pads the stem's maximum as Keras does, if theirs does."""
+    pools = [layer for layer in theirs._flatten_layers() if hasattr(layer, "pool_size")]
+    if (
+        pools
+        and pools[0].padding == "same"
+        and "pool1_pad" in {layer.name for layer in ours.layers}
+    ):
+        pad = ours.get_layer("pool1_pad")
+        pad.padding = tuple((side % 2, 1) for side in pad.input.shape[1:3])
+
+
+def _copy_weights(pairs):
+    """The same random values in both; biases that ours has not are zero."""
+    rng = np.random.default_rng(0)
+    for our, their in pairs:
+        for name, weight in their.weights.items():
+            if name not in our.weights:
+                weight.assign(np.zeros(weight.shape))
+                continue
+            if len(weight.shape) > 1:
+                value = our.weights[name]
+            elif name in ("gamma", "moving_variance"):
+                value = rng.uniform(0.5, 1.5, weight.shape)
+            else:
+                value = rng.normal(0, 0.3, weight.shape)
+            our.weights[name].assign(value)
+            weight.assign(our.weights[name])
+
+
+def _output_differences(theirs, ours, pairs, remarks):
+    images = np.random.default_rng(1).normal(size=(4, *theirs.input_shape[1:])).astype("float32")
+    if _is_softmax(theirs(images, training=False)):
+        remarks.append("a softmax at the end, ours gives logits")
+        _soften(pairs[-1], ours(images, training=False))
+        ours = keras.Model(ours.input, keras.ops.softmax(ours.output))
+    # First of all: training moves the averages of batch normalisation, each at its own pace.
+    gradients = list(_gradient_differences(theirs, ours, images, pairs))
+    for training, mode in ((False, "inference"), (True, "training")):
+        found = theirs(images, training=training)
+        gap = _gap(found, ours(images, training=training))
+        if gap > _CLOSE:
+            yield f"with the same weights the outputs differ by {100 * gap:.2g} % in {mode}"
+            yield _explained(found, images, training, ours)
+            return
+    yield from gradients
+
+
+def _soften(classifier, logits):
+    """Makes the logits small: a softmax of large ones is 0 or 1, whatever is wrong before it."""
+    for part in classifier:
+        for weight in part.weights.values():
+            weight.assign(weight / np.std(logits))
+
+
+def _explained(found, images, training, ours):
+    for words in variants(ours):
+        if _gap(found, ours(images, training=training)) < _CLOSE:
+            return words
+    return "none of the usual mistakes: compare ReLUs, additions and their order with the paper"
+
+
+def _gradient_differences(theirs, ours, images, pairs):
+    """Of a sum with random weights; for inference, as batches of four make training's chaotic."""
+    gradients = []
+    for side, model in ((0, ours), (1, theirs)):
+        weights = [next(iter(pair[side].layer.trainable_weights), None) for pair in pairs]
+        x = tf.constant(images)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = model(x, training=False)
+            target = np.random.default_rng(2).normal(size=outputs.shape).astype("float32")
+            loss = tf.reduce_sum(outputs * target)
+        sources = [x, *(None if weight is None else weight.value for weight in weights)]
+        gradients.append(tape.gradient(loss, sources))
+    found = []
+    for name, our, their in zip(["input", *(our for our, _ in pairs)], *gradients, strict=True):
+        if our is not None and their is None:
+            found.append(f"no gradient reaches the {name}")
+        elif our is not None and _gap(their, our) > 10 * _CLOSE:
+            found.append(f"the gradient of the {name} differs by {100 * _gap(their, our):.2g} %")
+    yield from found[-3:]  # what is cut off near the output is missed all the way down
+
+
+def _is_softmax(outputs):
+    return len(outputs.shape) == 2 and bool(
+        np.all(outputs >= 0) and np.allclose(np.sum(outputs, -1), 1, atol=1e-4)
+    )
+
+
+def _gap(theirs, ours):
+    """The distance as a share of our norm."""
+    return float(tf.norm(theirs - ours) / tf.maximum(tf.norm(ours), 1e-30))

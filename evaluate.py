@@ -18,6 +18,9 @@ def main(argv: list[str] | None = None) -> dict:
     with contextlib.redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
         result = evaluation.evaluate(
             args.source,
+            model=args.model,
+            mean=args.mean,
+            std=args.std,
             dataset=args.dataset,
             data_dir=args.data_dir,
             split=args.split,

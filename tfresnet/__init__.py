@@ -17,6 +17,7 @@ _HOMES = {
     "TrainConfig": "tfresnet.training.config",
     "train": "tfresnet.training.loop",
     "evaluate": "tfresnet.evaluation",
+    "load": "tfresnet.predict",
 }
 _MODULES = ("complexity", "data", "evaluation", "layers", "models", "training")
 

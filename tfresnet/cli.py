@@ -9,11 +9,15 @@ import types
 import typing
 from typing import NoReturn
 
-from tfresnet.errors import InputError
+from tfresnet import pretrained
+from tfresnet.errors import InputError, channel_numbers
 from tfresnet.hardware import PRECISIONS
 from tfresnet.model_names import check_model_name
 
-_PATHS = {"data_dir": "DIR", "output_dir": "DIR", "weights": "FILE"}  # settings -> metavar
+_PATHS = {"data_dir": "DIR", "output_dir": "DIR", "weights": "SOURCE"}  # settings -> metavar
+
+_IMAGE_SIZE = "side of the pictures, with --model; None: the network's own"
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -100,7 +104,7 @@ def parse_evaluate(argv: list[str] | None = None) -> argparse.Namespace:
 
     parser = ArgumentParser("evaluate.py", "Evaluates a run or a model file on a data set.")
     add = parser.add_argument
-    add("source", type=existing, metavar="RUN_OR_MODEL", help="run folder or .keras file")
+    _add_source(parser)
     add("--dataset", metavar="NAME", help="data set; None: the run's")
     add("--data-dir", type=path, metavar="DIR", help="folder of the data; None: the run's")
     about = "images; None: test, or val if the run is not finished"
@@ -113,6 +117,71 @@ def parse_evaluate(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.dataset is not None:
         _checked(parser, check_dataset_name, args.dataset)
+    _check_source(parser, args)
+    return args
+
+
+def _add_source(parser):
+    """The model that a command works with."""
+    about = "run folder, .keras file or shipped name; with --model, any file of weights"
+    parser.add_argument("source", type=source, metavar="RUN_OR_MODEL", help=about)
+    _add_weights_options(parser)
+
+
+def _add_weights_options(parser):
+    add = parser.add_argument
+    about = "network that weights belong to, where the file does not say"
+    add("--model", metavar="NAME", help=about)
+    add("--mean", metavar="R,G,B", help="mean of the pixels in 0..1, where the file does not say")
+    add("--std", metavar="R,G,B", help="deviation of the pixels; goes with --mean")
+
+
+def _check_source(parser, args):
+    if getattr(args, "image_size", None) and args.model is None:
+        parser.error(f"--image-size must come with --model. Received: {args.image_size}")
+    if args.model is not None:
+        _checked(parser, check_model_name, args.model)
+    for name in ("mean", "std"):
+        if getattr(args, name) is not None:
+            _checked(parser, channel_numbers, name, getattr(args, name))
+
+
+def parse_predict(argv: list[str] | None = None) -> argparse.Namespace:
+    """The flags of `python -m tfresnet.predict`."""
+    parser = ArgumentParser("tfresnet.predict", "Says what is in pictures.")
+    add = parser.add_argument
+    about = "picture files and folders of them; first the model, unless it is the shipped one"
+    add("images", nargs="+", type=path, metavar="[RUN_OR_MODEL] IMAGE", help=about)
+    _add_weights_options(parser)
+    add("--image-size", type=_at_least_1, metavar="N", help=_IMAGE_SIZE)
+    add("--top", type=_at_least_1, default=5, metavar="K", help="classes to name for a picture")
+    add("--json", action="store_true", help="print JSON")
+    about = "write the picture with the places that spoke for its first class"
+    add("--cam", type=output_file, metavar="FILE", help=about)
+    args = parser.parse_args(argv)
+    _check_source(parser, args)
+    first = args.images[0]
+    is_model = len(args.images) > 1 and os.path.splitext(first)[1].lower() not in PICTURES
+    args.source = args.images.pop(0) if is_model else pretrained.default()
+    if args.source is None:
+        parser.error(f"a run or a model must come before pictures. Received: {first!r}")
+    return args
+
+
+def parse_export(argv: list[str] | None = None) -> argparse.Namespace:
+    """The flags of `python -m tfresnet.export`."""
+    about = "Writes a trained network for other programs, and compares its answers."
+    parser = ArgumentParser("tfresnet.export", about)
+    _add_source(parser)
+    add = parser.add_argument
+    add("--image-size", type=_at_least_1, metavar="N", help=_IMAGE_SIZE)
+    formats = ("saved_model", "tflite", "onnx")
+    add("--format", choices=formats, default="saved_model", help="form of the output")
+    about = "new file, or folder of a saved_model; None: model.FORMAT in this folder"
+    add("--output", type=path, metavar="PATH", help=about)
+    args = parser.parse_args(argv)
+    _check_source(parser, args)
+    args.output = args.output or f"model.{args.format}"
     return args
 
 
@@ -188,6 +257,15 @@ def existing(text: str) -> str:
     """A `path` of something that is there."""
     if not os.path.exists(path(text)):
         raise argparse.ArgumentTypeError(f"must exist. Received: {text!r}")
+    return path(text)
+
+
+def source(text: str) -> str:
+    """A `path` of something that is there, or the name of a model that is shipped."""
+    if not os.path.exists(path(text)) and pretrained.find(text) is None:
+        raise argparse.ArgumentTypeError(
+            f"must exist, or be {pretrained.rule()}. Received: {text!r}"
+        )
     return path(text)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from tfresnet import models
 from tfresnet.errors import InputError
 
 _COUNTED = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense)
@@ -230,7 +231,6 @@ def _stage_counts(rows: Iterable[LayerCount]) -> tuple[StageCount, ...]:
     """Rows of equal stage added up, in the order of the model; stages without weights left out."""
     groups: dict[str, list[LayerCount]] = {}
     for row in rows:
-        stage = row.path.partition("/")[0].partition("_block")[0]
-        groups.setdefault(stage, []).append(row)
+        groups.setdefault(models.stage_of(row.path), []).append(row)
     counts = [StageCount(stage, **_sums(group)) for stage, group in groups.items()]
     return tuple(stage for stage in counts if stage.params or stage.multiply_adds)

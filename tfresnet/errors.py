@@ -1,5 +1,6 @@
 """What means "the input is wrong", as opposed to "the program is wrong"."""
 
+import math
 import operator
 
 
@@ -35,3 +36,18 @@ def whole_number(name: str, value: object, least: int = 1) -> int:
     if number < least:
         raise InputError(f"{name} must be at least {least}. Received: {value!r}")
     return number
+
+
+def channel_numbers(name: str, text: str) -> tuple[float, ...]:
+    """The three numbers of `0.485,0.456,0.406`, one a channel.
+
+    Raises:
+        InputError: other text.
+    """
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
+        raise InputError(f"{name} must be three numbers R,G,B. Received: {text!r}")
+    return numbers

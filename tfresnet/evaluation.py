@@ -1,7 +1,6 @@
 """The one way a model is measured: validation, the test at the end of a run, evaluate.py."""
 
 import json
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +13,15 @@ import tensorflow as tf
 from tfresnet import models
 from tfresnet.atomic import write_text
 from tfresnet.data import eval_batches, load_dataset
-from tfresnet.data.dataset import Dataset, Split
+from tfresnet.data.dataset import Split
 from tfresnet.errors import InputError
 from tfresnet.hardware import PRECISIONS
 from tfresnet.layers import Preprocessing
-from tfresnet.runs.folder import RunFolder
-from tfresnet.runs.network import build_network
-from tfresnet.runs.variables import model_variables, restore
+from tfresnet.runs.source import Source
 
 EVAL_BATCH = 500
 SPLITS = ("test", "val", "train")
 METRICS = ("loss", "top1", "top5")  # what a history and the charts by epoch follow
-logger = logging.getLogger("tfresnet")
 
 
 @dataclass
@@ -106,11 +102,14 @@ class Evaluator:
             return Evaluation(logits, found, time.monotonic() - began)
 
         self._take_present_weights()
-        for number, (batch, _) in enumerate(eval_batches(images, batch_size=EVAL_BATCH)):
+        for number, (batch, _) in enumerate(self._batches(images)):
             before_batch(number)
             parts.append(self._forward(batch, tta).numpy())
             after_batch(number, so_far)
         return so_far()
+
+    def _batches(self, images):
+        return eval_batches(images, batch_size=EVAL_BATCH)
 
     def _take_present_weights(self):
         if self._copy is None:  # made when it is first needed: a training starts sooner
@@ -172,17 +171,23 @@ def metrics(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
 def evaluate(
     source: str | Path,
     *,
+    model: str | None = None,
+    mean: str | None = None,
+    std: str | None = None,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
     split: str | None = None,
     tta: bool = False,
     precision: str = "auto",
 ) -> dict:
-    """Evaluates a run folder's model, or a model file, on all images of a split.
+    """Evaluates a run, a model file, a shipped model or weights on all images of a split.
 
     Args:
-        source: run folder or `.keras` file. A run that is not finished is evaluated as its newest
-            checkpoint has it, and the result says so (`unfinished`).
+        source: run folder, `.keras` file or shipped name; with `model` any file of weights. A run
+            that is not finished is evaluated as its newest checkpoint has it, and the result says
+            so (`unfinished`).
+        model: name of the network that the weights of `source` belong to.
+        mean, std: how pixels are prepared, `R,G,B` in 0..1, where `source` does not say.
         dataset: data set; that of the run by default, cifar10 for a file.
         data_dir: folder that holds the data set; that of the run by default.
         split: "test", or "val" and "train" as the run split them (for a file: as a run with the
@@ -200,81 +205,30 @@ def evaluate(
     """
     _check_choice("split", split, (None, *SPLITS))
     _check_choice("precision", precision, PRECISIONS)
-    run = _Source(Path(source).expanduser())
+    run = Source(source, model, mean, std)
     chosen = dataset or run.settings["dataset"]
     same = chosen == run.settings["dataset"]
     data = load_dataset(chosen, data_dir or (run.settings["data_dir"] if same else None))
-    model, unfinished = run.model(data)
+    network, unfinished = run.model(data)
     split = split or ("val" if unfinished else "test")
     images = run.images(data, split)
     evaluator = Evaluator(
-        model,
+        network,
         data.class_names,
-        preprocessing=_missing_preprocessing(model, data),
+        preprocessing=run.missing_preprocessing(network, data),
         dtype=None if precision == "auto" else precision,
     )
-    _check_fit(model, data)
+    _check_fit(network, data)
     evaluation = evaluator(images, tta=tta)
     if evaluation.not_numbers:
         raise InputError(
             "a model must answer with finite numbers. Received: NaN or infinity in "
             f"{evaluation.not_numbers} of {len(images)} answers, from {source}"
         )
-    about = {"model": model.name, "dataset": chosen, "split": split}
+    about = {"model": network.name, "dataset": chosen, "split": split}
     about |= {"unfinished": unfinished} if unfinished else {}
-    about["precision"] = models.precision_of(model) if precision == "auto" else precision
+    about["precision"] = models.precision_of(network) if precision == "auto" else precision
     return about | evaluation.metrics | {"images_per_second": evaluation.images_per_second}
-
-
-class _Source:
-    """A run folder or a model file, and the settings that say what it was trained on."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        self.folder = RunFolder(path) if path.is_dir() else None
-        self.settings = {"dataset": "cifar10", "data_dir": None}
-        self.settings |= {"val_size": 5000, "seed": 0, "train_size": None}
-        if self.folder:
-            self.settings |= self.folder.read_config()["settings"]
-
-    def model(self, data: Dataset) -> tuple[keras.Model, str]:
-        """(model, "" or what it is in words if it is not a final one)."""
-        file = self.folder.model if self.folder else self.path
-        if file.is_file() or not self.folder:
-            return models.load_model(file), ""
-        state = self.folder.checkpoints.newest()
-        if state is None:
-            raise InputError(
-                "a run must have a checkpoint to be evaluated: continue it with --resume. "
-                f"Received: {self.path}"
-            )
-        network = build_network(self.settings, data)
-        group = "average" if state.group("average") else "model"
-        try:
-            restore(model_variables(network, group), state.group(group))
-        except ValueError as error:
-            raise InputError(f"not a run of this network: {error}. Received: {self.path}") from None
-        return models.without_auxiliary(network), f"step {state.step}"
-
-    def images(self, data: Dataset, split: str) -> Split:
-        if split == "test":
-            return data.test
-        sizes = (self.settings[name] for name in ("val_size", "seed", "train_size"))
-        train, validation = data.holdout(*sizes)
-        if split == "val" and validation is None:
-            raise InputError("split must not be val: the run held no images out. Received: 'val'")
-        return train if split == "train" else validation
-
-
-def _missing_preprocessing(model, data):
-    if models.preprocessing_of(model):
-        return None
-    logger.warning(
-        "%s does not say how its pixels are prepared: they are fed as %s has it",
-        model.name,
-        data.name,
-    )
-    return Preprocessing(data.mean, data.std, data.class_names)
 
 
 def _check_choice(name, value, choices):

@@ -1,19 +1,16 @@
 """Random weights of Keras Applications, copied into ours, give the same outputs."""
 
-import re
-
+import h5py
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfresnet
+from tfresnet import models
 from tfresnet.models.resnet import NETWORKS
 
 SHAPE = (64, 64, 3)
-# Ours to Keras Applications' names inside a unit.
-CHILDREN = {"conv1": "1", "conv2": "2", "conv3": "3", "shortcut_conv": "0"}
-CHILDREN |= {"bn1": "1", "bn2": "2", "bn3": "3", "shortcut_bn": "0"}
 
 
 def randomise(model):
@@ -24,26 +21,16 @@ def randomise(model):
             variable.assign(random.uniform(0.7, 1.3, variable.shape))
 
 
-def theirs_for(path):
-    """Layer name in Keras Applications for the parent path of one of our variables."""
-    if path.startswith("conv1/"):
-        return "conv1_" + path.split("/")[1]
-    if path == "predictions":
-        return path
-    unit, child = path.split("/")
-    return f"{unit}_{CHILDREN[child]}_{'bn' if 'bn' in child else 'conv'}"
-
-
-def copy_weights(source, target):
-    """Copies by name. The convolutions of Keras Applications have a bias before batch
-    normalisation; a mean shifted by it does the same."""
-    for variable in target.variables:
-        parent, kind = variable.path.rsplit("/", 1)
-        name = theirs_for(parent)
-        value = np.array(getattr(source.get_layer(name), kind))
-        if kind == "moving_mean":
-            value = value - np.array(source.get_layer(re.sub("bn$", "conv", name)).bias)
-        variable.assign(value)
+def save_as_before_keras_3(model, path):
+    """The format of the files that Keras Applications downloads."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        for layer in model.layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
+            group.attrs["weight_names"] = np.array([name.encode() for name in names] or [], "S")
+            for name, weight in zip(names, layer.weights, strict=True):
+                group[name] = np.asarray(weight)
 
 
 @pytest.mark.parametrize(
@@ -54,13 +41,19 @@ def copy_weights(source, target):
         pytest.param("resnet152", marks=pytest.mark.slow),
     ],
 )
-def test_same_outputs_as_keras_applications(name):
+def test_same_outputs_as_keras_applications(name, tmp_path):
     keras.utils.set_random_seed(1)
     builder = getattr(keras.applications, name.replace("resnet", "ResNet"))
     theirs = builder(weights=None, input_shape=SHAPE, classes=10, classifier_activation=None)
     randomise(theirs)
-    ours = tfresnet.create_model(name, num_classes=10, input_shape=SHAPE, stem="imagenet")
-    copy_weights(theirs, ours)
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    save_as_before_keras_3(theirs, tmp_path / "before.h5")
+    ours = tfresnet.create_model(
+        name, num_classes=10, input_shape=SHAPE, stem="imagenet", weights=tmp_path / "m.weights.h5"
+    )
+    before = models.read_weights(tmp_path / "before.h5").arrays
+    for variable in ours.variables:
+        np.testing.assert_array_equal(before[variable.path], variable)
     # In deep stacks the activations grow; the tolerance is relative to their size.
     x = tf.random.stateless_normal((4, *SHAPE), (1, 2))
     for training in (False, True):

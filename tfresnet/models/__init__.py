@@ -10,13 +10,22 @@ from tfresnet.models import (  # noqa: F401  (they register themselves)
     resnet_v2,
     vgg19,
 )
-from tfresnet.models.files import load_model, load_weights
+from tfresnet.models.files import load_model
 from tfresnet.models.inference import inference_copy, refold, without_auxiliary
-from tfresnet.models.inspection import gives_probabilities, precision_of, preprocessing_of
+from tfresnet.models.inspection import (
+    gives_probabilities,
+    precision_of,
+    preprocessing_of,
+    stage_of,
+    train_last_stages,
+)
 from tfresnet.models.registry import create_model, has_auxiliary, list_models
+from tfresnet.models.weights import Weights, find_source, load_weights, read_weights
 
 __all__ = [
+    "Weights",
     "create_model",
+    "find_source",
     "gives_probabilities",
     "has_auxiliary",
     "inference_copy",
@@ -25,6 +34,9 @@ __all__ = [
     "load_weights",
     "precision_of",
     "preprocessing_of",
+    "read_weights",
     "refold",
+    "stage_of",
+    "train_last_stages",
     "without_auxiliary",
 ]

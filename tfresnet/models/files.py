@@ -6,7 +6,6 @@ from pathlib import Path
 import keras
 
 from tfresnet.errors import InputError
-from tfresnet.models.inference import without_auxiliary
 
 _MEMBERS = {"metadata.json": 2**20, "config.json": 2**24, "model.weights.h5": 2**32}  # bytes
 _MAX_EXPANSION = 4  # weights are noise, and shrink by a tenth at best
@@ -50,42 +49,6 @@ def _check_archive(path):
         size, packed = member.file_size, member.compress_size
         if size > limit or size > 2**20 + _MAX_EXPANSION * packed:
             raise ValueError(f"{member.filename} must not unpack to {size} bytes from {packed}")
-
-
-def load_weights(model: keras.Model, path: str | Path | None) -> keras.Model:
-    """Fills `model` from a model or a `.weights.h5` file (pure data); returns it.
-
-    A model with auxiliary classifiers also takes a model file without: those then keep their own.
-
-    Raises:
-        InputError: as `load_model`, or weights of other shapes.
-    """
-    if path is None:
-        return model
-    if str(path).endswith(".weights.h5"):
-        return _load_weights_file(model, path)
-    weights = load_model(path).get_weights()
-    theirs = [w.shape for w in weights]
-    for target in (model, without_auxiliary(model)):
-        if [w.shape for w in target.get_weights()] == theirs:
-            target.set_weights(weights)
-            return model
-    raise InputError(
-        f"the weights must have the shapes of {model.name} (output {model.output_shape}). "
-        f"Received: {len(theirs)} arrays, last {theirs[-1] if theirs else None}, from {path}"
-    )
-
-
-def _load_weights_file(model, path):
-    if not Path(path).is_file():
-        raise InputError(f"a weights file must exist. Received: {path}")
-    try:
-        model.load_weights(path)
-    except Exception as error:  # as above
-        raise InputError(
-            f"not weights of {model.name} ({_reason(error)}). Received: {path}"
-        ) from error
-    return model
 
 
 def _reason(error):

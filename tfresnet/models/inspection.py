@@ -25,6 +25,31 @@ def precision_of(model: keras.Model) -> str:
     return first.dtype_policy.name
 
 
+def stage_of(path: str) -> str:
+    """The stage in a path such as `conv3_block1/conv1/kernel`: `conv3`, the paper's name; a layer
+    that is in no unit is a stage of its own (`conv1`, `predictions`)."""
+    return path.partition("/")[0].partition("_block")[0]
+
+
+def train_last_stages(network: keras.Model, stages: int) -> None:
+    """Freezes all but the classifier and so many stages before it.
+
+    A frozen layer keeps its weights and, normalising as in inference, its statistics.
+
+    Raises:
+        InputError: the network has fewer.
+    """
+    names = list(dict.fromkeys(stage_of(layer.name) for layer in network.layers if layer.weights))
+    if stages >= len(names):
+        raise InputError(
+            f"train_stages must be at most {len(names) - 1}, the stages of {network.name} "
+            f"({', '.join(names[:-1])}). Received: {stages}"
+        )
+    trained = names[len(names) - 1 - stages :]
+    for layer in network.layers:
+        layer.trainable = stage_of(layer.name) in trained
+
+
 def gives_probabilities(model: keras.Model) -> bool:
     """Whether the last layer ends in a softmax, and not in logits.
 

@@ -3,15 +3,16 @@
 import dataclasses
 import fnmatch
 import re
+from pathlib import Path
 
 import keras
 
 from tfresnet.errors import InputError, whole_number
 from tfresnet.layers import Preprocessing
 from tfresnet.model_names import check_model_name
-from tfresnet.models.files import load_weights
 from tfresnet.models.head import image_input, pooled
 from tfresnet.models.network import Network
+from tfresnet.models.weights import Weights, read_weights
 
 SMALL_IMAGE = 64  # up to this side the strides of an ImageNet stem would leave too little to see
 _NETWORKS: dict[str, dict[str, Network]] = {}
@@ -45,7 +46,7 @@ def create_model(
     include_top: bool = True,
     pooling: str | None = None,
     classifier_activation: str | None = None,
-    weights: str | None = None,
+    weights: str | Path | Weights | None = None,
     dtype: str | None = None,
     preprocessing: Preprocessing | None = None,
     stem: str = "auto",
@@ -61,7 +62,9 @@ def create_model(
         include_top: whether to end in the classifier, or in feature maps that `pooling` makes a
             vector of: "avg", "max", or None to leave them.
         classifier_activation: of the last layer; None: logits.
-        weights: a model or `.weights.h5` file with weights of the same shapes.
+        weights: a run, a file or a shipped name, as `read_weights` takes them: by name, a
+            classifier for other classes stays fresh. Bottlenecks have their stride where those of
+            the weights have it, unless `stride_in_3x3` is given.
         dtype: Keras dtype policy ("float32", "mixed_bfloat16" ...); None: Keras' global one. The
             classifier is float32 under every policy.
         preprocessing: layer that makes the network's input of pixels 0..255; None: the images
@@ -78,8 +81,12 @@ def create_model(
     """
     check_model_name(name, list_models())
     _check_dtype(dtype)
+    if weights is not None and not isinstance(weights, Weights):
+        weights = read_weights(weights, name)
     stem = _choose_stem(name, stem, input_shape)
     row = _NETWORKS[name][stem]
+    if weights and weights.stride_in_3x3 and "stride_in_3x3" in row.OPTIONS:
+        options = {"stride_in_3x3": True} | options
     network = dataclasses.replace(
         row,
         name=name,
@@ -97,7 +104,7 @@ def create_model(
     maps, *auxiliary = keras.tree.flatten(network.features(x))
     outputs = network.head(maps) if include_top else pooled(maps, pooling)
     model = keras.Model(images, [outputs, *auxiliary] if auxiliary else outputs, name=name)
-    return load_weights(model, weights)
+    return weights.fill(model) if weights else model
 
 
 def _check_dtype(dtype):

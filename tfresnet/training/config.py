@@ -1,5 +1,6 @@
 """The settings of a run: one dataclass, from which the flags, the checks and the file are made."""
 
+import contextlib
 import dataclasses
 import difflib
 import math
@@ -8,7 +9,7 @@ import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tfresnet.errors import InputError
+from tfresnet.errors import InputError, channel_numbers
 from tfresnet.hardware import PRECISIONS
 from tfresnet.training.recipes import EARLIER, OPTIMIZERS, RECIPES, recipe_for
 from tfresnet.training.schedules import LR_SCHEDULERS
@@ -34,6 +35,10 @@ def _within(low, high, default, help):
 
 def _above_0(default, help):
     return _setting(default, help, "a number above 0", lambda value: 0 < value < math.inf)
+
+
+def _channels(help):
+    return _setting(None, help, "three numbers R,G,B", lambda value: _are_channels(value))
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,20 @@ class TrainConfig:
         "NAME=VALUE, several separated by commas",
         lambda value: all(part.count("=") == 1 for part in value.split(",")),
     )
-    weights: str | None = _setting(None, "model or .weights.h5 file to start from")
+    weights: str | None = _setting(
+        None, "run, weights file (Keras, safetensors, PyTorch) or shipped name to start from"
+    )
+    mean: str | None = _channels("mean of the pixels in 0..1 (default: the weights' or the data's)")
+    std: str | None = _channels("deviation of the pixels; goes with mean")
+    transfer: str = _setting(
+        "all",
+        "what of the network is trained: all, the last stages, or the classifier alone (head: on "
+        "features that are computed once, without augmentation)",
+        choices=("all", "last", "head"),
+    )
+    train_stages: int | None = _at_least(
+        1, None, "stages that transfer=last trains, beside the classifier (default: 1)"
+    )
     precision: str = _setting("auto", "arithmetic of the activations", choices=PRECISIONS)
     remat: bool = _setting(
         False, "keep one activation a unit and compute the rest again: less memory, more time"
@@ -130,7 +148,7 @@ class TrainConfig:
                 "max_steps takes the place of epochs, so only one of them can be given. "
                 f"Received: {self.max_steps} and {self.epochs}"
             )
-        values = recipe_for(self.model, self.recipe)
+        values = self._checked_transfer() | recipe_for(self.model, self.recipe)
         warmup_fraction = values.pop("warmup_fraction")
         if self.epochs or self.max_steps:
             values |= {"epochs": None, "max_steps": None}
@@ -144,6 +162,22 @@ class TrainConfig:
                 f"Received: {config.warmup_epochs}"
             )
         return config
+
+    def _checked_transfer(self):
+        if self.transfer != "all" and self.weights is None:
+            raise InputError(
+                f"transfer must be all without weights to start from. Received: {self.transfer!r}"
+            )
+        if self.train_stages and self.transfer != "last":
+            raise InputError(
+                f"train_stages must come with transfer=last. Received: {self.train_stages}"
+            )
+        if self.transfer == "head" and self.ema:
+            raise InputError(
+                "ema must be 0 with transfer=head: a layer alone needs no averages. "
+                f"Received: {self.ema}"
+            )
+        return {"train_stages": 1} if self.transfer == "last" else {}
 
     def to_dict(self) -> dict:
         return dataclasses.asdict(self)
@@ -160,6 +194,12 @@ class TrainConfig:
                 hint = f" (nearest: {near[0]})" if near else ""
                 raise InputError(f"settings must be fields of TrainConfig{hint}. Received: {key!r}")
         return cls(**EARLIER | values)
+
+
+def _are_channels(text):
+    with contextlib.suppress(InputError):
+        return bool(channel_numbers("", text))
+    return False
 
 
 def _is_range(text):

@@ -20,6 +20,7 @@ from tfresnet.training.run import DivergedError, FinishedRun, Run
 from tfresnet.training.saving import Saver
 from tfresnet.training.step import TrainStep
 from tfresnet.training.tensorboard import TensorBoard, write_test
+from tfresnet.training.transfer import Head
 
 
 def train(
@@ -67,9 +68,11 @@ def train(
 def _train(run: Run, evaluator: Evaluator, stop: StopRequest, callbacks: list) -> None:
     """From where the run is to the end of its last epoch."""
     smoothing, keep = run.config.label_smoothing, run.config.histograms > 0
-    step = TrainStep(
-        run.network, run.optimizer, smoothing, keep_gradients=keep, averages=run.averages
-    )
+    network, batches = run.network, run.batches
+    if run.config.transfer == "head":
+        evaluator = head = Head(run)
+        network, batches = head.network, head.batches
+    step = TrainStep(network, run.optimizer, smoothing, keep_gradients=keep, averages=run.averages)
     board = TensorBoard(run, step)
     companions = Companions([board, Progress(run)])
     if callbacks:
@@ -82,7 +85,7 @@ def _train(run: Run, evaluator: Evaluator, stop: StopRequest, callbacks: list) -
     companions.tell("before_epoch")
     if run.is_at_end_of_epoch:  # it was stopped in its validation
         _end_epoch(run, evaluator, companions, saver)
-    for images, labels in run.batches():
+    for images, labels in batches():
         companions.tell("before_step")
         began = time.perf_counter()
         share = run.share_of_peak(run.state.step)

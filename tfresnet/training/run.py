@@ -19,7 +19,7 @@ from tfresnet.hardware import choose_precision
 from tfresnet.runs.checkpoints import State, not_finite
 from tfresnet.runs.environment import environment
 from tfresnet.runs.folder import RunFolder
-from tfresnet.runs.network import build_network
+from tfresnet.runs.network import build_network, mean_and_std, prepared
 from tfresnet.runs.variables import collect, model_variables, optimizer_variables, restore
 from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.config import TrainConfig
@@ -85,10 +85,14 @@ class Run:
         Raises:
             InputError: impossible settings, missing data, a folder that exists.
         """
+        config = config.resolved()
         RunFolder.new_path(config.to_dict())  # before anything slow
-        run = cls(config)
+        weights = models.read_weights(config.weights, config.model) if config.weights else None
+        run = cls(fitted_to(config, weights))
         config = run.config
-        models.load_weights(run.network, config.weights)
+        if weights:
+            prepared(config.mean, config.std, run.dataset, weights.source)
+            weights.fill(run.network)
         about = environment() | {"dtype_policy": config.precision}
         run.folder = RunFolder.create(config.to_dict(), about)
         images = f"{len(run.train):,} images"
@@ -282,6 +286,16 @@ def _optimizer(config, trainable):
     if config.opt == "muon":
         return Muon(trainable, kernel_lr=config.muon_lr, **settings)
     return SGD(trainable, **settings)
+
+
+def fitted_to(config: TrainConfig, weights: models.Weights | None) -> TrainConfig:
+    """The settings with what comes along with weights: how pixels are prepared, and where
+    bottlenecks have their stride."""
+    mean, std = mean_and_std(config.mean, config.std, weights)
+    option = config.model_option
+    if weights and weights.stride_in_3x3 and "stride_in_3x3" not in (option or ""):
+        option = ",".join(filter(None, [option, "stride_in_3x3=True"]))
+    return dataclasses.replace(config, mean=mean, std=std, model_option=option)
 
 
 @dataclasses.dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
+from tfresnet.models import stage_of
 from tfresnet.training.optimizer import decays
 from tfresnet.training.run import Run
 from tfresnet.training.step import Measured
@@ -79,14 +80,10 @@ class StepCharts:
 
 
 def by_stage(variables: Sequence, values: Sequence[float]) -> dict[str, float]:
-    """Sums of `values`, one a variable, over the stages, in the order of the network.
-
-    The stage in a path such as `conv3_block1/conv1/kernel` is `conv3`, the paper's name; a layer
-    that is in no unit is a stage of its own (`conv1`, `predictions`).
-    """
+    """Sums of `values`, one a variable, over the stages, in the order of the network."""
     sums = {}
     for variable, value in zip(variables, values, strict=True):
-        stage = variable.path.split("/")[0].split("_block")[0]
+        stage = stage_of(variable.path)
         sums[stage] = sums.get(stage, 0.0) + float(value)
     return sums
 

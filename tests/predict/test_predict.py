@@ -1,0 +1,150 @@
+"""Pictures in, classes out: Python and the command."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import tfresnet
+from tfresnet import models, pretrained
+from tfresnet.data.picture import read_picture
+from tfresnet.errors import InputError
+from tfresnet.layers import Preprocessing
+from tfresnet.predict import __main__ as command
+from tfresnet.predict import cam
+
+NAMES = tuple("abcdefghij")
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(5)
+    return models.create_model(
+        "resnet8", preprocessing=Preprocessing((0.5,) * 3, (0.25,) * 3, NAMES)
+    )
+
+
+@pytest.fixture
+def file(model, tmp_path):
+    model.save(tmp_path / "m.keras")
+    return str(tmp_path / "m.keras")
+
+
+def pictures(n, side=32):
+    return np.random.default_rng(1).integers(0, 256, (n, side, side, 3), np.uint8)
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def test_classes_with_their_probabilities(file, model):
+    classifier = tfresnet.load(file)
+    answers = classifier.predict(pictures(3), top=2)
+    expected = softmax(model.predict(pictures(3), verbose=0))
+    for answer, row in zip(answers, expected, strict=True):
+        first, second = np.argsort(-row)[:2]
+        assert [name for name, _ in answer] == [NAMES[first], NAMES[second]]
+        np.testing.assert_allclose([share for _, share in answer], row[[first, second]], rtol=1e-3)
+    assert classifier.predict(pictures(0)) == []
+    assert isinstance(classifier.model, keras.Model)
+
+
+@pytest.mark.parametrize(
+    "bad", [pictures(1)[0], pictures(1, 30), pictures(1).astype("float32"), pictures(1)[..., :1]]
+)
+def test_what_are_no_pictures(bad, file):
+    with pytest.raises(InputError, match=r"uint8 of shape \(n, 32, 32, 3\)"):
+        tfresnet.load(file).predict(bad)
+
+
+def test_weights_that_do_not_say_how_pixels_are_prepared(model, tmp_path):
+    model.save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(InputError, match="mean and std must be given"):
+        tfresnet.load(tmp_path / "m.weights.h5", model="resnet8")
+    how = {"mean": "0.5,0.5,0.5", "std": "0.25,0.25,0.25"}
+    classifier = tfresnet.load(tmp_path / "m.weights.h5", model="resnet8", **how)
+    np.testing.assert_allclose(
+        classifier.probabilities(pictures(2)), softmax(model.predict(pictures(2), verbose=0)), 1e-3
+    )
+    assert classifier.class_names == tuple("0123456789")
+    bare = models.create_model("resnet8")
+    bare.save(tmp_path / "bare.keras")
+    with pytest.raises(InputError, match="must say how its pixels are prepared"):
+        tfresnet.load(tmp_path / "bare.keras")
+
+
+def test_the_command_on_files_and_folders(file, tmp_path, capsys):
+    folder = tmp_path / "猫 and dogs"
+    (folder / "below").mkdir(parents=True)
+    Image.fromarray(pictures(1, 48)[0]).save(folder / "b.png")
+    Image.fromarray(pictures(1, 20)[0]).save(folder / "below" / "a.JPG")
+    (folder / ".hidden.png").touch()
+    (folder / "Thumbs.db").touch()
+    found = command.main([file, str(folder), "--top", "3"])
+    assert [one["image"] for one in found] == [str(folder / "b.png"), str(folder / "below/a.JPG")]
+    assert all(len(one["classes"]) == 3 for one in found)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{folder / 'b.png'}: {found[0]['classes'][0]['class']} ")
+    command.main([file, str(folder / "b.png"), "--json", "--cam", str(tmp_path / "cam.png")])
+    assert json.loads(capsys.readouterr().out)[0]["image"] == str(folder / "b.png")
+    assert read_picture(tmp_path / "cam.png").shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.png"], "a picture must exist"),
+        (["no.png"], "a picture must be readable"),
+        (["empty"], "a folder must hold pictures"),
+        (["a.png", "a.png", "--cam", "cam.png"], "--cam must be of one picture. Received: 2"),
+        (["a.png", "--cam", "cam.what"], "--cam must be a picture file"),
+    ],
+)
+def test_bad_pictures(arguments, message, file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no.png").write_text("no picture")
+    (tmp_path / "empty").mkdir()
+    Image.fromarray(pictures(1)[0]).save("a.png")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=message):
+        command.main([file, *arguments])
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_without_a_model_it_is_the_shipped_one(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "a.png")
+    with pytest.raises(SystemExit):
+        command.main([str(tmp_path / "a.png")])
+    assert "a run or a model must come before pictures" in capsys.readouterr().err
+    model.save(tmp_path / "resnet8-cifar10.keras")
+    assert command.main([str(tmp_path / "a.png")])[0]["classes"][0]["class"] in NAMES
+
+
+def test_a_picture_is_read_as_it_is_meant(tmp_path):
+    picture = np.zeros((4, 6, 3), np.uint8)
+    picture[0, 0] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned: to be shown with its first row at the right
+    Image.fromarray(picture).save(tmp_path / "turned.png", exif=exif)
+    turned = read_picture(tmp_path / "turned.png")
+    assert turned.shape == (6, 4, 3)
+    assert turned[0, 3].tolist() == [255] * 3
+    Image.fromarray(picture).convert("L").save(tmp_path / "grey.png")
+    assert read_picture(tmp_path / "grey.png", (2, 3)).shape == (2, 3, 3)
+
+
+def test_a_map_is_that_of_zhou_behind_average_pooling(model):
+    picture = pictures(1)[0]
+    heat = cam.activation_map(model, picture, 3)
+    last = model.layers[-3].output
+    maps = keras.Model(model.inputs[0], last)(picture[None])[0].numpy()
+    kernel = np.asarray(model.get_layer("predictions").kernel)[:, 3]
+    expected = tf.image.resize(np.maximum(maps @ kernel, 0)[..., None], (32, 32))[..., 0]
+    np.testing.assert_allclose(heat, expected / np.max(expected), atol=1e-4)
+    assert cam.overlay(picture, heat).shape == picture.shape

@@ -1,0 +1,116 @@
+"""What of a network is trained: all, the last stages, or the classifier alone."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+import tfresnet
+from tfresnet import TrainConfig, models
+from tfresnet.errors import InputError
+from tfresnet.layers import Preprocessing
+from tfresnet.models.weights import Weights
+from tfresnet.training.run import fitted_to
+
+
+def by_path(model):
+    return {v.path: np.asarray(v) for v in model.variables}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A network for other classes, with statistics that are not the initial ones."""
+    keras.utils.set_random_seed(3)
+    model = models.create_model("resnet8", num_classes=7)
+    for variable in model.variables:
+        if len(variable.shape) == 1:
+            variable.assign(keras.random.uniform(variable.shape, 0.5, 1.5, seed=1))
+    model.save(tmp_path / "m.keras")
+    return tmp_path / "m.keras"
+
+
+@pytest.mark.parametrize(
+    ("transfer", "stages", "trained"),
+    [
+        ("last", 2, {"conv3", "conv4", "predictions"}),
+        ("head", None, {"predictions"}),
+    ],
+)
+def test_what_is_frozen_stays_bit_for_bit(transfer, stages, trained, weights, tiny):
+    run = tfresnet.train(tiny(weights=str(weights), transfer=transfer, train_stages=stages))
+    before, after = by_path(tfresnet.load_model(weights)), by_path(run.model)
+    changed = {models.stage_of(p) for p in before if not np.array_equal(before[p], after[p])}
+    assert changed == trained
+    kept = [p for p in before if models.stage_of(p) not in trained]
+    assert any("moving_mean" in path for path in kept)
+    found = tfresnet.evaluate(run.path, split="val")["loss"]
+    assert found == pytest.approx(run.history[-1]["val_loss"], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_head_resumes_bit_for_bit(weights, tiny):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise RuntimeError("stopped")
+
+    options = {"weights": str(weights), "transfer": "head", "epochs": 2}
+    whole = tfresnet.train(tiny(**options))
+    with pytest.raises(RuntimeError, match="stopped"):
+        tfresnet.train(tiny(**options, name="part"), callbacks=[Stop()])
+    resumed = tfresnet.train(resume=whole.path.with_name("part"))
+    assert resumed.history == whole.history
+    for path, value in by_path(whole.model).items():
+        np.testing.assert_array_equal(value, by_path(resumed.model)[path])
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"transfer": "head"}, "transfer must be all without weights"),
+        ({"weights": "m", "train_stages": 2}, "train_stages must come with transfer=last"),
+        (
+            {"weights": "m", "transfer": "last", "train_stages": 5},
+            r"train_stages must be at most 4, the stages of resnet8 \(conv1, conv2, conv3, conv4\)",
+        ),
+        ({"weights": "m", "transfer": "head", "model": "nin"}, "transfer must not be head: nin"),
+    ],
+)
+def test_what_cannot_be(bad, message, tiny, weights, tmp_path):
+    if bad.get("weights") == "m":
+        bad = bad | {"weights": str(weights)}
+    with pytest.raises(InputError, match=message):
+        tfresnet.train(tiny(**bad))
+    assert not (tmp_path / "logs").exists()
+
+
+def test_pixels_are_prepared_as_for_the_weights(caplog):
+    pixels = Preprocessing((0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
+    own = Weights("ours", {}, pixels)
+    config = TrainConfig(weights="ours")
+    fitted = fitted_to(config, own)
+    assert (fitted.mean, fitted.std) == ("0.1,0.2,0.3", "0.5,0.6,0.7")
+    assert fitted_to(fitted, own) == fitted
+    assert caplog.text == ""
+    other = replace(config, mean="0.5,0.5,0.5", std="0.5,0.5,0.5")
+    assert fitted_to(other, own) == other
+    assert "was trained on pixels of mean 0.1,0.2,0.3 and std 0.5,0.6,0.7" in caplog.text
+    with pytest.raises(InputError, match="mean must be given with std"):
+        fitted_to(TrainConfig(mean="0.1,0.2,0.3"), None)
+
+
+@pytest.mark.parametrize("option", [None, "shortcut=B"])
+def test_the_stride_of_bottlenecks_comes_along(option):
+    config = TrainConfig(model_option=option)
+    fitted = fitted_to(config, Weights("v1.5", {}, stride_in_3x3=True)).model_option
+    assert fitted == ",".join(filter(None, [option, "stride_in_3x3=True"]))
+
+
+def test_a_run_keeps_how_its_pixels_are_prepared(weights, tiny, caplog):
+    how = {"mean": "0.1,0.2,0.3", "std": "0.5,0.6,0.7"}
+    run = tfresnet.train(tiny(weights=str(weights), **how))
+    assert models.preprocessing_of(run.model).mean == (0.1, 0.2, 0.3)
+    assert "does not say" not in caplog.text
+    tfresnet.train(tiny(weights=str(weights), name="guessed"))
+    assert "m.keras does not say how its pixels are prepared" in caplog.text

@@ -1,0 +1,72 @@
+"""Names and axes of other libraries."""
+
+import numpy as np
+
+from tfresnet.models import create_model
+from tfresnet.weights import layouts
+
+KINDS = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean"}
+KINDS |= {"moving_variance": "running_var", "kernel": "weight", "bias": "bias"}
+
+
+def of_torch(path):
+    """Our path as torchvision names it."""
+    layer, _, kind = path.rpartition("/")
+    if layer.startswith("conv1/"):
+        layer = {"conv": "conv1", "bn": "bn1"}[layer.partition("/")[2]]
+    elif layer == "predictions":
+        layer = "fc"
+    else:
+        unit, _, child = layer.partition("/")
+        stage, index = unit.removeprefix("conv").split("_block")
+        child = {"shortcut_conv": "downsample.0", "shortcut_bn": "downsample.1"}.get(child, child)
+        layer = f"layer{int(stage) - 1}.{int(index) - 1}.{child}"
+    return f"{layer}.{KINDS[kind]}"
+
+
+def torch_arrays(model):
+    axes = {4: (3, 2, 0, 1), 2: (1, 0)}
+    arrays = {of_torch(v.path): np.transpose(v, axes.get(len(v.shape))) for v in model.variables}
+    return arrays | {"bn1.num_batches_tracked": np.zeros((), "<i8")}
+
+
+def test_torch_names_of_a_network_with_projections():
+    model = create_model("resnet8", shortcut="B")
+    for prefix in ("", "module."):
+        theirs = {prefix + name: array for name, array in torch_arrays(model).items()}
+        ours, stride = layouts.as_ours(theirs)
+        assert stride is None
+        assert ours.keys() == {v.path for v in model.variables}
+        for v in model.variables:
+            np.testing.assert_array_equal(ours[v.path], v)
+
+
+def test_without_projections_the_channels_move_to_where_ours_are():
+    ours, _ = layouts.as_ours(torch_arrays(create_model("resnet8")))
+    first = ours["conv3_block1/conv2/kernel"]
+    theirs = create_model("resnet8")
+    theirs.set_weights([np.zeros(w.shape) for w in theirs.weights])
+    marked = torch_arrays(theirs)
+    marked["layer2.0.bn2.bias"] = np.arange(32.0)
+    marked["layer3.0.bn2.bias"] = np.arange(64.0)
+    found, _ = layouts.as_ours(marked)
+    old = [*range(8, 24)]
+    order = [*old, *range(8), *range(24, 32)]
+    np.testing.assert_array_equal(found["conv3_block1/bn2/beta"], order)
+    last = [16 + channel for channel in order]
+    np.testing.assert_array_equal(found["conv4_block1/bn2/beta"][:32], last)
+    assert sorted(found["conv4_block1/bn2/beta"]) == [*range(64)]
+    assert first.shape == (3, 3, 32, 32)
+
+
+def test_the_stride_of_bottlenecks_is_told_by_the_library():
+    weight = {"conv1.weight": np.zeros((4, 3, 7, 7)), "layer1.0.conv3.weight": np.zeros((4,) * 4)}
+    assert layouts.as_ours(weight)[1] is True
+    keras = {"conv1_conv/kernel": np.zeros((7, 7, 3, 4))}
+    assert layouts.as_ours(keras)[1] is False
+    assert layouts.as_ours({"conv1/conv/kernel": 0}) == ({"conv1/conv/kernel": 0}, None)
+
+
+def test_names_that_are_not_understood_stay():
+    arrays = {"conv1.weight": np.zeros((4, 3, 3, 3)), "head.norm.weight": np.zeros(4)}
+    assert "head.norm.weight" in layouts.as_ours(arrays)[0]

@@ -1,0 +1,58 @@
+"""Where a network looked: class activation maps."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfresnet import models
+from tfresnet.errors import InputError
+
+_OPACITY = 0.5
+
+
+def activation_map(model: keras.Model, picture: np.ndarray, class_index: int) -> np.ndarray:
+    """How much each place of a picture, uint8 `(height, width, 3)`, speaks for a class.
+
+    The gradient of the class' output by the last feature maps weighs them (Grad-CAM; behind global
+    average pooling and one dense layer it is the class activation map). Float32 `(height, width)`
+    from 0 to 1, as large as the picture.
+
+    Source: Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391; Zhou et al., 2016,
+    https://arxiv.org/abs/1512.04150.
+
+    Raises:
+        InputError: a network without feature maps.
+    """
+    model = models.without_auxiliary(model)
+    maps = [layer.output for layer in model.layers[1:] if len(layer.output.shape) == 4]
+    if not maps:
+        raise InputError(f"a map needs a network with feature maps. Received: {model.name}")
+    features = keras.Model(model.inputs[0], maps[-1])(picture[None], training=False)
+    rest = keras.Model(maps[-1], model.output)
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        score = rest(features, training=False)[0, class_index]
+    gradient = tape.gradient(score, features)
+    weights = tf.reduce_mean(tf.cast(gradient, tf.float32), axis=(1, 2), keepdims=True)
+    heat = tf.nn.relu(tf.reduce_sum(weights * tf.cast(features, tf.float32), axis=-1))
+    heat = tf.image.resize(heat[..., None], picture.shape[:2])[0, :, :, 0].numpy()
+    return heat / (heat.max() or 1.0)
+
+
+def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """The picture, uint8, dark blue where `heat` is 0 and red where it is 1."""
+    hue = np.stack([heat, 1 - np.abs(2 * heat - 1), 1 - heat], axis=-1)
+    mixed = (1 - _OPACITY) * picture + _OPACITY * 255 * hue
+    return mixed.round().astype(np.uint8)
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Raises `InputError` for a file that cannot be written, or an ending that is no picture's."""
+    from PIL import Image
+
+    try:
+        Image.fromarray(picture).save(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--cam must be a picture file ({error}). Received: {path}") from None

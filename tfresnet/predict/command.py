@@ -1,0 +1,64 @@
+"""What `python -m tfresnet.predict` does."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tfresnet.cli import PICTURES
+from tfresnet.data.picture import read_picture
+from tfresnet.errors import InputError
+from tfresnet.predict.cam import activation_map, overlay, write_picture
+from tfresnet.predict.classifier import BATCH, Classifier, load
+
+
+def predict(args: argparse.Namespace) -> list[dict]:
+    """Prints the classes of pictures as `cli.parse_predict` has the arguments; returns them.
+
+    Raises:
+        InputError: no such model or picture, or a map of several pictures.
+    """
+    paths = [path for name in args.images for path in _pictures(name)]
+    if args.cam and len(paths) != 1:
+        raise InputError(f"--cam must be of one picture. Received: {len(paths)} pictures")
+    classifier = load(
+        args.source, model=args.model, mean=args.mean, std=args.std, image_size=args.image_size
+    )
+    results = []
+    for path, picture, probabilities in _answers(classifier, paths):
+        best = classifier.best(probabilities, args.top)
+        classes = [{"class": name, "probability": share} for name, share in best]
+        results.append({"image": str(path), "classes": classes})
+        if not args.json:
+            shares = "  ".join(f"{name} {100 * share:.2f} %" for name, share in best)
+            print(f"{path}: {shares}", flush=True)
+        if args.cam:
+            heat = activation_map(classifier.model, picture, int(probabilities.argmax()))
+            write_picture(args.cam, overlay(picture, heat))
+    if args.json:
+        print(json.dumps(results, indent=2, ensure_ascii=False))
+    return results
+
+
+def _answers(classifier: Classifier, paths: list[Path]) -> Iterator[tuple]:
+    """(path, picture, probabilities) of each, a batch in memory at a time."""
+    for first in range(0, len(paths), BATCH):
+        some = paths[first : first + BATCH]
+        pictures = np.stack([read_picture(path, classifier.image_size) for path in some])
+        yield from zip(some, pictures, classifier.probabilities(pictures), strict=True)
+
+
+def _pictures(name):
+    """The pictures in a folder and below, in order; a file is taken at its word."""
+    path = Path(name)
+    if not path.exists():
+        raise InputError(f"a picture must exist. Received: {name}")
+    if not path.is_dir():
+        return [path]
+    inside = [p for p in sorted(path.rglob("*")) if not p.name.startswith(".") and p.is_file()]
+    found = [p for p in inside if p.suffix.lower() in PICTURES]
+    if not found:
+        raise InputError(f"a folder must hold pictures ({', '.join(PICTURES)}). Received: {name}")
+    return found

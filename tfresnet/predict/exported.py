@@ -1,0 +1,132 @@
+"""A network in the format of another program, and the proof that it answers as before."""
+
+import contextlib
+import importlib
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfresnet import models
+from tfresnet.errors import InputError, RunError
+from tfresnet.predict.classifier import Classifier
+
+COMPARED = 100  # pictures
+TOLERANCE = 1e-3  # of probabilities
+
+
+def export(classifier: Classifier, form: str, output: str | Path) -> str:
+    """Writes the network, which takes pixels 0 to 255 in float32, and compares its answers.
+
+    Batch normalisation is folded into the convolutions, everything is float32.
+
+    Args:
+        form: "saved_model", "tflite" or "onnx".
+        output: the new folder (saved_model) or file.
+
+    Returns:
+        A line about what was written and how near its answers are.
+
+    Raises:
+        InputError: something is there already, or a package is missing.
+        RunError: it answers otherwise; nothing is left.
+    """
+    output = Path(output)
+    if output.exists():
+        raise InputError(f"--output must not exist yet. Received: {output}")
+    keras_name, answers = FORMATS[form]
+    model = models.inference_copy(classifier.model, "float32")
+    try:
+        with _quiet():
+            model.export(output, format=keras_name, verbose=False)
+            difference, agree = _compared(model, answers(output), classifier.image_size)
+    except ImportError as error:
+        _remove(output)
+        package = error.name or "tf2onnx, onnx and onnxruntime"
+        raise InputError(
+            f"--format must be one whose packages are installed: {form} needs {package} "
+            f"(pip install {package}). Received: {form}"
+        ) from error
+    if not difference < TOLERANCE:
+        _remove(output)
+        raise RunError(f"{form} answers otherwise: probabilities differ by up to {difference:.2g}")
+    return (
+        f"{output}: {form} of {model.name}, {_megabytes(output):.1f} MB; on {COMPARED} pictures "
+        f"the same class {agree} times, probabilities within {difference:.1e}"
+    )
+
+
+def _compared(model, answer, size):
+    """(largest difference of probabilities, equal classes) on pictures of noise."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (COMPARED, *size, 3)).astype(np.float32)
+    softmax = tf.identity if models.gives_probabilities(model) else tf.nn.softmax
+    ours = softmax(model.predict(pictures, verbose=0)).numpy()
+    theirs = softmax(np.concatenate([answer(picture[None]) for picture in pictures])).numpy()
+    return np.abs(ours - theirs).max(), int((ours.argmax(1) == theirs.argmax(1)).sum())
+
+
+def _saved_model(path: Path) -> Callable:
+    served = tf.saved_model.load(str(path))
+    return lambda pictures: served.serve(pictures).numpy()
+
+
+def _tflite(path: Path) -> Callable:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has a package of its own by now
+        interpreter = tf.lite.Interpreter(model_path=str(path))
+    interpreter.allocate_tensors()
+    first, last = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    def answer(pictures):
+        interpreter.set_tensor(first["index"], pictures)
+        interpreter.invoke()
+        return interpreter.get_tensor(last["index"])
+
+    return answer
+
+
+def _onnx(path: Path) -> Callable:
+    # Only who wants this format needs the package.
+    session = importlib.import_module("onnxruntime").InferenceSession(str(path))
+    name = session.get_inputs()[0].name
+    return lambda pictures: session.run(None, {name: pictures})[0]
+
+
+# Ours -> that of Keras, and what makes a function of pictures of the written file.
+FORMATS = {
+    "saved_model": ("tf_saved_model", _saved_model),
+    "tflite": ("litert", _tflite),
+    "onnx": ("onnx", _onnx),
+}
+
+
+def _remove(path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+def _megabytes(path):
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Converters write to the descriptor of standard error, past Python."""
+    sys.stderr.flush()
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)

@@ -1,0 +1,143 @@
+"""A trained model, wherever it is: a run, a file, or a name that is shipped."""
+
+from pathlib import Path
+
+import keras
+
+from tfresnet import models
+from tfresnet.data import load_dataset
+from tfresnet.data.dataset import Dataset, Split
+from tfresnet.errors import InputError, channel_numbers
+from tfresnet.layers import Preprocessing
+from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.network import build_network, mean_and_std, prepared
+from tfresnet.runs.variables import model_variables, restore
+
+
+class Source:
+    """Where a model is, and the settings that say what it was trained on.
+
+    Args:
+        source: run folder, model file or shipped name; with `network` all that
+            `models.read_weights` takes.
+        network: name of the network that the weights are given to; None: the source has its own.
+        mean, std: how pixels are prepared, `R,G,B`, where the source does not say.
+
+    Raises:
+        InputError: no such source, or one of `mean` and `std` alone.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        network: str | None = None,
+        mean: str | None = None,
+        std: str | None = None,
+    ):
+        self.name, self.network = source, network
+        self.path = models.find_source(source, network)
+        self.folder = RunFolder(self.path) if self.path.is_dir() else None
+        self.weights = models.read_weights(source, network) if network else None
+        self.mean, self.std = mean_and_std(mean, std, self.weights)
+        self.settings = {"dataset": "cifar10", "data_dir": None}
+        self.settings |= {"val_size": 5000, "seed": 0, "train_size": None}
+        if self.folder:
+            self.settings |= self.folder.read_config()["settings"]
+
+    def model(self, data: Dataset) -> tuple[keras.Model, str]:
+        """(model, "" or what it is in words if it is not a final one).
+
+        Raises:
+            InputError: a file that is no model, weights of another network, or no checkpoint.
+        """
+        if self.network:
+            return self._network_of(data), ""
+        file = self.folder.model if self.folder else self.path
+        if file.is_file() or not self.folder:
+            return models.load_model(file), ""
+        state = self.folder.checkpoints.newest()
+        if state is None:
+            raise InputError(
+                "a run must have a checkpoint to be evaluated: continue it with --resume. "
+                f"Received: {self.path}"
+            )
+        network = build_network(self.settings, data)
+        group = "average" if state.group("average") else "model"
+        try:
+            restore(model_variables(network, group), state.group(group))
+        except ValueError as error:
+            raise InputError(f"not a run of this network: {error}. Received: {self.path}") from None
+        return models.without_auxiliary(network), f"step {state.step}"
+
+    def _network_of(self, data):
+        if self.weights.num_classes != data.num_classes:  # it would begin anew
+            raise InputError(
+                f"weights must tell the {data.num_classes} classes of {data.name} apart. "
+                f"Received: {self.weights.num_classes} classes, from {self.name}"
+            )
+        return models.create_model(
+            self.network,
+            num_classes=data.num_classes,
+            input_shape=data.image_shape,
+            preprocessing=prepared(self.mean, self.std, data, self.name),
+            weights=self.weights,
+        )
+
+    def whole(self, image_size: int | None = None) -> keras.Model:
+        """The model that takes pixels, where no data set says what these are.
+
+        Args:
+            image_size: side of the pictures of `network`; None: its own.
+
+        Raises:
+            InputError: as `model`, or it is not known how pixels are prepared.
+        """
+        if self.network is None:
+            finished = not self.folder or self.folder.model.is_file()
+            names = "dataset", "data_dir"
+            data = None if finished else load_dataset(*(self.settings[name] for name in names))
+            model, _ = self.model(data)
+            if models.preprocessing_of(model) is None:
+                raise InputError(
+                    "a model must say how its pixels are prepared; this one needs --model, --mean "
+                    f"and --std. Received: {self.name}"
+                )
+            return model
+        if self.mean is None:
+            raise InputError(
+                f"mean and std must be given: {self.name} does not say how pixels are prepared. "
+                "Received: none"
+            )
+        given = {"mean": self.mean, "std": self.std}
+        own = self.weights.preprocessing
+        return models.create_model(
+            self.network,
+            num_classes=self.weights.num_classes,
+            input_shape=image_size and (image_size, image_size, 3),
+            preprocessing=Preprocessing(
+                **{name: channel_numbers(name, text) for name, text in given.items()},
+                class_names=own.class_names if own else (),
+            ),
+            weights=self.weights,
+        )
+
+    def missing_preprocessing(self, model: keras.Model, data: Dataset) -> Preprocessing | None:
+        """What has to go before a model that does not say how its pixels are prepared."""
+        if own := models.preprocessing_of(model):
+            if self.mean and not self.network:
+                raise InputError(
+                    f"mean and std must not be given: {self.name} has its own. Received: "
+                    f"{self.mean} in place of {own.mean}"
+                )
+            return None
+        return prepared(self.mean, self.std, data, model.name)
+
+    def images(self, data: Dataset, split: str) -> Split:
+        """The images of "test", or of "val" and "train" as the run split them."""
+        if split == "test":
+            return data.test
+        sizes = (self.settings[name] for name in ("val_size", "seed", "train_size"))
+        train, validation = data.holdout(*sizes)
+        if split == "val" and validation is None:
+            raise InputError("split must not be val: the run held no images out. Received: 'val'")
+        return train if split == "train" else validation

@@ -1,0 +1,112 @@
+"""From the names and axes of other libraries to those of the networks here."""
+
+import re
+
+import numpy as np
+
+_TORCH_KINDS = {"running_mean": "moving_mean", "running_var": "moving_variance"}
+_TORCH_BN = _TORCH_KINDS | {"weight": "gamma", "bias": "beta"}
+# torchvision, timm / akamaster, kuangliu:
+_TORCH_CHILDREN = {f"{name}.0": "shortcut_conv" for name in ("downsample", "shortcut")}
+_TORCH_CHILDREN |= {f"{name}.1": "shortcut_bn" for name in ("downsample", "shortcut")}
+_TORCH_ENDS = {"conv1": "conv1/conv", "bn1": "conv1/bn", "fc": "predictions"}
+_TORCH_ENDS["linear"] = "predictions"
+
+
+def as_ours(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], bool | None]:
+    """(arrays by our names, whether bottlenecks have their stride in the 3x3: None if not known).
+
+    Arrays of another library are told by their names; others stay as they are.
+    """
+    if "conv1_conv/kernel" in arrays:
+        return from_keras_applications(arrays), False
+    if any(re.search(r"(^|\.)conv1\.weight$", name) for name in arrays):
+        ours = from_torch(arrays)
+        return ours, True if any("/conv3/" in name for name in ours) else None
+    return arrays, None
+
+
+def from_torch(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A residual network of torchvision, timm, akamaster/pytorch_resnet_cifar10 or alike.
+
+    Names that are not understood stay as they are.
+    """
+    ours = {}
+    for name, array in arrays.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        module, _, kind = name.removeprefix("module.").rpartition(".")
+        layer = _torch_layer(module)
+        normalises = layer.endswith(("bn", "bn1", "bn2", "bn3"))
+        kind = _TORCH_BN[kind] if normalises and kind in _TORCH_BN else kind
+        if kind == "weight":
+            kind = "kernel"
+            array = array.transpose({4: (2, 3, 1, 0), 2: (1, 0)}.get(array.ndim))
+        ours[f"{layer}/{kind}" if layer else name] = array
+    return _with_zeros_at_the_end(ours)
+
+
+def _torch_layer(module):
+    """Our path of a module; "" for one that is not understood."""
+    if place := re.fullmatch(r"layer(\d+)\.(\d+)\.(.+)", module):
+        child = _TORCH_CHILDREN.get(place[3], place[3])
+        return f"conv{int(place[1]) + 1}_block{int(place[2]) + 1}/{child}"
+    return _TORCH_ENDS.get(module, "")
+
+
+def _with_zeros_at_the_end(arrays):
+    """Puts the channels where a shortcut without weights has them here.
+
+    Option A fills the new channels with zeros; akamaster's code puts half of them before the old
+    channels and half behind, ours all behind. So the channels of a stage's stream change places:
+    in all that writes it or reads it. A network with projections stays as it is.
+    """
+    arrays, order = dict(arrays), None
+    for unit in _units(arrays):
+        first, second = f"{unit}/conv1/kernel", f"{unit}/conv2/kernel"
+        if f"{unit}/shortcut_conv/kernel" in arrays or f"{unit}/conv3/kernel" in arrays:
+            return arrays
+        before, after = arrays[first].shape[2], arrays[second].shape[3]
+        order = np.arange(before) if order is None else order
+        arrays[first] = arrays[first][:, :, order]
+        if after > before:
+            old = (after - before) // 2 + order
+            order = np.concatenate([old, np.setdiff1d(np.arange(after), old)])
+        arrays[second] = arrays[second][..., order]
+        for kind in ("gamma", "beta", "moving_mean", "moving_variance"):
+            arrays[f"{unit}/bn2/{kind}"] = arrays[f"{unit}/bn2/{kind}"][order]
+    if order is not None and "predictions/kernel" in arrays:
+        arrays["predictions/kernel"] = arrays["predictions/kernel"][order]
+    return arrays
+
+
+def _units(arrays):
+    """Names of the units with a first convolution, in their order."""
+    found = {name.split("/")[0] for name in arrays if name.endswith("/conv1/kernel")}
+    return sorted(found, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+
+
+def from_keras_applications(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """`keras.applications.ResNet50`, 101 and 152.
+
+    Their convolutions have a bias before batch normalisation, where a mean that is shifted by it
+    does the same.
+    """
+    ours = {}
+    for name, array in arrays.items():
+        layer, _, kind = name.rpartition("/")
+        if kind == "bias" and layer.endswith("_conv"):
+            continue
+        if kind == "moving_mean":
+            array = array - arrays[f"{layer.removesuffix('bn')}conv/bias"]
+        ours[f"{_applications_layer(layer)}/{kind}"] = array
+    return ours
+
+
+def _applications_layer(layer):
+    if place := re.fullmatch(r"(conv\d_block\d+)_(\d)_(conv|bn)", layer):
+        unit, number, kind = place.groups()
+        return f"{unit}/shortcut_{kind}" if number == "0" else f"{unit}/{kind}{number}"
+    return {"conv1_conv": "conv1/conv", "conv1_bn": "conv1/bn", "probs": "predictions"}.get(
+        layer, layer
+    )

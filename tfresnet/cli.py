@@ -246,6 +246,30 @@ def parse_param_count(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def parse_experiments(argv: list[str] | None, known: list[str]) -> argparse.Namespace:
+    """The flags of `python -m tfresnet.experiments`; `names` are all studies by default."""
+    about = "Trains what a claim of the lecture needs, measures, and says whether the claim holds."
+    parser = ArgumentParser("experiments", about)
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help=f"studies, of {', '.join(known)}; none: all")
+    about = "a few steps on shapes10, to try the program; it shows nothing about the claims"
+    add("--quick", action="store_true", help=about)
+    about = "train nothing: list the runs that are missing and the time they take on this machine"
+    add("--plan", action="store_true", help=about)
+    about = "stop after so many minutes, with everything saved; the same command goes on"
+    add("--minutes", type=_positive, metavar="N", help=about)
+    about = "finished runs to study in place of the studies' own, where no training belongs to one"
+    add("--runs", type=existing, nargs="+", metavar="RUN", help=about)
+    about = "folder of runs, results and figures"
+    add("--output-dir", type=path, metavar="DIR", default="logs/experiments", help=about)
+    args = parser.parse_args(argv)
+    for name in args.names:
+        if name not in known:
+            parser.error(f"NAME must be one of {', '.join(known)}. Received: {name!r}")
+    args.names = args.names or known
+    return args
+
+
 def path(text: str) -> str:
     """An argument that names a file or folder; `~` is the home folder, as in a shell."""
     if not text:
@@ -278,6 +302,13 @@ def output_file(text: str) -> str:
             f"must be a file, in a folder that can be written. Received: {text!r}"
         )
     return file
+
+
+def _positive(text):
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < 1e6:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be a number above 0. Received: {text!r}")
 
 
 def _at_least_1(text):

@@ -13,7 +13,8 @@ MODELS = (
     *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain18", "plain34"),
     *CIFAR_NETWORKS,
     *("alexnet", "vgg19", "nin", "googlenet", "inception_v3"),
-    *("resnet18d", "resnet50d", "resnet50v2", "resnet110v2", "wrn16_4", "wrn28_10"),
+    *("resnet18d", "resnet50d", "resnet50v2", "resnet110v2", "wrn16_2", "wrn16_4", "wrn28_10"),
+    *("cnn3", "inception3"),
 )
 
 

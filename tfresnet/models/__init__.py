@@ -8,6 +8,7 @@ from tfresnet.models import (  # noqa: F401  (they register themselves)
     resnet,
     resnet_d,
     resnet_v2,
+    small,
     vgg19,
 )
 from tfresnet.models.files import load_model

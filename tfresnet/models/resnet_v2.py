@@ -72,5 +72,6 @@ def _preactivated(name, **changes):
 
 register("resnet50v2", _v2("resnet50"))
 register("resnet110v2", _v2("resnet110"))
+register("wrn16_2", _wide(16, 2))
 register("wrn16_4", _wide(16, 4))
 register("wrn28_10", _wide(28, 10))

@@ -1,0 +1,200 @@
+"""The engine of the studies: what it finds, plans, trains once, stops and goes on with."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import tfresnet
+from tfresnet.experiments import __main__ as command
+from tfresnet.experiments import study_names
+from tfresnet.experiments.engine import plan, runs
+from tfresnet.experiments.engine.budget import BUDGET, name_of, settings_of
+from tfresnet.experiments.engine.judging import bar, combined, is_higher
+from tfresnet.experiments.engine.runs import Kept, Needed
+from tfresnet.experiments.engine.study import VERDICTS, load_studies
+from tfresnet.runs.folder import RunFolder
+from tfresnet.signals import Interrupted
+
+KEPT = Path(__file__).parents[2] / "logs" / "experiments"
+STUDIES = load_studies(study_names())
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_has_all_that_the_engine_asks_for(name):
+    study = STUDIES[name]
+    for needed in ("CLAIM", "SOURCE", "EXPECTED", "RUNS", "measure", "verdict", "figures"):
+        assert getattr(study, needed), needed
+    for differences in study.RUNS.values():
+        assert differences["model"] in tfresnet.list_models()
+        tfresnet.TrainConfig(**settings_of(differences))
+
+
+def test_the_four_runs_of_degradation_come_first():
+    orders = [study.ORDER for study in STUDIES.values()]
+    assert orders == sorted(set(orders))
+    assert next(iter(STUDIES)) == "degradation"
+
+
+def test_the_budget_decides_every_setting_that_changes_a_training():
+    beside = {"data_dir", "max_steps", "warmup_epochs", "precision", "remat", "output_dir", "name"}
+    beside |= {"model", "checkpoint_minutes", "histograms", "profile_steps"}
+    fields = set(tfresnet.TrainConfig.__dataclass_fields__)
+    assert fields - beside == set(BUDGET)
+    assert BUDGET["zero_init_residual"] is False
+
+
+def test_the_same_settings_have_one_name_and_others_another():
+    assert name_of({"model": "resnet20"}) == "resnet20"
+    assert name_of({"model": "resnet20", "epochs": BUDGET["epochs"]}) == "resnet20"
+    assert name_of({"shortcut": "B", "model": "resnet20"}) == "resnet20-shortcut_B"
+    every = [run for study in STUDIES.values() for run in study.RUNS.values()]
+    settings = {name_of(run): settings_of(run) for run in every}
+    assert all(settings[name_of(run)] == settings_of(run) for run in every)
+
+
+def check_results(study, results, runs):
+    """What a study has written is what its code makes of the kept files."""
+    assert list(results) == ["claim", "source", "runs", "measured", "expected", "verdict", "why"]
+    assert results["verdict"] in VERDICTS
+    measured = json.loads(json.dumps(study.measure(runs)))
+    assert {key: results["measured"][key] for key in measured} == measured
+    assert study.verdict(results["measured"]) == (results["verdict"], results["why"])
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_kept_results_follow_from_the_kept_runs(name):
+    file = KEPT / name / "results.json"
+    if not file.exists():
+        pytest.skip("not run yet")
+    results = json.loads(file.read_text())
+    kept = {label: Kept(KEPT / "runs" / run) for label, run in results["runs"].items()}
+    check_results(STUDIES[name], results, kept)
+
+
+def test_a_quick_study_trains_each_run_once_and_writes_what_it_found(
+    tmp_path, small_shapes10, monkeypatch, capsys
+):
+    from small import leave_pages_out
+
+    leave_pages_out(monkeypatch)
+    monkeypatch.setattr("tfresnet.experiments.engine.budget.QUICK", QUICK)
+    flags = ["--quick", "--output-dir", str(tmp_path)]
+    found = command.main(["shortcuts", "cam", *flags])
+    assert list(found) == ["shortcuts", "cam"]
+    folder = tmp_path / "quick"
+    for name, results in found.items():
+        assert json.loads((folder / name / "results.json").read_text()) == results
+        kept = {label: Kept(folder / "runs" / run) for label, run in results["runs"].items()}
+        check_results(STUDIES[name], results, kept)
+        assert [*(folder / name).glob("*.png")]
+    shown = capsys.readouterr().out
+    assert re.search(
+        r"shortcuts \(.*\n  claim .*\n  found .*\n  verdict  (holds|fails|undec)", shown
+    )
+    made = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("history.csv")}
+    command.main(["shortcuts", *flags])
+    assert "epoch" not in capsys.readouterr().out.split("claim")[0]
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+QUICK = {"dataset": "shapes10", "val_size": 40, "train_size": 128, "epochs": 1}
+
+
+@pytest.fixture
+def quick_needed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tfresnet.experiments.engine.budget.QUICK", QUICK)
+    return Needed({"model": "resnet20"}, tmp_path, quick=True)
+
+
+def made(needed, step, **changes):
+    folder = RunFolder.create(
+        needed.settings | {"output_dir": str(needed.folder), "name": needed.path.name} | changes, {}
+    )
+    folder.checkpoints.folder.mkdir()
+    (folder.checkpoints.folder / f"step-{step:09d}.npz").touch()
+    return folder
+
+
+def test_a_plan_lists_what_is_left_once(quick_needed, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "_pace", lambda settings: (30.0, 1000.0))
+    other = Needed({"model": "plain56"}, tmp_path, quick=True)
+    made(quick_needed, step=1)
+    text = plan.table({"first": [quick_needed, other], "second": [quick_needed]})
+    assert text.count("resnet8") == text.count("plain20") == 1
+    assert "0.5 of 1" in text
+    assert "0.0 of 1" in text
+    finished = RunFolder(quick_needed.path)
+    finished.write_result({"top1": 0.5})
+    assert "resnet8" not in plan.table({"first": [quick_needed, other]})
+    assert plan.table({"first": [quick_needed]}) == "nothing is left to train"
+
+
+def test_a_run_of_other_settings_is_not_taken_for_the_studies(quick_needed):
+    made(quick_needed, step=1, lr=0.5)
+    with pytest.raises(tfresnet.InputError, match=r"other lr .* Received: .*resnet8"):
+        quick_needed.trained(runs.TimeLimit(None))
+
+
+def test_when_the_minutes_are_over_the_run_is_saved_and_goes_on(
+    tmp_path, small_shapes10, monkeypatch, capsys
+):
+    from small import leave_pages_out
+
+    leave_pages_out(monkeypatch)
+    monkeypatch.setattr("tfresnet.experiments.engine.budget.QUICK", QUICK)
+    flags = ["shortcuts", "--quick", "--output-dir", str(tmp_path)]
+    monkeypatch.setattr(runs.TimeLimit, "is_over", property(lambda limit: limit.is_late))
+    monkeypatch.setattr(runs.TimeLimit, "is_late", False, raising=False)
+    monkeypatch.setattr(runs.TimeLimit, "on_train_batch_begin", _be_late)
+    assert command.main([*flags, "--minutes", "0.5"]) == {}
+    shown = capsys.readouterr().out
+    assert "stopped after 0 epochs and 1 steps; everything is saved" in shown
+    assert shown.endswith("the 0.5 minutes are over; the same command goes on\n")
+    assert not (tmp_path / "quick" / "shortcuts").exists()
+    assert Needed({"model": "resnet20"}, tmp_path / "quick/runs", quick=True).epochs_done == 0.5
+
+
+def _be_late(limit, batch, logs=None):
+    limit.is_late = True
+
+
+def test_after_the_time_is_over_no_training_begins(quick_needed):
+    limit = runs.TimeLimit(1e-9)
+    with pytest.raises(Interrupted, match="resnet8 is next"):
+        quick_needed.trained(limit)
+    assert not quick_needed.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["depht"], "NAME must be one of batchnorm, .* Received: 'depht'"),
+        (["--minutes", "0"], "--minutes: must be a number above 0. Received: '0'"),
+        (["--runs", "nowhere"], "argument --runs: must exist. Received: 'nowhere'"),
+    ],
+)
+def test_bad_flags_are_answered_in_one_line(argv, message, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        command.main(argv)
+    assert exit_.value.code == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert re.search(message, shown)
+
+
+def test_other_runs_are_for_studies_without_trainings(tmp_path):
+    with pytest.raises(tfresnet.InputError, match=r"no training of their own. Received: depth"):
+        command.main(["depth", "--runs", str(tmp_path), "--output-dir", str(tmp_path)])
+
+
+def test_error_bars_decide():
+    assert bar(10, 10_000) == pytest.approx(2 * (0.3**2 + 0.2**2) ** 0.5)
+    assert is_higher(12, 10, 10_000) is True
+    assert is_higher(10, 12, 10_000) is False
+    assert is_higher(10.2, 10, 10_000) is None
+    assert is_higher(12, 10, 10_000, margin=2) is None
+    assert combined([True, None]) == "undecided"
+    assert combined([None, False]) == "fails"
+    assert combined([True, True]) == "holds"

@@ -1,0 +1,165 @@
+"""The studies on cases whose outcome is known."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfresnet
+from tfresnet.experiments import batchnorm, cam, degradation, depth, inception, lesion, paths
+from tfresnet.experiments.engine.units import CutOpen, parts
+from tfresnet.layers import PlainBlock, Preprocessing
+from tfresnet.training.step import cross_entropy
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3)).astype(np.float32)
+LABELS = np.arange(6, dtype=np.int32)
+
+
+def network(name="resnet8", **options):
+    """With normalisations that are not what they began as, as after a training."""
+    keras.utils.set_random_seed(0)
+    scale = Preprocessing((0.5,) * 3, (0.25,) * 3, tuple("abcdefghij"))
+    shape = {"num_classes": 10, "input_shape": (16, 16, 3), "preprocessing": scale}
+    model = tfresnet.create_model(name, **shape, **options)
+    random = np.random.default_rng(1)
+    for weight in model.weights:
+        if weight.path.endswith(("gamma", "moving_variance")):
+            weight.assign(random.uniform(0.5, 1.5, weight.shape))
+        elif weight.path.endswith(("beta", "moving_mean", "bias")):
+            weight.assign(random.normal(0, 0.2, weight.shape))
+    return model
+
+
+def logits(cut, deleted=()):
+    kept = np.ones(len(cut.units), np.float32)
+    kept[list(deleted)] = 0
+    return cut.with_branches(tf.constant(PIXELS), tf.constant(kept)).numpy()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("resnet8", {}), ("resnet8", {"shortcut": "C"}), ("plain20", {}), ("wrn16_2", {})],
+)
+def test_whole_the_cut_network_is_the_network(name, options):
+    model = network(name, **options)
+    cut = CutOpen(model)
+    np.testing.assert_allclose(logits(cut), model(PIXELS), rtol=1e-4, atol=1e-4)
+
+
+def test_a_unit_whose_branch_is_zero_is_unchanged_by_its_deletion():
+    cut = CutOpen(network())
+    before = logits(cut)
+    assert np.abs(logits(cut, [1]) - before).max() > 1e-3
+    cut.units[1].bn2.gamma.assign(tf.zeros_like(cut.units[1].bn2.gamma))
+    cut.units[1].bn2.beta.assign(tf.zeros_like(cut.units[1].bn2.beta))
+    np.testing.assert_array_equal(logits(cut, [1]), logits(cut))
+
+
+def test_a_deleted_plain_unit_hands_its_input_on():
+    x = tf.random.stateless_normal((2, 16, 16, 16), (1, 2))
+    same, smaller = PlainBlock(16), PlainBlock(32, strides=2)
+    for unit in (same, smaller):
+        unit(x)
+    np.testing.assert_array_equal(parts(same, x)[1], x)
+    np.testing.assert_array_equal(parts(smaller, x)[1][..., :16], x[:, ::2, ::2])
+
+
+def test_a_pair_that_is_put_back_gives_the_same_output():
+    cut = CutOpen(network("resnet20"))
+    assert cut.stages == [[0, 1, 2], [4, 5], [7, 8]]
+    before = logits(cut)
+    cut.swap(1, 2)
+    assert np.abs(logits(cut) - before).max() > 1e-3
+    cut.swap(1, 2)
+    np.testing.assert_array_equal(logits(cut), before)
+    lesion.exchanged(cut, (PIXELS, LABELS), k=3, draw=0)
+    np.testing.assert_array_equal(logits(cut), before)
+
+
+def gradient(cut, branches, shortcuts):
+    gates = (tf.constant(gate, tf.float32) for gate in (branches, shortcuts))
+    return paths.input_gradient(cut, tf.constant(PIXELS), tf.constant(LABELS), *gates).numpy()
+
+
+def test_all_branches_kept_give_the_true_gradient():
+    model = network()
+    with tf.GradientTape() as tape:
+        images = tf.constant(PIXELS)
+        tape.watch(images)
+        loss = len(PIXELS) * cross_entropy(LABELS, model(images))
+    n = len(CutOpen(model).units)
+    found = gradient(CutOpen(model), [1] * n, [1] * n)
+    np.testing.assert_allclose(found, tape.gradient(loss, images), rtol=1e-3, atol=1e-6)
+
+
+def test_the_gradients_of_all_paths_add_up_to_the_true_one():
+    cut = CutOpen(network())
+    all_paths = itertools.product((0, 1), repeat=3)
+    total = sum(gradient(cut, path, [1 - gate for gate in path]) for path in all_paths)
+    np.testing.assert_allclose(total, gradient(cut, [1] * 3, [1] * 3), rtol=1e-3, atol=1e-6)
+
+
+def test_the_share_of_each_length_is_number_times_gradient():
+    shares = paths.shares(3, {"0": [8.0], "1": [4.0], "2": [2.0], "3": [1.0]})
+    np.testing.assert_allclose(shares, np.array([8, 12, 6, 1]) / 27)
+
+
+@pytest.mark.parametrize("name", ["nin", "resnet8"])
+def test_the_mean_of_a_class_map_is_the_logit_less_its_offset(name):
+    model = network(name)
+    maps, offsets = cam.class_maps(model, PIXELS)
+    assert maps.shape[-1] == 10
+    np.testing.assert_allclose(
+        maps.mean(axis=(1, 2)) + offsets, model(PIXELS), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_class_maps_need_a_global_mean():
+    with pytest.raises(tfresnet.InputError, match=r"the classes\. Received: resnet8"):
+        cam.class_maps(network(include_top=False), PIXELS)
+
+
+def test_the_marked_quarter_is_covered():
+    marks = np.arange(256.0).reshape(1, 16, 16)
+    covered = cam._covered(PIXELS[:1], marks)
+    np.testing.assert_array_equal(covered[0, :12], PIXELS[0, :12])
+    np.testing.assert_allclose(covered[0, 12:], np.broadcast_to(PIXELS[0].mean((0, 1)), (4, 16, 3)))
+
+
+def test_the_formulas_of_the_lecture_are_the_layer():
+    maps = np.random.default_rng(0).normal(1, 2, (5, 4, 3, 3, 6)).astype(np.float32)
+    assert max(batchnorm.differences(maps).values()) < 1e-5
+
+
+def test_steps_to_an_error_are_read_off_between_epochs():
+    assert batchnorm._steps_to(50, [70, 40, 45], [100, 200, 300]) == round(100 + 100 * 2 / 3)
+    assert batchnorm._steps_to(30, [70, 40, 45], [100, 200, 300]) is None
+
+
+def test_degradation_holds_only_if_both_orders_are_right():
+    def judged(**last):
+        errors = {name: {"training": [90, error]} for name, error in last.items()}
+        return degradation.verdict({"error_by_epoch": errors})[0]
+
+    assert judged(plain20=14, plain56=20, resnet20=12, resnet56=10) == "holds"
+    assert judged(plain20=14, plain56=14.1, resnet20=12, resnet56=10) == "undecided"
+    assert judged(plain20=20, plain56=14, resnet20=12, resnet56=10) == "fails"
+    assert judged(plain20=14, plain56=20, resnet20=10, resnet56=12) == "fails"
+
+
+def test_depth_compares_equal_costs():
+    errors = {"resnet20": 13.0, "resnet32": 12.0, "resnet44": 11.5, "resnet56": 11.0}
+    judged = depth.verdict(
+        {"test_error_with_bar": {n: [e, 1] for n, e in errors.items()} | {"wrn16_2": [9.0, 1]}}
+    )
+    assert judged[0] == "holds"
+
+
+def test_widening_before_pooling_costs_four_times_as_much():
+    cost = {
+        way: inception._cost(inception._grid(way))[1]
+        for way in ("pool, then widen", "widen, then pool")
+    }
+    assert cost["widen, then pool"] / cost["pool, then widen"] == pytest.approx((35 / 17) ** 2)

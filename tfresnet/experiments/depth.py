@@ -1,0 +1,62 @@
+"""Does the error fall with depth, and is width worth more than depth?"""
+
+from matplotlib.figure import Figure
+
+from tfresnet.experiments.engine.figures import chart, style
+from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher, said
+from tfresnet.experiments.engine.runs import Kept
+
+ORDER = 2
+CLAIM = (
+    "Deeper residual networks have a lower error (Table 6), and after the view of a residual "
+    "network as an ensemble, wider ones do better still."
+)
+SOURCE = "decks B and D; He et al., 2015, Table 6; Zagoruyko and Komodakis, 2016"
+EXPECTED = (
+    "test error: resnet56 below resnet20; wrn16_2, which has the parameters and the operations of "
+    "resnet44 in 14 layers of twice the width, below resnet44"
+)
+DEPTHS = (20, 32, 44, 56)
+WIDE = "wrn16_2"
+RUNS = {f"resnet{depth}": {"model": f"resnet{depth}"} for depth in DEPTHS} | {WIDE: {"model": WIDE}}
+# Depth -> test error in percent after 164 epochs, best of five for 110.
+TABLE_6 = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43, 1202: 7.93}
+NOT_RUN = {
+    "resnet110": "twice the time of resnet56, and it needs a warm-up of its own",
+    "resnet1202": "days",
+    "wrn16_4": "four times the operations of wrn16_2: as much as half of all other runs together",
+}
+
+
+def measure(runs: dict[str, Kept]) -> dict:
+    """Test errors in percent, each with its bar."""
+    errors = {
+        name: [run.test_error, round(bar(run.test_error, 10_000), 2)] for name, run in runs.items()
+    }
+    return {"test_error_with_bar": errors, "bar": POINTS, "table_6": TABLE_6, "not_run": NOT_RUN}
+
+
+def verdict(measured: dict) -> tuple[str, str]:
+    error = {name: pair[0] for name, pair in measured["test_error_with_bar"].items()}
+    deeper = is_higher(error["resnet20"], error["resnet56"], 10_000)
+    wider = is_higher(error["resnet44"], error[WIDE], 10_000)
+    shown = ", ".join(f"{name} {value:.2f} %" for name, value in error.items())
+    why = (
+        f"test error: {shown}; resnet56 below resnet20: {said(deeper)}; {WIDE} below resnet44 at "
+        f"equal cost: {said(wider)}"
+    )
+    return combined([deeper, wider]), why
+
+
+def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+    figure, (axes,) = chart("error against depth", x="weighted layers", y="test error (%)")
+    errors = measured["test_error_with_bar"]
+    ours = [errors[f"resnet{depth}"] for depth in DEPTHS]
+    values, widths = zip(*ours, strict=True)
+    axes.errorbar(DEPTHS, values, widths, capsize=4, label="here, 10 epochs", **style(0))
+    paper = {int(depth): value for depth, value in measured["table_6"].items() if int(depth) <= 110}
+    axes.plot([*paper], [*paper.values()], label="Table 6, 164 epochs", **style(1))
+    wide, width = errors[WIDE]
+    axes.errorbar(14, wide, width, capsize=4, label=f"{WIDE}, twice as wide", **style(2))
+    axes.legend()
+    return {"error.png": figure}

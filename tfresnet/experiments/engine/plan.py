@@ -1,0 +1,74 @@
+"""What is left to train, and how long it takes on this machine."""
+
+import time
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from tfresnet import models
+from tfresnet.data import load_dataset
+from tfresnet.experiments.engine.runs import Needed
+from tfresnet.hardware import choose_precision
+from tfresnet.runs.network import build_network
+from tfresnet.tables import aligned
+from tfresnet.training.optimizer import SGD
+from tfresnet.training.progress import duration
+from tfresnet.training.step import TrainStep
+
+STEPS = 4  # timed, after two that compile
+TEST_IMAGES = 10_000
+
+
+def table(wanted: dict[str, list[Needed]]) -> str:
+    """One row a missing run, under the first study that needs it, and the total in minutes."""
+    rows, seen, total = [], set(), 0.0
+    for study, runs in wanted.items():
+        for run in runs:
+            if run.path in seen or run.is_finished:
+                continue
+            seen.add(run.path)
+            minutes = _minutes(run)
+            total += minutes
+            done = f"{run.epochs_done:.1f} of {run.settings['epochs']}"
+            rows.append((study, run.path.name, done, f"{minutes:.1f}"))
+            print(f"{run.path.name}: {minutes:.1f} min", flush=True)
+    if not rows:
+        return "nothing is left to train"
+    text = aligned(("study", "run", "epochs done", "minutes left"), rows)
+    return f"{text}\n{duration(60 * total)} in all"
+
+
+def _minutes(run: Needed) -> float:
+    """Training steps, validation of each epoch and the test of a run, at the pace of a few."""
+    settings = run.settings
+    step, images = _pace(settings)
+    epochs = settings["epochs"] - run.epochs_done
+    evaluated = epochs * settings["val_size"] + TEST_IMAGES
+    return (epochs * run.steps_per_epoch * step + evaluated / images) / 60
+
+
+def _pace(settings: dict) -> tuple[float, float]:
+    """(seconds a training step, images a second of an evaluation)."""
+    keras.utils.clear_session()
+    dataset = load_dataset("shapes10")  # images of the same size
+    precision, _ = choose_precision("auto")
+    network = build_network({"remat": False} | settings | {"precision": precision}, dataset)
+    variables = network.trainable_variables
+    step = TrainStep(network, SGD(variables, lr=1e-3, momentum=0.9, nesterov=True, l2=5e-4), 0.0)
+    size = settings["batch_size"]
+    images = tf.constant(dataset.train.images[:size], tf.float32)
+    labels = tf.constant(dataset.train.labels[:size])
+    seconds = _fastest(lambda: step(images, labels, 1.0))
+    forward = tf.function(models.inference_copy(network))
+    batch = tf.constant(dataset.train.images[:100], tf.float32)
+    return seconds, 100 / _fastest(lambda: forward(batch).numpy())
+
+
+def _fastest(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(2 + STEPS):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return sorted(times[2:])[STEPS // 2]

@@ -1,0 +1,162 @@
+"""The runs that studies need: trained or continued where they are missing, and read."""
+
+import functools
+import math
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from tfresnet import models
+from tfresnet.data import load_dataset
+from tfresnet.data.dataset import Dataset, Split
+from tfresnet.errors import InputError
+from tfresnet.experiments.engine.budget import name_of, settings_of
+from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.network import build_network
+from tfresnet.signals import Interrupted
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A finished run: what its folder says, and its model and images where they are at hand."""
+
+    path: Path
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self.path)
+
+    @property
+    def settings(self) -> dict:
+        return self.folder.read_config()["settings"]
+
+    @functools.cached_property
+    def history(self) -> list[dict]:
+        return self.folder.read_history()
+
+    @functools.cached_property
+    def result(self) -> dict:
+        return self.folder.read_result()
+
+    def curve(self, column: str) -> list[float]:
+        """A column of the history, an epoch each; of a `top1` the error in percent."""
+        values = [row[column] for row in self.history]
+        return [round(100 * (1 - v), 3) for v in values] if column.endswith("top1") else values
+
+    @property
+    def test_error(self) -> float:
+        """Percent of the test images, read once at the end of the run."""
+        return round(100 * (1 - self.result["top1"]), 3)
+
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        """The trained network, from pixels to logits; `InputError` if its file is not there."""
+        model = models.load_model(self.folder.model)
+        if models.preprocessing_of(model):
+            return model
+        network = models.without_auxiliary(build_network(self.settings, self.dataset))
+        network.set_weights(model.get_weights())  # of a file from before networks took pixels
+        return network
+
+    @functools.cached_property
+    def dataset(self) -> Dataset:
+        return load_dataset(self.settings["dataset"], self.settings["data_dir"])
+
+    def validation(self, images: int) -> Split:
+        """The first `images` of those held out: not used in training, and none of the test."""
+        settings = self.settings
+        sizes = (settings[name] for name in ("val_size", "seed", "train_size"))
+        held_out = self.dataset.holdout(*sizes)[1]
+        if held_out is None:
+            raise InputError(f"a run must have held images out (--val-size). Received: {self.path}")
+        return held_out.take(range(min(images, len(held_out))))
+
+
+@dataclass(frozen=True)
+class Needed:
+    """A run as the difference from the budget; the same settings have the same folder."""
+
+    differences: dict
+    folder: Path  # of all runs
+    quick: bool = False
+
+    @property
+    def settings(self) -> dict:
+        return settings_of(self.differences, self.quick)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / name_of(self.differences, self.quick)
+
+    @property
+    def epochs_done(self) -> float:
+        """In epochs, of a run that was stopped also a part of one."""
+        run = RunFolder(self.path)
+        if not run.config.exists():
+            return 0.0
+        self._check(run)
+        if run.read_result():
+            return float(self.settings["epochs"])
+        paths = run.checkpoints.paths()
+        return int(paths[-1].stem[5:]) / self.steps_per_epoch if paths else 0.0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        settings = self.settings
+        images = settings["train_size"] or 50_000 - settings["val_size"]
+        return images // settings["batch_size"]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its outcome is there; the model may not be, which git does not keep."""
+        return self.epochs_done == self.settings["epochs"]
+
+    def trained(self, limit: "TimeLimit") -> Kept:
+        """The run, trained as far as it was not.
+
+        Raises:
+            InputError: the folder holds a run of other settings.
+            Interrupted: the time is over; what was trained is saved.
+        """
+        from tfresnet.training.config import TrainConfig
+        from tfresnet.training.loop import train
+
+        if self.is_finished:
+            return Kept(self.path)
+        if limit.is_over:
+            raise Interrupted(signal.SIGTERM, f"{self.path.name} is next")
+        keras.utils.clear_session()
+        if self.path.exists():
+            train(resume=self.path, callbacks=[limit])
+        else:
+            place = {"output_dir": str(self.folder), "name": self.path.name}
+            train(TrainConfig(**self.settings, **place), callbacks=[limit])
+        return Kept(self.path)
+
+    def _check(self, run):
+        found = run.read_config()["settings"]
+        wrong = {key for key, value in self.settings.items() if found.get(key) != value}
+        if wrong:
+            raise InputError(
+                f"a run of the studies must have their settings, other {', '.join(sorted(wrong))} "
+                f"(rename it to train again). Received: {self.path}"
+            )
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """Stops a training when its minutes are over (None: never), as a signal from outside would."""
+
+    def __init__(self, minutes: float | None):
+        super().__init__()
+        self.end = time.monotonic() + 60 * (minutes or math.inf)
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self.end
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.is_over:
+            signal.raise_signal(signal.SIGTERM)

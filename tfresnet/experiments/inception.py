@@ -1,0 +1,103 @@
+"""Inception modules: naive or reduced, 5x5 or two 3x3, and three ways to a smaller grid."""
+
+import keras
+from matplotlib.figure import Figure
+
+from tfresnet.complexity import count, structure_only
+from tfresnet.experiments.engine.budget import SMALL
+from tfresnet.experiments.engine.figures import bars, chart
+from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher, said
+from tfresnet.experiments.engine.runs import Kept
+from tfresnet.layers import InceptionModule
+from tfresnet.layers.pooling import pool2d
+from tfresnet.models import create_model
+
+ORDER = 5
+CLAIM = (
+    "1x1 reductions make a module cheaper, two 3x3 in place of one 5x5 cost no accuracy, and a "
+    "ReLU between the two helps; a grid is best reduced by pooling and convolution in parallel."
+)
+SOURCE = "deck B; Szegedy et al., 2014, Fig. 2; Szegedy et al., 2015, sections 2, 3.1 and 5"
+EXPECTED = (
+    "the reduced module has fewer parameters than the naive one and no clearly higher error; so "
+    "has two 3x3 against 5x5; with the ReLU the error is lower; widening before pooling costs "
+    "four times the multiply-adds of pooling first, and both in parallel cost less than either"
+)
+KINDS = ("naive", "reduced", "5x5", "two3x3", "linear3x3")
+RUNS = {kind: SMALL | {"model": "inception3", "model_option": f"module={kind}"} for kind in KINDS}
+GRID = (35, 35, 320)  # the example of the second paper, section 5, to 17x17x640
+MARGIN = 2.0  # points that a cheaper module may cost
+
+
+def measure(runs: dict[str, Kept]) -> dict:
+    """Test errors in percent, parameters and multiply-adds of the networks; costs of the grids."""
+    errors = {
+        kind: [run.test_error, round(bar(run.test_error, 10_000), 2)] for kind, run in runs.items()
+    }
+    with structure_only():
+        costs = {kind: _cost(create_model("inception3", module=kind)) for kind in KINDS}
+        grids = {way: _cost(_grid(way)) for way in ("pool, then widen", "widen, then pool", "both")}
+    return {
+        "test_error_with_bar": errors,
+        "bar": POINTS,
+        "parameters_and_multiply_adds": costs,
+        "grid_reduction": grids,
+    }
+
+
+def _cost(model):
+    counted = count(model)
+    return [counted.trainable_params, counted.multiply_adds]
+
+
+def _grid(way: str) -> keras.Model:
+    """From GRID to half the sides and twice the channels."""
+    images = keras.Input(GRID)
+    channels = GRID[-1]
+    if way == "both":
+        branches = {"conv": [(channels, 3)], "pool": ["max"]}
+        options = {"strides": 2, "padding": "valid", "use_bn": False}
+        return keras.Model(images, InceptionModule(branches, **options)(images))
+    widen = keras.layers.Conv2D(2 * channels, 3, padding="same", use_bias=False)
+    pool = pool2d("max", 3, 2, padding="valid", name="pool")
+    first, second = (pool, widen) if way.startswith("pool") else (widen, pool)
+    return keras.Model(images, second(first(images)))
+
+
+def verdict(measured: dict) -> tuple[str, str]:
+    error = {kind: pair[0] for kind, pair in measured["test_error_with_bar"].items()}
+    costs = measured["parameters_and_multiply_adds"]
+    grids = measured["grid_reduction"]
+    ways = [grids[way] for way in ("widen, then pool", "pool, then widen", "both")]
+    (_, dear), (_, cheap), (_, both) = ways
+    relu = is_higher(error["linear3x3"], error["two3x3"], 10_000)
+    answers = [
+        costs["reduced"][0] < costs["naive"][0],
+        _costs_no_accuracy(error, "reduced", "naive"),
+        costs["two3x3"][0] < costs["5x5"][0],
+        _costs_no_accuracy(error, "two3x3", "5x5"),
+        relu,
+        3.5 < dear / cheap < 4.5 and both < cheap,
+    ]
+    shown = ", ".join(
+        f"{kind} {value:.2f} % with {costs[kind][0]:,} parameters" for kind, value in error.items()
+    )
+    why = (
+        f"test error: {shown}; the ReLU between two 3x3 helps: {said(relu)}; widening before "
+        f"pooling costs {dear / cheap:.1f} times the multiply-adds of pooling first, and of both "
+        f"in parallel {ways[0][0] / ways[2][0]:.1f} times the parameters and {dear / both:.1f} "
+        "times the multiply-adds"
+    )
+    return combined(answers), why
+
+
+def _costs_no_accuracy(error, cheap, dear):
+    worse = is_higher(error[cheap], error[dear], 10_000, MARGIN)
+    return None if worse is None else not worse
+
+
+def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+    figure, (axes,) = chart("inception3, by module", x="module", y="test error (%)")
+    errors = measured["test_error_with_bar"]
+    bars(axes, {kind: pair[0] for kind, pair in errors.items()}, [e[1] for e in errors.values()])
+    return {"error.png": figure}

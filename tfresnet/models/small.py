@@ -1,0 +1,92 @@
+"""Two small networks that the lecture's tasks ask for, each with the variants that it compares.
+
+`cnn3`: "a 3-layer CNN with batch normalisation after every layer", and without it. `inception3`:
+three modules of one kind, all of the same width, to compare the kinds.
+"""
+
+from dataclasses import dataclass
+
+from tfresnet.errors import InputError
+from tfresnet.layers import BatchNormalization, InceptionModule
+from tfresnet.models.network import CIFAR, Network
+from tfresnet.models.registry import register
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallNetwork(Network):
+    """Three layers, the first two followed by 2x2 max pooling, then a global mean."""
+
+    widths: tuple[int, int, int]
+    smallest: int = 4
+
+    def features(self, x):
+        for number, width in enumerate(self.widths, start=1):
+            x = self.layer(x, width, f"conv{number}_block1")
+            if number < len(self.widths):
+                x = self.pool("max", 2, 2, name=f"pool{number}")(x)
+        return x
+
+    def layer(self, x, width, name):
+        raise NotImplementedError
+
+    def chosen(self, option, kinds):
+        value = getattr(self, option)
+        if value not in kinds:
+            known = ", ".join(kinds)
+            raise InputError(f"{option} of {self.name} must be one of {known}. Received: {value!r}")
+        return kinds[value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreeLayers(SmallNetwork):
+    """Option: `norm`: batch normalisation "before" the ReLU, "after" it, or "without"."""
+
+    norm: str = "before"
+
+    OPTIONS = ("norm",)
+
+    def layer(self, x, width, name):
+        use_bn, bn_after = self.chosen(
+            "norm", {"before": (True, False), "after": (False, True), "without": (False, False)}
+        )
+        x = self.conv(width, 3, use_bn=use_bn, name=name)(x)
+        return BatchNormalization(dtype=self.dtype, name=f"{name}_bn")(x) if bn_after else x
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreeModules(SmallNetwork):
+    """Option: `module`: "naive" or "reduced" (1x1 convolutions before the large ones and after the
+    pooling), whose outputs have the same channels; or, alone, "5x5", "two3x3" (with a ReLU in
+    between) or "linear3x3" (without)."""
+
+    module: str = "reduced"
+
+    OPTIONS = ("module",)
+
+    def layer(self, x, width, name):
+        kinds = {"naive": self._parallel, "reduced": self._parallel}
+        make = self.chosen(
+            "module", kinds | dict.fromkeys(("5x5", "two3x3", "linear3x3"), self._chain)
+        )
+        return make(x, width, name)
+
+    def _parallel(self, x, width, name):
+        half, pooled = width // 2, ["max"]
+        branches = {"conv1x1": [(width, 1)], "conv3x3": [(width, 3)], "conv5x5": [(half, 5)]}
+        if self.module == "reduced":
+            branches["conv3x3"].insert(0, (half, 1))
+            branches["conv5x5"].insert(0, (half // 4, 1))
+            pooled.append((x.shape[-1], 1))
+        options = {"use_bn": self.batch_norm, "dtype": self.dtype, "name": name}
+        return InceptionModule(branches | {"pool": pooled}, **options)(x)
+
+    def _chain(self, x, width, name):
+        if self.module == "5x5":
+            return self.conv(width, 5, name=name)(x)
+        between = "relu" if self.module == "two3x3" else None
+        x = self.conv(width, 3, activation=between, name=f"{name}_1")(x)
+        return self.conv(width, 3, name=f"{name}_2")(x)
+
+
+register("cnn3", ThreeLayers(widths=(32, 64, 128), **CIFAR))
+register("inception3", ThreeModules(widths=(16, 32, 64), **CIFAR))

@@ -147,7 +147,7 @@ def test_a_model_file_on_each_split(model_file):
         split: tfresnet.evaluate(model_file, dataset="shapes10", split=split)["n"]
         for split in (None, "val", "train")
     }
-    assert sizes == {None: 510, "val": 5000, "train": 200}
+    assert sizes == {None: 510, "val": 520, "train": 4680}
 
 
 def test_keys_of_the_result(model_file, data):

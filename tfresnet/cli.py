@@ -107,6 +107,9 @@ def parse_evaluate(argv: list[str] | None = None) -> argparse.Namespace:
     _add_source(parser)
     add("--dataset", metavar="NAME", help="data set; None: the run's")
     add("--data-dir", type=path, metavar="DIR", help="folder of the data; None: the run's")
+    about = "classes to keep, as 0-4 or 0,2,5-7; None: the run's"
+    add("--classes", metavar="NAME", help=about)
+    add("--skip-broken", action="store_true", help="leave out broken pictures of a folder")
     about = "images; None: test, or val if the run is not finished"
     add("--split", choices=("test", "val", "train"), help=about)
     add("--tta", action="store_true", help="average over each image and its mirror image")

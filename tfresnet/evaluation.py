@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfresnet import models
 from tfresnet.atomic import write_text
-from tfresnet.data import eval_batches, load_dataset
+from tfresnet.data import eval_batches
 from tfresnet.data.dataset import Split
 from tfresnet.errors import InputError
 from tfresnet.hardware import PRECISIONS
@@ -176,6 +176,8 @@ def evaluate(
     std: str | None = None,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
+    classes: str | None = None,
+    skip_broken: bool = False,
     split: str | None = None,
     tta: bool = False,
     precision: str = "auto",
@@ -190,6 +192,8 @@ def evaluate(
         mean, std: how pixels are prepared, `R,G,B` in 0..1, where `source` does not say.
         dataset: data set; that of the run by default, cifar10 for a file.
         data_dir: folder that holds the data set; that of the run by default.
+        classes: classes to keep, as "0-4" or "0,2,5-7"; those of the run by default.
+        skip_broken: leave broken pictures of a folder out.
         split: "test", or "val" and "train" as the run split them (for a file: as a run with the
             default settings would). By default "test", and "val" for an unfinished run.
         tta: average the probabilities of each image and its mirror image.
@@ -206,9 +210,7 @@ def evaluate(
     _check_choice("split", split, (None, *SPLITS))
     _check_choice("precision", precision, PRECISIONS)
     run = Source(source, model, mean, std)
-    chosen = dataset or run.settings["dataset"]
-    same = chosen == run.settings["dataset"]
-    data = load_dataset(chosen, data_dir or (run.settings["data_dir"] if same else None))
+    data = run.dataset(dataset, data_dir, classes, skip_broken)
     network, unfinished = run.model(data)
     split = split or ("val" if unfinished else "test")
     images = run.images(data, split)
@@ -225,7 +227,7 @@ def evaluate(
             "a model must answer with finite numbers. Received: NaN or infinity in "
             f"{evaluation.not_numbers} of {len(images)} answers, from {source}"
         )
-    about = {"model": network.name, "dataset": chosen, "split": split}
+    about = {"model": network.name, "dataset": data.name, "split": split}
     about |= {"unfinished": unfinished} if unfinished else {}
     about["precision"] = models.precision_of(network) if precision == "auto" else precision
     return about | evaluation.metrics | {"images_per_second": evaluation.images_per_second}
@@ -243,6 +245,12 @@ def _check_fit(model, data):
         raise InputError(
             f"the model must tell the {data.num_classes} classes of {data.name} apart (output "
             f"{expected}). Received: output {model.output_shape}"
+        )
+    known = getattr(models.preprocessing_of(model), "class_names", ()) or data.class_names
+    if tuple(known) != data.class_names:
+        raise InputError(
+            f"the model must know the classes of {data.name} ({', '.join(data.class_names)}). "
+            f"Received: one of {', '.join(known)}"
         )
     wanted = (None, *data.image_shape)
     got = model.input_shape

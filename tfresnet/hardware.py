@@ -1,6 +1,7 @@
 """What a training runs on: the arithmetic that pays here, and the processor."""
 
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -35,16 +36,29 @@ def choose_precision(precision: str) -> tuple[str, str]:
 
 def processor_flags() -> set[str]:
     """Instruction set names of the first processor; empty where Linux does not tell them."""
-    return set(_cpuinfo("flags").split())
+    return set(_read("/proc/cpuinfo", "flags").split())
 
 
 def processor_name() -> str:
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
+    return _read("/proc/cpuinfo", "model name") or platform.processor() or platform.machine()
 
 
-def _cpuinfo(key):
+def free_memory() -> int:
+    """Bytes that programs can still have, in the container where there is one; 0 if unknown."""
+    free = [1024 * int((_read("/proc/meminfo", "MemAvailable") or "0").split()[0])]
+    with suppress(OSError, ValueError):  # no container, or one without a limit
+        limit, used = (
+            int(Path("/sys/fs/cgroup", name).read_text())
+            for name in ("memory.max", "memory.current")
+        )
+        free.append(limit - used)
+    return max(0, min(free))
+
+
+def _read(path, key):
+    """What the first line of a file of Linux that begins with `key` says; "" without any."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path(path).read_text().splitlines()
     except OSError:
         return ""
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "")

@@ -64,6 +64,7 @@ def table(folders: Iterable[Path], start: Path = Path()) -> str:
 
 
 def _read(path):
+    from tfresnet.data.dataset import VAL_SHARE
     from tfresnet.runs.folder import RunFolder
     from tfresnet.training.config import TrainConfig
 
@@ -73,6 +74,8 @@ def _read(path):
         return None
     content = folder.read_config()
     config = TrainConfig.from_dict(content["settings"]).resolved()
+    if config.val_size is None:
+        config = dataclasses.replace(config, val_size=round(VAL_SHARE * _IMAGES))
     return _Kept(folder.path, config, content["environment"], result)
 
 

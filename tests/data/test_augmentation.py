@@ -4,14 +4,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfresnet.data.augmentation import PAD, crop_and_flip, draw
+from tfresnet.data.augmentation import (
+    PAD,
+    crop_and_flip,
+    draw_boxes,
+    draw_mirrored,
+    draw_shifts,
+)
 
 
-def reference(images, indices, shift, mirrored):
+def draw(seed, epoch, n, *, flip=True):
+    base = tf.constant([seed, epoch], tf.int64)
+    return draw_shifts(base, n, room=0), draw_mirrored(base, n, flip=flip)
+
+
+def reference(images, indices, shift, mirrored, room):
     crops = []
     for index, (down, right), mirror in zip(indices, shift, mirrored, strict=True):
         image = images[index]
-        height, width, _ = image.shape
+        height, width = (side - room for side in image.shape[:2])
         # Black all around, wide enough for every shift of the test.
         space = np.pad(image, [(PAD, PAD), (PAD, PAD), (0, 0)])
         crop = space[PAD + down : PAD + down + height, PAD + right : PAD + right + width]
@@ -19,15 +30,16 @@ def reference(images, indices, shift, mirrored):
     return np.stack(crops).astype(np.float32)
 
 
-def compare(images, indices, shift, mirrored):
+def compare(images, indices, shift, mirrored, room=0):
     got = crop_and_flip(
         tf.constant(images),
         tf.constant(indices, tf.int32),
         tf.constant(shift, tf.int32),
         tf.constant(mirrored, tf.bool),
+        room,
     )
     assert got.dtype == tf.float32
-    np.testing.assert_array_equal(got, reference(images, indices, shift, mirrored))
+    np.testing.assert_array_equal(got, reference(images, indices, shift, mirrored, room))
 
 
 @pytest.mark.parametrize("size", [(32, 32), (9, 14), (2, 2), (64, 64), (224, 224)])
@@ -40,25 +52,46 @@ def test_every_shift_with_and_without_mirror(size):
     compare(images, random.integers(0, 3, len(cases)), shift, [case[2] for case in cases])
 
 
+@pytest.mark.parametrize(("side", "smaller"), [(32, 24), (32, 31), (9, 2)])
+def test_every_place_of_a_smaller_crop(side, smaller):
+    random = np.random.default_rng(0)
+    images = random.integers(1, 256, (3, side, side, 3), dtype=np.uint8)
+    span = range(-PAD, PAD + side - smaller + 1)
+    cases = [(down, right, mirror) for down in span for right in span for mirror in (False, True)]
+    indices, shift = random.integers(0, 3, len(cases)), [case[:2] for case in cases]
+    compare(images, indices, shift, [case[2] for case in cases], side - smaller)
+
+
 def test_no_shift_no_mirror_is_the_image_itself():
     images = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
     got = crop_and_flip(tf.constant(images), range(5), np.zeros((5, 2), int), [False] * 5)
     np.testing.assert_array_equal(got, images)
 
 
-def test_draws_cover_the_range_evenly():
-    shift, mirrored = draw(tf.constant([3, 0], tf.int64), 20_000, flip=True)
+@pytest.mark.parametrize("room", [0, 8])
+def test_draws_cover_the_range_evenly(room):
+    base = tf.constant([3, 0], tf.int64)
+    shift, mirrored = draw_shifts(base, 20_000, room), draw_mirrored(base, 20_000, flip=True)
     assert shift.shape == (20_000, 2)
     values, counts = np.unique(shift, return_counts=True)
-    assert values.tolist() == list(range(-PAD, PAD + 1))
+    assert values.tolist() == list(range(-PAD, PAD + room + 1))
     assert counts.min() > 0.9 * counts.mean()
     assert abs(np.mean(mirrored) - 0.5) < 0.02
     both = np.corrcoef([*np.transpose(shift), mirrored])
     assert np.abs(both - np.eye(3)).max() < 0.03  # the three do not go together
 
 
+def test_draws_of_boxes_are_even_and_independent():
+    boxes = draw_boxes(tf.constant([3, 0], tf.int64), 20_000).numpy()
+    assert boxes.min() >= 0
+    assert boxes.max() < 1
+    np.testing.assert_allclose(boxes.mean(axis=0), 0.5, atol=0.01)
+    assert np.abs(np.corrcoef(boxes.T) - np.eye(4)).max() < 0.03
+    assert (boxes != draw_boxes(tf.constant([3, 1], tf.int64), 20_000).numpy()).any()
+
+
 def test_draws_follow_from_the_seed():
-    first, again, other = (draw(tf.constant([s, 1], tf.int64), 50, flip=True) for s in (0, 0, 1))
+    first, again, other = (draw(seed, 1, 50) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     assert np.any(first[0] != other[0])
@@ -66,15 +99,13 @@ def test_draws_follow_from_the_seed():
 
 
 def test_without_flip_nothing_is_mirrored():
-    seed = tf.constant([0, 0], tf.int64)
-    shift, mirrored = draw(seed, 50, flip=False)
+    shift, mirrored = draw(0, 0, 50, flip=False)
     assert not np.any(mirrored)
-    np.testing.assert_array_equal(shift, draw(seed, 50, flip=True)[0])
+    np.testing.assert_array_equal(shift, draw(0, 0, 50)[0])
 
 
 def test_two_epochs_show_both_sides_of_every_image():
-    sides = [draw(tf.constant([5, epoch], tf.int64), 200, flip=True)[1] for epoch in range(4)]
+    shifts, sides = zip(*(draw(5, epoch, 200) for epoch in range(4)), strict=True)
     np.testing.assert_array_equal(sides[0], sides[2])
     np.testing.assert_array_equal(sides[1], ~sides[0].numpy())
-    shifts = [draw(tf.constant([5, epoch], tf.int64), 200, flip=True)[0] for epoch in (0, 2)]
-    assert (shifts[0].numpy() != shifts[1].numpy()).any()
+    assert (shifts[0].numpy() != shifts[2].numpy()).any()

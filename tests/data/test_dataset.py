@@ -1,5 +1,6 @@
 """Splits, the held-out images, and finding a data set by name."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +61,40 @@ def test_holdout_is_the_same_on_every_machine(dataset):
 def test_holdout_of_unequal_classes():
     dataset = make([0] * 2 + [1] * 20 + [2] * 20)
     validation = dataset.holdout(12, seed=0)[1]
-    assert np.bincount(validation.labels).tolist() == [2, 5, 5]
+    assert np.bincount(validation.labels).tolist() == [1, 6, 5]
+    assert np.bincount(dataset.holdout(20, seed=0)[1].labels).tolist() == [1, 10, 9]
+
+
+def test_a_tenth_is_held_out_unless_the_data_set_has_its_own(dataset):
+    train, validation = dataset.holdout(None, seed=0)
+    assert (len(train), len(validation)) == (81, 9)
+    own = dataclasses.replace(dataset, validation=dataset.test.take(np.arange(7)))
+    assert own.holdout(None, seed=0) == (own.train, own.validation)
+    train, validation = own.holdout(None, seed=0, train_size=30)
+    assert (len(train), validation) == (30, own.validation)
+    assert own.holdout(0, seed=0)[1] is None
+    assert members(own.holdout(6, seed=0)[1]) == members(dataset.holdout(6, seed=0)[1])
+
+
+@pytest.mark.parametrize(
+    ("classes", "kept"),
+    [("0-1", [0, 1]), ("2,0", [0, 2]), (" 1 - 2 ,1", [1, 2]), ("0-2", [0, 1, 2])],
+)
+def test_some_classes_are_numbered_anew_in_their_order(classes, kept, dataset):
+    few = dataclasses.replace(dataset, validation=dataset.test).of_classes(classes)
+    assert few.class_names == tuple("abc"[number] for number in kept)
+    for split in (few.train, few.validation, few.test):
+        assert members(split) == [i for i in range(90) if i % 3 in kept]
+        assert [kept[label] for label in split.labels] == [i % 3 for i in members(split)]
+    assert dataset.num_classes == 3
+
+
+@pytest.mark.parametrize(
+    "classes", ["0", "0-3", "1-0", "", "a", "0;1", "-1", "0-,1", "0,,1", "²,1", "1-1"]
+)
+def test_impossible_classes(classes, dataset):
+    with pytest.raises(InputError, match="classes must be two or more"):
+        dataset.of_classes(classes)
 
 
 def test_nothing_held_out(dataset):
@@ -97,7 +131,7 @@ def test_statistics_are_those_of_numpy():
 
 
 def test_known_names():
-    assert data.list_datasets() == ["cifar10", "shapes10"]
+    assert data.list_datasets() == ["cifar10", "folder", "shapes10"]
     assert data.load_dataset("shapes10", "no/such/folder").name == "shapes10"
 
 
@@ -108,7 +142,8 @@ def test_unknown_name_is_answered_with_the_known_and_the_nearest(name, function)
         function(name)
     message = str(caught.value)
     assert message == (
-        f"dataset must be one of cifar10, shapes10. Received: '{name}' (did you mean cifar10?)"
+        "dataset must be one of cifar10, folder, shapes10. "
+        f"Received: '{name}' (did you mean cifar10?)"
     )
 
 
@@ -125,7 +160,7 @@ def test_unknown_attribute():
 def test_import_is_light():
     program = (
         "import sys, tfresnet.data, tfresnet.data.cifar10, tfresnet.data.shapes10; "
-        "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+        "print([name for name in ('tensorflow', 'keras', 'PIL') if name in sys.modules])"
     )
     root = Path(data.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import leave_pages_out, shrink_shapes10, without_times
+from small import leave_pages_out, shrink_shapes10, small_network, without_times
 
 import tfresnet
 from tfresnet import TrainConfig, models
@@ -41,15 +41,6 @@ def small(patch):
     shrink_shapes10(patch)
     patch.setattr(models, "create_model", small_network)
     leave_pages_out(patch)
-
-
-def small_network(name, num_classes, input_shape, preprocessing, dtype):
-    layers = keras.layers
-    inputs = keras.Input(input_shape)
-    x = layers.Conv2D(4, 3, strides=2, activation="relu", name="conv")(preprocessing(inputs))
-    x = layers.GlobalAveragePooling2D()(layers.BatchNormalization(name="bn")(x))
-    outputs = layers.Dense(num_classes, name="predictions")(layers.Dropout(0.2)(x))
-    return keras.Model(inputs, outputs, name=name)
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +138,7 @@ def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):
             tfresnet.train(config(tmp_path, data_dir="before"))
     asked, load = [], run_module.load_dataset
     monkeypatch.setattr(
-        run_module, "load_dataset", lambda name, folder: asked.append(folder) or load(name)
+        run_module, "load_dataset", lambda name, folder, **_: asked.append(folder) or load(name)
     )
     run = tfresnet.train(resume=tmp_path / "run", data_dir="after")
     assert_as_whole(run, whole)

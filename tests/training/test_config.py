@@ -99,8 +99,8 @@ def test_the_paper_counts_steps_whatever_the_number_of_images(given, expected):
 
 @pytest.mark.parametrize("value", [True, np.True_, 2.0, "3", None])
 def test_a_wrong_type_is_answered_by_its_type(value):
-    with pytest.raises(InputError, match=r"val_size must be of type int. Received: .* of type"):
-        TrainConfig(val_size=value)
+    with pytest.raises(InputError, match=r"histograms must be of type int. Received: .* of type"):
+        TrainConfig(histograms=value)
 
 
 def test_either_epochs_or_steps():

@@ -29,11 +29,20 @@ __all__ = [
     "train_batches",
 ]
 
+
+def _folder(data_dir, image_size=None, skip_broken=False):
+    from tfresnet.data import folder  # here, because Pillow is needed for it alone
+
+    return folder.load(data_dir, image_size, skip_broken)
+
+
 # Name -> function of the data folder (None if the user named none).
-_LOADERS: dict[str, Callable[[str | Path | None], Dataset]] = {
+_LOADERS: dict[str, Callable[..., Dataset]] = {
     "cifar10": cifar10.load,
+    "folder": _folder,
     "shapes10": lambda _data_dir: shapes10.load(),
 }
+OPTIONS = ("classes", "image_size", "skip_broken")  # of `load_dataset`; settings of a run
 
 
 def list_datasets() -> list[str]:
@@ -50,13 +59,33 @@ def check_dataset_name(name: str) -> None:
         raise InputError(f"dataset must be one of {', '.join(known)}. Received: {name!r}{hint}")
 
 
-def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """The data set of that name; `data_dir` is where its files are, if it has any.
+def load_dataset(
+    name: str,
+    data_dir: str | Path | None = None,
+    *,
+    classes: str | None = None,
+    image_size: int | None = None,
+    skip_broken: bool = False,
+) -> Dataset:
+    """The data set of that name.
 
-    Raises `InputError` for an unknown name, and for missing or damaged files.
+    Args:
+        data_dir: where its files are, if it has any.
+        classes: the classes to keep, as "0-4" or "0,2,5-7"; see `Dataset.of_classes`.
+        image_size: side of the images in pixels; only of "folder", where it is 64 by default.
+        skip_broken: leave broken pictures of "folder" out, where they would be refused.
+
+    Raises:
+        InputError: an unknown name, missing or damaged files, other options.
     """
     check_dataset_name(name)
-    return _LOADERS[name](data_dir)
+    options = {"image_size": image_size, "skip_broken": skip_broken}
+    options = {option: value for option, value in options.items() if value}
+    if name != "folder" and options:
+        option, value = options.popitem()
+        raise InputError(f"{option} is of dataset folder alone. Received: {value} with {name}")
+    dataset = _LOADERS[name](data_dir, **options)
+    return dataset.of_classes(classes) if classes else dataset
 
 
 def __getattr__(name: str):

@@ -1,21 +1,29 @@
-"""What a data set is: images and labels in memory, with what is known about them."""
+"""What a data set is: labels, images that are fetched by index, and what is known about them."""
 
+import dataclasses
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfresnet.errors import InputError
+
+if TYPE_CHECKING:
+    from tfresnet.data.pictures import Pictures
+
+VAL_SHARE = 0.1  # of the training images: 5,000 of CIFAR-10
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """One part of a data set.
 
-    images: uint8 (n, height, width, 3), RGB. labels: int32 (n,), positions in `class_names`.
-    Raises `InputError` for any other type or shape.
+    images: uint8 (n, height, width, 3), RGB: an array, or `Pictures` that are read when they are
+    indexed. labels: int32 (n,), positions in `class_names`. Raises `InputError` for any other type
+    or shape.
     """
 
-    images: np.ndarray
+    images: "np.ndarray | Pictures"
     labels: np.ndarray
 
     def __post_init__(self) -> None:
@@ -35,8 +43,13 @@ class Split:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Split":
-        """The images at `indices` (copied), in that order."""
-        return Split(self.images[indices], self.labels[indices])
+        """The images at `indices`, in that order: of an array a copy."""
+        return Split(self.images.take(indices, axis=0), self.labels[indices])
+
+    def of_classes(self, numbers: list[int]) -> "Split":
+        """The images of these classes; the first of them becomes class 0."""
+        split = self.take(np.flatnonzero(np.isin(self.labels, numbers)))
+        return Split(split.images, np.searchsorted(numbers, split.labels).astype(np.int32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +58,8 @@ class Dataset:
 
     mean, std: per channel, of the training images scaled to [0, 1].
     flip: whether a mirrored image keeps its class, so that mirroring is a fair augmentation.
+    validation: images that came for it; without them a tenth of the training images is held out.
+    fingerprint: changes when files of the data set do, where they are not one known set.
     """
 
     name: str
@@ -54,6 +69,8 @@ class Dataset:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     flip: bool
+    validation: Split | None = None
+    fingerprint: str = ""
 
     @property
     def num_classes(self) -> int:
@@ -63,17 +80,39 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int]:
         return self.train.images.shape[1:]
 
+    def of_classes(self, classes: str) -> "Dataset":
+        """The images of some classes alone, which are numbered anew in their order.
+
+        classes: as "0-4" or "0,2,5-7". Raises `InputError` for numbers that are none of a class,
+        and for fewer than two.
+        """
+        numbers = _numbers(classes)
+        if not numbers or len(numbers) < 2 or numbers[-1] >= self.num_classes:
+            raise InputError(
+                "classes must be two or more, as 0-4 or 0,2,5-7, with numbers up to "
+                f"{self.num_classes - 1}. Received: {classes!r}"
+            )
+        chosen = {"class_names": tuple(self.class_names[number] for number in numbers)}
+        for name in ("train", "validation", "test"):
+            if split := getattr(self, name):
+                chosen[name] = split.of_classes(numbers)
+        return dataclasses.replace(self, **chosen)
+
     def holdout(
-        self, val_size: int, seed: int, train_size: int | None = None
+        self, val_size: int | None, seed: int, train_size: int | None = None
     ) -> tuple[Split, Split | None]:
         """(train, validation): `val_size` images taken out of the training split.
 
-        Each class gives equally many (a remainder is spread, and a class that runs out leaves its
-        share to the others). The choice depends on the labels and the seed only; both parts keep
-        the order of the training split. `val_size=0` gives (train, None). `train_size` keeps that
-        many of the other images, chosen in the same way and independent of how many are left out.
-        Raises `InputError` unless 0 <= val_size < len(train) and 1 <= train_size <= the rest.
+        Each class gives the same share. The choice depends on the labels and the seed only; both
+        parts keep the order of the training split. `val_size=0` gives (train, None), None the data
+        set's own validation images or else `VAL_SHARE` of the training split. `train_size` keeps
+        that many of the other images, chosen in the same way and independent of how many are left
+        out. Raises `InputError` unless 0 <= val_size < len(train) and 1 <= train_size <= the rest.
         """
+        if val_size is None and self.validation is not None:
+            return self.holdout(0, seed, train_size)[0], self.validation
+        if val_size is None:
+            val_size = round(VAL_SHARE * len(self.train))
         if not 0 <= val_size < len(self.train):
             raise InputError(
                 f"val_size must be at least 0 and below {len(self.train)}, the number of training "
@@ -87,21 +126,33 @@ class Dataset:
             )
         if val_size == 0 and train_size is None:
             return self.train, None
-        order = _balanced_order(self.train.labels, seed)
+        order = balanced_order(self.train.labels, seed)
         end = None if train_size is None else val_size + train_size
         train = self.train.take(np.sort(order[val_size:end]))
         return train, self.train.take(np.sort(order[:val_size])) if val_size else None
 
 
-def _balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """A random order of the images in which the classes take turns."""
+def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
+    """A random order of the images of which every beginning has each class in its share."""
     # Sorting Philox' raw bits: NumPy promises these for all versions, its shuffles it does not.
     shuffled = np.argsort(np.random.Philox(key=seed % 2**64).random_raw(len(labels)), kind="stable")
-    turn = np.empty(len(labels), np.int64)
+    turn = np.empty(len(labels))
     for label in np.unique(labels):
         members = shuffled[labels[shuffled] == label]
-        turn[members] = np.arange(len(members))
+        turn[members] = (np.arange(len(members)) + 0.5) / len(members)
     return shuffled[np.argsort(turn[shuffled], kind="stable")]
+
+
+def _numbers(text: str) -> list[int]:
+    """[0, 1, 2, 5] for "0-2,5", in order; empty if it is no such text."""
+    numbers = set()
+    for part in text.split(","):
+        first, dash, last = (bound.strip() for bound in part.partition("-"))
+        last = last if dash else first
+        if not all(n.isascii() and n.isdecimal() and len(n) < 6 for n in (first, last)):
+            return []
+        numbers |= set(range(int(first), int(last) + 1))
+    return sorted(numbers)
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

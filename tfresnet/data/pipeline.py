@@ -1,10 +1,16 @@
-"""From arrays to batches: a `tf.data` stream that can be continued at any step."""
+"""From a data set to batches: a stream that can be continued at any step.
+
+Images in memory go through `tf.data`, pictures in files through `picture_batches`.
+"""
 
 import numpy as np
 import tensorflow as tf
 
-from tfresnet.data.augmentation import crop_and_flip, draw
+from tfresnet.data import picture_batches
+from tfresnet.data.augmentation import crop_and_flip, draw_boxes, draw_mirrored, draw_shifts
 from tfresnet.data.dataset import Split
+from tfresnet.data.picture_batches import Batches
+from tfresnet.data.pictures import Pictures
 from tfresnet.errors import InputError
 
 PREFETCH = 2  # batches; the work is small, and more threads would take them from the training
@@ -29,43 +35,59 @@ def train_batches(
     flip: bool,
     augment: bool = True,
     start_step: int = 0,
-) -> tf.data.Dataset:
+    image_size: int | None = None,
+) -> Batches:
     """An endless stream of shuffled and augmented batches, from step `start_step` of a run on.
 
     Yields (images, labels): float32 (batch_size, height, width, 3), pixels from 0 to 255, and int32
     (batch_size,). Each epoch has `steps_per_epoch` full batches, drops another random rest, and
-    mirrors images only if `flip`; without `augment` they are left as they are. Order and
-    augmentation are functions of (seed, epoch, index), so the stream from `start_step` is, bit for
-    bit, the tail of the one from 0. Raises `InputError` for an impossible batch size or start.
+    mirrors images only if `flip`; without `augment` they are shown as in evaluation. `image_size`
+    makes them smaller: of an image in memory a part is shown, a picture in a file is reduced. Order
+    and augmentation are functions of (seed, epoch, index), so the stream from `start_step` is, bit
+    for bit, the tail of the one from 0. Raises `InputError` for an impossible batch size, image
+    size or start.
     """
     steps = steps_per_epoch(len(split), batch_size)
     if start_step < 0:
         raise InputError(f"start_step must be at least 0. Received: {start_step}")
+    largest = min(split.images.shape[1:3])
+    room = 0 if image_size is None else largest - image_size
+    if not 0 <= room < largest:
+        raise InputError(f"image_size must be from 1 to {largest}. Received: {image_size}")
     start_epoch, first = divmod(start_step, steps)
-    images, labels = _on_host(split)
+    is_files = isinstance(split.images, Pictures)
 
-    def epoch_of_indices(epoch: tf.Tensor) -> tf.data.Dataset:
-        plan = _plan(seed, epoch, len(split), flip=flip, augment=augment)
+    def plan(epoch: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """What an epoch does with its images: tensors of (steps, batch_size, ...)."""
+        base = tf.stack([tf.constant(seed, tf.int64), epoch])
+        whole = _plan(base, len(split), room, flip=flip, augment=augment, boxes=is_files)
         skip = tf.where(epoch == start_epoch, tf.constant(first, tf.int64), 0)
         batched = [
-            tf.reshape(x[: steps * batch_size], (steps, batch_size, *x.shape[1:])) for x in plan
+            tf.reshape(x[: steps * batch_size], (steps, batch_size, *x.shape[1:])) for x in whole
         ]
-        return tf.data.Dataset.from_tensor_slices(tuple(x[skip:] for x in batched))
+        return tuple(x[skip:] for x in batched)
+
+    if is_files:
+        return picture_batches.planned(split, plan, start_epoch, largest - room, augment)
+    images, labels = _on_host(split)
 
     def batch(indices: tf.Tensor, shift: tf.Tensor, mirrored: tf.Tensor):
-        return crop_and_flip(images, indices, shift, mirrored), tf.gather(labels, indices)
+        return crop_and_flip(images, indices, shift, mirrored, room), tf.gather(labels, indices)
 
     epochs = tf.data.Dataset.range(start_epoch, FOREVER)
-    return _run_ahead(epochs.flat_map(epoch_of_indices).map(batch))
+    of_epoch = lambda epoch: tf.data.Dataset.from_tensor_slices(plan(epoch))  # noqa: E731
+    return _run_ahead(epochs.flat_map(of_epoch).map(batch))
 
 
-def eval_batches(split: Split, *, batch_size: int) -> tf.data.Dataset:
+def eval_batches(split: Split, *, batch_size: int) -> Batches:
     """All images once, in order: (uint8 (batch, height, width, 3), int32 (batch,)).
 
     The last batch holds the rest. Raises `InputError` for a batch size under 1.
     """
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1. Received: {batch_size}")
+    if isinstance(split.images, Pictures):
+        return picture_batches.in_order(split, batch_size)
     images, labels = _on_host(split)
 
     def batch(indices: tf.Tensor):
@@ -88,12 +110,12 @@ def _on_host(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.constant(split.images), tf.constant(split.labels)
 
 
-def _plan(seed: int, epoch: tf.Tensor, n: int, *, flip: bool, augment: bool) -> list[tf.Tensor]:
-    """What an epoch does with its images: (order, shift, mirrored), the last two in that order."""
-    base = tf.stack([tf.constant(seed, tf.int64), epoch])
+def _plan(base: tf.Tensor, n: int, room: int, *, flip: bool, augment: bool, boxes: bool) -> list:
+    """What an epoch, `base` (seed, epoch), does with its images: (order, place, mirrored)."""
     orders = tf.random.experimental.stateless_fold_in(base, 0)
     order = tf.random.experimental.stateless_shuffle(tf.range(n), orders, alg="philox")
     if not augment:
-        return [order, tf.zeros((n, 2), tf.int32), tf.zeros((n,), tf.bool)]
+        return [order, tf.fill((n, 2), room // 2), tf.zeros((n,), tf.bool)]
+    places = draw_boxes(base, n) if boxes else draw_shifts(base, n, room)
     # Drawn by image and then put in order: an image's augmentation does not depend on its place.
-    return [order, *(tf.gather(x, order) for x in draw(base, n, flip=flip))]
+    return [order, *(tf.gather(x, order) for x in (places, draw_mirrored(base, n, flip=flip)))]

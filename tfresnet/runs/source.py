@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from tfresnet import models
-from tfresnet.data import load_dataset
+from tfresnet.data import OPTIONS, load_dataset
 from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError, channel_numbers
 from tfresnet.layers import Preprocessing
@@ -40,11 +40,31 @@ class Source:
         self.weights = models.read_weights(source, network) if network else None
         self.mean, self.std = mean_and_std(mean, std, self.weights)
         self.settings = {"dataset": "cifar10", "data_dir": None}
-        self.settings |= {"val_size": 5000, "seed": 0, "train_size": None}
+        self.settings |= {"val_size": None, "seed": 0, "train_size": None}
         if self.folder:
             self.settings |= self.folder.read_config()["settings"]
+        file = self.folder.model if self.folder else self.path
+        is_final = not self.network and (file.is_file() or not self.folder)
+        self.final = models.load_model(file) if is_final else None
 
-    def model(self, data: Dataset) -> tuple[keras.Model, str]:
+    def dataset(
+        self,
+        name: str | None = None,
+        data_dir: str | Path | None = None,
+        classes: str | None = None,
+        skip_broken: bool = False,
+    ) -> Dataset:
+        """The data set of the settings, or another one; what is given goes before them."""
+        name = name or self.settings["dataset"]
+        own = self.settings if name == self.settings["dataset"] else {}
+        options = {option: own.get(option) for option in OPTIONS}
+        options["classes"] = classes or options["classes"]
+        options["skip_broken"] = skip_broken or options["skip_broken"]
+        if name == "folder" and self.final:
+            options["image_size"] = self.final.input_shape[1]
+        return load_dataset(name, data_dir or own.get("data_dir"), **options)
+
+    def model(self, data: Dataset | None) -> tuple[keras.Model, str]:
         """(model, "" or what it is in words if it is not a final one).
 
         Raises:
@@ -52,9 +72,8 @@ class Source:
         """
         if self.network:
             return self._network_of(data), ""
-        file = self.folder.model if self.folder else self.path
-        if file.is_file() or not self.folder:
-            return models.load_model(file), ""
+        if self.final:
+            return self.final, ""
         state = self.folder.checkpoints.newest()
         if state is None:
             raise InputError(
@@ -93,10 +112,7 @@ class Source:
             InputError: as `model`, or it is not known how pixels are prepared.
         """
         if self.network is None:
-            finished = not self.folder or self.folder.model.is_file()
-            names = "dataset", "data_dir"
-            data = None if finished else load_dataset(*(self.settings[name] for name in names))
-            model, _ = self.model(data)
+            model, _ = self.model(None if self.final else self.dataset())
             if models.preprocessing_of(model) is None:
                 raise InputError(
                     "a model must say how its pixels are prepared; this one needs --model, --mean "

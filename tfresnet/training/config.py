@@ -50,11 +50,20 @@ class TrainConfig:
     """
 
     model: str = _setting("resnet18", "network to train; see tfresnet.list_models()")
-    dataset: str = _setting("cifar10", "data set: cifar10 or shapes10 (built in)")
+    dataset: str = _setting("cifar10", "data set: cifar10, folder or shapes10 (built in)")
     data_dir: str | None = _setting(None, "folder or archive of the data set")
-    val_size: int = _at_least(0, 5000, "training images held out for validation")
+    classes: str | None = _setting(
+        None, "classes to keep, by number, as 0-4 or 0,2,5-7, numbered anew (default: all)"
+    )
+    image_size: int | None = _at_least(
+        8, None, "side in pixels to which pictures of a folder are brought (default: 64)"
+    )
+    skip_broken: bool = _setting(False, "leave out broken pictures of a folder")
+    val_size: int | None = _at_least(
+        0, None, "training images held out for validation (default: val/ of a folder, or a tenth)"
+    )
     train_size: int | None = _at_least(
-        1, None, "training images to use, the classes in equal parts (default: all)"
+        1, None, "training images to use, the same share of each class (default: all)"
     )
     recipe: str = _setting("fast", "settings to start from", choices=tuple(RECIPES))
     epochs: int | None = _at_least(1, None, "passes over the training images")

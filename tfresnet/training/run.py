@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfresnet import models
 from tfresnet.atomic import replaced
-from tfresnet.data import load_dataset, resolve_data_dir, steps_per_epoch, train_batches
+from tfresnet.data import OPTIONS, load_dataset, resolve_data_dir, steps_per_epoch, train_batches
 from tfresnet.errors import InputError, RunError
 from tfresnet.evaluation import METRICS, Evaluation
 from tfresnet.hardware import choose_precision
@@ -55,7 +55,8 @@ class Run:
         data_dir = resolve_data_dir(config.data_dir)
         config = dataclasses.replace(config, precision=precision, data_dir=data_dir)
         self.config, self.folder = config, folder
-        self.dataset = load_dataset(config.dataset, data_dir)
+        options = {name: getattr(config, name) for name in OPTIONS}
+        self.dataset = load_dataset(config.dataset, data_dir, **options)
         sizes = config.val_size, config.seed, config.train_size
         self.train, self.validation = self.dataset.holdout(*sizes)
         if config.target_top1 and self.validation is None:
@@ -94,6 +95,7 @@ class Run:
             prepared(config.mean, config.std, run.dataset, weights.source)
             weights.fill(run.network)
         about = environment() | {"dtype_policy": config.precision}
+        about |= {"data": run.dataset.fingerprint} if run.dataset.fingerprint else {}
         run.folder = RunFolder.create(config.to_dict(), about)
         images = f"{len(run.train):,} images"
         images += f", {len(run.validation):,} held out" if run.validation else ""
@@ -114,10 +116,15 @@ class Run:
         folder = RunFolder(path)
         content = folder.read_config()
         config = TrainConfig.from_dict(content["settings"])
-        if data_dir is None:
-            return cls(config, folder)
-        run = cls(dataclasses.replace(config, data_dir=data_dir), folder)
-        folder.write_config(run.config.to_dict(), content["environment"])
+        moved = {} if data_dir is None else {"data_dir": data_dir}
+        run = cls(dataclasses.replace(config, **moved), folder)
+        if run.dataset.fingerprint != content["environment"].get("data", ""):
+            raise InputError(
+                "a run can be continued on the same pictures alone. Received: other names or sizes "
+                f"of files than when it began, in {run.config.data_dir}"
+            )
+        if moved:
+            folder.write_config(run.config.to_dict(), content["environment"])
         return run
 
     @property

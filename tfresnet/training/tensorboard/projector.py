@@ -32,7 +32,7 @@ def write_projector(
     for true, answer in zip(images.labels, answers, strict=True):
         lines.append("\t".join((names[true], names[answer], "yes" if true == answer else "no")))
     folder.feature_labels.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    folder.thumbnails.write_bytes(sprite(images.images))
+    folder.thumbnails.write_bytes(sprite(images.images[:]))
     config = projector.ProjectorConfig()
     embedding = config.embeddings.add(tensor_name="penultimate features")
     embedding.tensor_path = folder.features.name

@@ -1,0 +1,192 @@
+"""Training and evaluation on a folder of pictures, and on some classes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from picture_folders import make_folder
+from small import leave_pages_out, small_network
+
+import tfresnet
+from tfresnet import TrainConfig, cli, models
+from tfresnet.data import picture_files
+from tfresnet.errors import InputError, RunError
+from tfresnet.runs.checkpoints import read
+from tfresnet.training import loop
+from tfresnet.training import run as run_module
+from tfresnet.training.run import Run
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make_folder(tmp_path / "pictures", {"train": 20, "test": 5}, ending="jpg")
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(models, "create_model", small_network)
+
+
+def config(root, **more):
+    settings = {
+        "model": "resnet8",
+        "precision": "float32",
+        "dataset": "folder",
+        "data_dir": root,
+        "image_size": 16,
+    }
+    settings |= {"epochs": 2, "batch_size": 8, "warmup_epochs": 0, "name": "run"}
+    return TrainConfig(**settings | {"output_dir": str(root.parent / "logs")} | more)
+
+
+@pytest.fixture
+def no_pages(monkeypatch):
+    leave_pages_out(monkeypatch)
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_after(steps, config, monkeypatch):
+    """A run that has died after so many steps, the last of which is saved."""
+    save, count = Run.count, [0]
+
+    def counted(run, measured):
+        save(run, measured)
+        count[0] += 1
+        if count[0] == steps:
+            run.save()
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "count", counted)
+        with pytest.raises(Killed):
+            tfresnet.train(config)
+
+
+def last_state(run):
+    return read(sorted(run.path.glob("checkpoints/step-*.npz"))[-1]).arrays
+
+
+@pytest.mark.parametrize("room", [0, 10**9])
+def test_a_resumed_run_ends_bit_for_bit_like_one_never_stopped(root, no_pages, monkeypatch, room):
+    whole = tfresnet.train(config(root))
+    shutil.move(whole.path, root.parent / "whole")
+    monkeypatch.setattr("tfresnet.data.folder.free_memory", lambda: room)
+    killed_after(6, config(root), monkeypatch)
+    run = tfresnet.train(resume=whole.path)
+    whole.path = root.parent / "whole"
+    assert (run.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
+    assert run.result == whole.result
+    expected = last_state(whole)
+    for name, array in last_state(run).items():
+        np.testing.assert_array_equal(array, expected[name], name)
+
+
+def test_all_pages_are_written_and_the_run_is_evaluated_as_it_was(root):
+    run = tfresnet.train(config(root, epochs=1))
+    assert run.result["n"] == 10
+    assert "36 images, 4 held out" in (run.path / "log.txt").read_text()
+    assert (run.path / "test" / "features_sprite.jpg").exists()
+    again = tfresnet.evaluate(run.path)
+    assert again["confusion"] == run.result["confusion"]
+    preprocessing = models.preprocessing_of(tfresnet.load_model(run.path / "model.keras"))
+    assert preprocessing.class_names == ("cat", "dog")
+    other = make_folder(root.parent / "other", {"": 10})
+    for source in (run.path, run.path / "model.keras"):
+        found = tfresnet.evaluate(source, dataset="folder", data_dir=other)
+        assert (found["n"], list(found["per_class"])) == (4, ["cat", "dog"])
+
+
+def test_val_is_the_validation(root, no_pages):
+    make_folder(root, {"val": 3})
+    run = tfresnet.train(config(root, epochs=1))
+    assert "40 images, 6 held out" in (run.path / "log.txt").read_text()
+    assert tfresnet.evaluate(run.path, split="val")["n"] == 6
+
+
+def test_a_model_of_other_classes_is_refused(root, no_pages):
+    run = tfresnet.train(config(root, epochs=1))
+    other = make_folder(root.parent / "other", {"": 10}, ("cat", "fox"))
+    with pytest.raises(
+        InputError, match=r"the classes of folder \(cat, fox\). Received: one of cat, d"
+    ):
+        tfresnet.evaluate(run.path, data_dir=other)
+
+
+def test_a_picture_that_goes_while_it_is_trained_on_breaks_the_run_off(root, no_pages, monkeypatch):
+    monkeypatch.setattr("tfresnet.data.folder.free_memory", lambda: 0)
+    start = Run.start
+
+    def start_and_lose_a_picture(config):
+        run = start(config)
+        (root / "train" / "cat" / "003.jpg").unlink()
+        return run
+
+    monkeypatch.setattr(loop.Run, "start", start_and_lose_a_picture)
+    with pytest.raises(
+        RunError, match=r"cat/003\.jpg \(No such file.*Go on with: python train\.py"
+    ):
+        tfresnet.train(config(root))
+    with pytest.raises(InputError, match="continued on the same pictures alone"):
+        tfresnet.train(resume=root.parent / "logs" / "run")
+
+
+def test_pictures_may_have_moved_since(root, no_pages, monkeypatch):
+    killed_after(2, config(root), monkeypatch)
+    root.rename(root.parent / "moved")
+    run = tfresnet.train(resume=root.parent / "logs" / "run", data_dir=root.parent / "moved")
+    assert run.result["n"] == 10
+    assert tfresnet.evaluate(run.path)["n"] == 10
+
+
+def test_broken_pictures_are_skipped_by_a_resume_and_an_evaluation_too(root, no_pages, monkeypatch):
+    (root / "train" / "cat" / "000.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match="--skip-broken leaves them out"):
+        tfresnet.train(config(root))
+    assert not (root.parent / "logs").exists()
+    killed_after(2, config(root, skip_broken=True), monkeypatch)
+    run = tfresnet.train(resume=root.parent / "logs" / "run")
+    assert tfresnet.evaluate(run.path)["n"] == 10
+    with pytest.raises(InputError, match="--skip-broken"):
+        tfresnet.evaluate(run.path / "model.keras", dataset="folder", data_dir=root)
+    found = tfresnet.evaluate(
+        run.path / "model.keras", dataset="folder", data_dir=root, skip_broken=True, split="train"
+    )
+    assert found["n"] == 35
+
+
+def test_nothing_waits_for_what_is_not_needed(root, no_pages, monkeypatch):
+    """Each picture is read once for the check, and once for the training."""
+    reads = []
+    read_one = picture_files.read
+    monkeypatch.setattr(picture_files, "read", lambda *a: reads.append(a[0]) or read_one(*a))
+    tfresnet.train(config(root))
+    assert len(set(reads)) == 50
+    assert len(reads) == 100
+
+
+def test_some_classes_in_training_and_evaluation(tiny):
+    run = tfresnet.train(tiny(classes="3-5", val_size=None, batch_size=8))
+    names = list(tfresnet.load_dataset("shapes10").class_names)
+    assert list(run.result["per_class"]) == names[3:6]
+    assert run.result["n"] == 18
+    assert "97 images, 11 held out" in (run.path / "log.txt").read_text()
+    assert tfresnet.evaluate(run.path)["confusion"] == run.result["confusion"]
+    file = run.path / "model.keras"
+    again = tfresnet.evaluate(file, dataset="shapes10", classes="3,4,5")
+    assert again["confusion"] == run.result["confusion"]
+    with pytest.raises(InputError, match=r"the model must know the classes of shapes10 \(circle"):
+        tfresnet.evaluate(run.path, classes="0-2")
+
+
+def test_flags_reach_the_settings(root):
+    flags = ["--dataset", "folder", "--data-dir", str(root), "--image-size", "48", "--skip-broken"]
+    settings = cli.parse_train([*flags, "--classes", "0-1"])["config"]
+    assert (settings.image_size, settings.skip_broken, settings.classes) == (48, True, "0-1")
+    assert json.loads(json.dumps(settings.to_dict()))["val_size"] is None
+    args = cli.parse_evaluate([str(root), "--classes", "0-1", "--skip-broken"])
+    assert (args.classes, args.skip_broken) == ("0-1", True)
+    assert set(run_module.OPTIONS) == {"classes", "image_size", "skip_broken"}

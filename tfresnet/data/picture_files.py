@@ -1,0 +1,91 @@
+"""One picture out of a file: upright, RGB, eight bits, and no larger than it will be needed.
+
+Pillow reads every format, so that a picture looks the same in training, evaluation and prediction.
+"""
+
+import os
+from contextlib import suppress
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from tfresnet.errors import InputError
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # the only decoders that a file can reach
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".gif")
+MAX_PIXELS = 64_000_000  # 256 MB in Pillow, for each thread; a small file can claim any size
+CENTRE = 0.875  # of the shorter side is seen in evaluation: the custom since AlexNet's 224 of 256
+_ORIENTATION = 0x0112  # EXIF's tag; what undoes each of its values but 1:
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read(path: str | os.PathLike, shorter_side: int) -> Image.Image:
+    """The picture in a file (of an animation the first) as its camera was held, in RGB.
+
+    One with a longer shorter side than `shorter_side` is reduced to it, a smaller one is left.
+    Transparent pixels are laid on white, 16 bits are rounded to 8, colour profiles are ignored.
+    Raises `InputError` that names the file if it is no whole picture of `FORMATS`, or one of more
+    than `MAX_PIXELS`.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                size = f"{picture.width}x{picture.height}"
+                raise ValueError(f"{size}, and more than {MAX_PIXELS:,} pixels are not read")
+            return _reduced(picture, shorter_side)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow raises whatever damage leads to
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        if isinstance(error, UnidentifiedImageError):
+            reason = "no such content"
+        rule = "a picture must be a whole PNG, JPEG, BMP, WebP or GIF"
+        raise InputError(f"{rule}. Received: {path} ({reason})") from error
+
+
+def centre(picture: Image.Image, side: int) -> np.ndarray:
+    """What evaluation sees of a picture: its central square, uint8 (side, side, 3)."""
+    width, height = picture.size
+    seen = CENTRE * min(width, height)
+    left, top = (width - seen) / 2, (height - seen) / 2
+    return crop(picture, (left, top, left + seen, top + seen), side)
+
+
+def crop(picture: Image.Image, box: tuple[float, ...], side: int) -> np.ndarray:
+    """The part of a picture in `box`, (left, top, right, bottom) in pixels; uint8 (side, side, 3).
+
+    Smoothed where it is made smaller.
+    """
+    return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box))
+
+
+def _reduced(picture, shorter_side):
+    scale = min(1, shorter_side / min(picture.size))
+    size = tuple(max(1, round(scale * length)) for length in picture.size)
+    turn = None
+    with suppress(Exception):  # of damaged EXIF data; the picture may be sound
+        turn = _UPRIGHT.get(picture.getexif().get(_ORIENTATION))
+    picture.draft(picture.mode, size)  # a JPEG is not even decoded larger than twice that
+    rgb = _rgb(picture)
+    if rgb.size != size:
+        rgb = rgb.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return rgb if turn is None else rgb.transpose(turn)
+
+
+def _rgb(picture):
+    if picture.mode.startswith("I"):  # 16 bits of grey, which `convert` would cut off at 255
+        levels = np.round(np.asarray(picture).astype(np.float32) / 257)
+        return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("RGB")

@@ -54,7 +54,7 @@ def test_a_run_is_continued_with_its_own_settings_and_data_that_may_have_moved()
         (["--label-smoothing", "1.5"], "--label-smoothing must be a number from 0 to below 1."),
         (["--precision", "float8"], "argument --precision: invalid choice: 'float8'"),
         (["--epoch", "3"], "unrecognized arguments: --epoch 3"),
-        (["--resume", str(ROOT), "--lr", "1"], "--resume takes all settings but --data-dir from"),
+        (["--resume", str(ROOT), "--lr", "1"], "--resume takes all settings but --data-dir and"),
         (["--resume", "nowhere"], "argument --resume: must exist. Received: 'nowhere'"),
         (["--resume", ""], "argument --resume: must be a path. Received: ''"),
         (["--output-dir", ""], "argument --output-dir: must be a path. Received: ''"),

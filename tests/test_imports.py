@@ -12,7 +12,7 @@ from tfresnet import _HOMES as HOMES
 PACKAGE = Path(__file__).parent.parent / "tfresnet"
 
 # What each part may import beside itself. Every file and folder of the package is a part.
-FOUNDATION = {"errors", "atomic", "tables", "hardware", "signals", "model_names"}
+FOUNDATION = {"errors", "atomic", "tables", "hardware", "devices", "signals", "model_names"}
 BUILDING = FOUNDATION | {"data", "layers", "models"}
 TRAINING = BUILDING | {"runs", "evaluation", "training"}
 ALLOWED = {

@@ -45,13 +45,13 @@ def parse_train(argv: list[str] | None = None) -> dict:
     for item in dataclasses.fields(TrainConfig):
         _add_setting(parser, item, hints[item.name])
     values = {name: v for name, v in vars(parser.parse_args(argv)).items() if v is not None}
-    others = values.keys() - {"resume", "data_dir"}
+    others = values.keys() - {"resume", "data_dir", "strategy"}
     if "resume" in values and others:
         flags = ", ".join(_flag(name) for name in sorted(others))
         longer = shlex.quote(os.path.join(values["resume"], "model.keras"))
         parser.error(
-            "--resume takes all settings but --data-dir from the run (to train longer, begin a new "
-            f"one with --weights {longer}). Received also: {flags}"
+            "--resume takes all settings but --data-dir and --strategy from the run (to train "
+            f"longer, begin a new one with --weights {longer}). Received also: {flags}"
         )
     if "resume" in values:
         return values

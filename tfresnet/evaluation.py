@@ -14,6 +14,7 @@ from tfresnet import models
 from tfresnet.atomic import write_text
 from tfresnet.data import eval_batches
 from tfresnet.data.dataset import Split
+from tfresnet.devices import Devices
 from tfresnet.errors import InputError
 from tfresnet.hardware import PRECISIONS
 from tfresnet.layers import Preprocessing
@@ -60,6 +61,7 @@ class Evaluator:
         model: takes pixels, 0 to 255, or what `preprocessing` makes of them; gives logits or
             softmax probabilities `(n, classes)`.
         dtype: dtype policy to compute in; None: that of the model.
+        devices: what it is shared out to; None: one.
 
     Raises:
         InputError: a model with other outputs.
@@ -72,14 +74,17 @@ class Evaluator:
         *,
         preprocessing: Preprocessing | None = None,
         dtype: str | None = None,
+        devices: Devices | None = None,
     ):
         self.model = model
         self.class_names = class_names
+        self.devices = devices or Devices()
         self._dtype = dtype
         self._copy: keras.Model | None = None
         self._preprocessing = preprocessing or tf.identity
         self._softmax = models.gives_probabilities(model)
-        self._forward = tf.function(self._logits, reduce_retracing=True)
+        on_all = self.devices.concatenated(self._logits)
+        self._forward = tf.function(on_all, reduce_retracing=True)
 
     def __call__(
         self,
@@ -102,18 +107,22 @@ class Evaluator:
             return Evaluation(logits, found, time.monotonic() - began)
 
         self._take_present_weights()
-        for number, (batch, _) in enumerate(self._batches(images)):
+        batches = iter(self._batches(images))
+        for number in range(-(-len(images) // EVAL_BATCH)):
             before_batch(number)
-            parts.append(self._forward(batch, tta).numpy())
+            pixels = self.devices.each(lambda: next(batches)[0])
+            parts.append(self._forward(pixels, tta).numpy())
             after_batch(number, so_far)
         return so_far()
 
     def _batches(self, images):
-        return eval_batches(images, batch_size=EVAL_BATCH)
+        shared = {"parts": self.devices.replicas, "mine": self.devices.mine}
+        return eval_batches(images, batch_size=EVAL_BATCH, **shared)
 
     def _take_present_weights(self):
         if self._copy is None:  # made when it is first needed: a training starts sooner
-            self._copy = models.inference_copy(self.model, self._dtype)
+            with self.devices.strategy.scope():
+                self._copy = models.inference_copy(self.model, self._dtype)
         else:
             models.refold(self._copy, self.model)
 

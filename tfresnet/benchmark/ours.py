@@ -7,6 +7,7 @@ from tfresnet import models
 from tfresnet.benchmark.contestants import EVAL_IMAGES, Assignment, Step
 from tfresnet.benchmark.tensorflow_steps import images, inference, start_up
 from tfresnet.data import train_batches
+from tfresnet.devices import Devices
 from tfresnet.evaluation import Evaluator
 from tfresnet.training.config import TrainConfig
 from tfresnet.training.loop import train
@@ -38,7 +39,7 @@ def step(what: Assignment, remat: bool = False) -> Step:
                 train(config(folder), callbacks=callbacks)
 
         return start_up(train_in_no_folder)
-    run = Run(config())
+    run = Run(config(), Devices())
     if what.task == "inference":
         return inference(models.inference_copy(run.model))
     if what.task == "evaluation":

@@ -39,10 +39,9 @@ def planned(
     return _Batches(requests, make, tf.float32)
 
 
-def in_order(split: Split, batch_size: int) -> Batches:
-    """All images once, uint8 (batch, side, side, 3), and labels; the last batch holds the rest."""
-    starts = range(0, len(split), batch_size)
-    requests = [(np.arange(i, min(i + batch_size, len(split))),) for i in starts]
+def in_order(split: Split, bounds: Iterable[tuple[int, int]]) -> Batches:
+    """Batches of images from (first, end) on: uint8 (batch, side, side, 3), and labels."""
+    requests = [(np.arange(first, end),) for first, end in bounds]
     return _Batches(
         lambda: requests, lambda some: (split.images[some], split.labels[some]), tf.uint8
     )

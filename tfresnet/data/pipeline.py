@@ -36,6 +36,8 @@ def train_batches(
     augment: bool = True,
     start_step: int = 0,
     image_size: int | None = None,
+    parts: int = 1,
+    mine: range = range(1),
 ) -> Batches:
     """An endless stream of shuffled and augmented batches, from step `start_step` of a run on.
 
@@ -44,10 +46,16 @@ def train_batches(
     mirrors images only if `flip`; without `augment` they are shown as in evaluation. `image_size`
     makes them smaller: of an image in memory a part is shown, a picture in a file is reduced. Order
     and augmentation are functions of (seed, epoch, index), so the stream from `start_step` is, bit
-    for bit, the tail of the one from 0. Raises `InputError` for an impossible batch size, image
-    size or start.
+    for bit, the tail of the one from 0. On several devices each batch comes in `parts` equal ones,
+    of which the stream yields those numbered `mine`, one after the other. Raises `InputError` for
+    an impossible batch size, image size or start.
     """
     steps = steps_per_epoch(len(split), batch_size)
+    if batch_size % parts:
+        raise InputError(
+            f"batch_size must be a multiple of {parts}, the number of devices. "
+            f"Received: {batch_size}"
+        )
     if start_step < 0:
         raise InputError(f"start_step must be at least 0. Received: {start_step}")
     largest = min(split.images.shape[1:3])
@@ -58,14 +66,15 @@ def train_batches(
     is_files = isinstance(split.images, Pictures)
 
     def plan(epoch: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """What an epoch does with its images: tensors of (steps, batch_size, ...)."""
+        """What an epoch does with its images: tensors of (batches, images of a batch, ...)."""
         base = tf.stack([tf.constant(seed, tf.int64), epoch])
         whole = _plan(base, len(split), room, flip=flip, augment=augment, boxes=is_files)
         skip = tf.where(epoch == start_epoch, tf.constant(first, tf.int64), 0)
         batched = [
-            tf.reshape(x[: steps * batch_size], (steps, batch_size, *x.shape[1:])) for x in whole
+            tf.reshape(x[: steps * batch_size], (steps, parts, -1, *x.shape[1:])) for x in whole
         ]
-        return tuple(x[skip:] for x in batched)
+        left = [x[skip:, mine.start : mine.stop] for x in batched]
+        return tuple(tf.reshape(x, (-1, batch_size // parts, *x.shape[3:])) for x in left)
 
     if is_files:
         return picture_batches.planned(split, plan, start_epoch, largest - room, augment)
@@ -79,21 +88,32 @@ def train_batches(
     return _run_ahead(epochs.flat_map(of_epoch).map(batch))
 
 
-def eval_batches(split: Split, *, batch_size: int) -> Batches:
+def eval_batches(
+    split: Split, *, batch_size: int, parts: int = 1, mine: range = range(1)
+) -> Batches:
     """All images once, in order: (uint8 (batch, height, width, 3), int32 (batch,)).
 
-    The last batch holds the rest. Raises `InputError` for a batch size under 1.
+    The last batch holds the rest. `parts`, `mine`: see `train_batches`; a part may be empty.
+    Raises `InputError` for a batch size under 1.
     """
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1. Received: {batch_size}")
+    starts = range(0, len(split), batch_size)
+    sizes = [min(batch_size, len(split) - start) for start in starts]
+    bounds = [
+        (start + size * part // parts, start + size * (part + 1) // parts)
+        for start, size in zip(starts, sizes, strict=True)
+        for part in mine
+    ]
     if isinstance(split.images, Pictures):
-        return picture_batches.in_order(split, batch_size)
+        return picture_batches.in_order(split, bounds)
     images, labels = _on_host(split)
 
-    def batch(indices: tf.Tensor):
+    def batch(bounds: tf.Tensor):
+        indices = tf.range(bounds[0], bounds[1])
         return tf.gather(images, indices), tf.gather(labels, indices)
 
-    return _run_ahead(tf.data.Dataset.range(len(split)).batch(batch_size).map(batch))
+    return _run_ahead(tf.data.Dataset.from_tensor_slices(bounds).map(batch))
 
 
 def _run_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:

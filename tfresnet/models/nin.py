@@ -41,13 +41,15 @@ class Block:
 class NetworkInNetwork(Network):
     """The blocks; the 1x1 convolution to the classes follows the last.
 
-    Option: `batch_norm`: normalise after each convolution but the last.
+    Options: `batch_norm`: normalise after each convolution but the last; `dropout`: as the blocks
+    have it, or none.
     """
 
     blocks: tuple[Block, ...]
     smallest: int
+    dropout: bool = True
 
-    OPTIONS = ("batch_norm",)
+    OPTIONS = ("batch_norm", "dropout")
 
     def features(self, x):
         for number, block in enumerate(self.blocks, start=1):
@@ -61,7 +63,7 @@ class NetworkInNetwork(Network):
             x = self.conv(filters, 1, name=f"conv{number}_block{index}")(x)
         if block.pool:
             x = self.pool(block.pool, 3, 2, padding=block.pool_padding, name=f"pool{number}")(x)
-        if block.dropout:
+        if block.dropout and self.dropout:
             name = f"dropout{number}"
             x = keras.layers.Dropout(block.dropout, dtype=self.dtype, name=name)(x)
         return x

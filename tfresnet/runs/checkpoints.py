@@ -31,6 +31,7 @@ class State:
     history: a row for each finished epoch.
     stopped: whether the training has ended before its time.
     seconds: that each epoch has trained, the begun one last: all that a repeated run has otherwise.
+    replicas: how many have shared each batch, on which the rounding depends.
     arrays: every variable of model and optimiser, by a unique name.
     """
 
@@ -39,6 +40,7 @@ class State:
     history: list[dict] = field(default_factory=list)
     stopped: bool = False
     seconds: list[float] = field(default_factory=lambda: [0.0])
+    replicas: int = 1
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def group(self, name: str) -> dict[str, np.ndarray]:
@@ -153,9 +155,8 @@ def _parsed(content):
 
 def _checked(state):
     for item in fields(State):
-        expected = {"step": int, "stopped": bool, "history": list, "seconds": list}.get(
-            item.name, dict
-        )
+        numbers = {"step": int, "replicas": int, "stopped": bool}
+        expected = (numbers | {"history": list, "seconds": list}).get(item.name, dict)
         if type(getattr(state, item.name)) is not expected:
             raise ValueError(f"impossible {item.name} {getattr(state, item.name)!r}")
     if state.step < max([0, *(row["step"] for row in state.history)]):

@@ -172,3 +172,15 @@ class RunFolder:
         if self.config.is_file():
             return f"nothing was saved yet. {self.how_to_go_on()}"
         return f"nothing was saved; delete {self.path}"
+
+
+class SilentFolder(RunFolder):
+    """The folder for a worker that is not the chief: it may be read, nothing is said or written."""
+
+    def _nothing(self, *_) -> None: ...
+
+    say = note = write_config = write_history = write_result = _nothing
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        yield

@@ -9,6 +9,7 @@ import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tfresnet.devices import STRATEGIES
 from tfresnet.errors import InputError, channel_numbers
 from tfresnet.hardware import PRECISIONS
 from tfresnet.training.recipes import EARLIER, OPTIMIZERS, RECIPES, recipe_for
@@ -115,6 +116,12 @@ class TrainConfig:
         1, None, "stages that transfer=last trains, beside the classifier (default: 1)"
     )
     precision: str = _setting("auto", "arithmetic of the activations", choices=PRECISIONS)
+    strategy: str = _setting(
+        "auto",
+        "devices that share each batch: all GPUs (mirrored), the workers of TF_CONFIG "
+        "(multiworker); auto: what is there",
+        choices=STRATEGIES,
+    )
     remat: bool = _setting(
         False, "keep one activation a unit and compute the rest again: less memory, more time"
     )

@@ -28,6 +28,7 @@ def train(
     *,
     resume: str | Path | None = None,
     data_dir: str | Path | None = None,
+    strategy: str | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> FinishedRun:
     """Trains a network, or continues a run that was stopped, and tests it once at the end.
@@ -37,6 +38,7 @@ def train(
         resume: folder of a run to continue instead, exactly as if it had never stopped.
         data_dir: folder that holds the data set, in place of the settings' (it may have moved
             since a run began).
+        strategy: in place of the settings', if a run goes on on other devices.
         callbacks: Keras callbacks of the caller; see `KerasCallbacks`.
 
     Raises:
@@ -48,17 +50,19 @@ def train(
     """
     if (resume is None) == (config is None):
         raise InputError("train takes either a config or a run to resume. Received: both or none")
+    moved = {"data_dir": data_dir, "strategy": strategy}
+    moved = {name: value for name, value in moved.items() if value is not None}
     if resume is None:
-        run = Run.start(config if data_dir is None else replace(config, data_dir=data_dir))
+        run = Run.start(replace(config, **moved))
     elif run := FinishedRun.read(resume):
         print(f"{run.path} is finished: {summary_line(run.result)}")
         return run
     else:
-        run = Run.resume(resume, data_dir)
-    with run.folder.lock(), explained(run.folder):
+        run = Run.resume(resume, **moved)
+    with run.folder.lock(), explained(run.folder), run.devices.together():
         if resume is not None:
             run.restore()
-        evaluator = Evaluator(run.model, run.dataset.class_names)
+        evaluator = Evaluator(run.model, run.dataset.class_names, devices=run.devices)
         if not run.is_trained:
             with stop_requests() as stop:
                 _train(run, evaluator, stop, list(callbacks))
@@ -72,9 +76,12 @@ def _train(run: Run, evaluator: Evaluator, stop: StopRequest, callbacks: list) -
     if run.config.transfer == "head":
         evaluator = head = Head(run)
         network, batches = head.network, head.batches
-    step = TrainStep(network, run.optimizer, smoothing, keep_gradients=keep, averages=run.averages)
+    strategy, is_chief = run.devices.strategy, run.devices.is_chief
+    step = TrainStep(
+        network, run.optimizer, smoothing, strategy, keep_gradients=keep, averages=run.averages
+    )
     board = TensorBoard(run, step)
-    companions = Companions([board, Progress(run)])
+    companions = Companions([board, Progress(run)] if is_chief else [])
     if callbacks:
         companions.append(KerasCallbacks(run, callbacks))
     saver = Saver(run, stop, before_save=board.flush)
@@ -131,8 +138,9 @@ def _test(run: Run, evaluator: Evaluator) -> FinishedRun:
     about = {"model": run.config.model, "dataset": run.config.dataset, "split": "test"}
     flipped = evaluator(run.dataset.test, tta=True)
     result = about | evaluation.metrics | {"top1_flip": flipped.metrics["top1"]} | run.times()
-    with harmless("the pages of the test"):
-        write_test(run, evaluation)
+    if run.devices.is_chief:
+        with harmless("the pages of the test"):
+            write_test(run, evaluation)
     run.folder.write_result(result)
     run.folder.say(f"{summary_line(result)}  {evaluation.images_per_second:.0f} images/s")
     return FinishedRun(run.folder.path, run.history, run.model, result)

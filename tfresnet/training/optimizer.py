@@ -50,7 +50,7 @@ class SGD:
     @property
     def learning_rate(self) -> float:
         """The highest rate; the settings' own unless a callback has set another."""
-        return float(self.keras.learning_rate)
+        return float(self.keras.learning_rate.numpy())
 
     def scaled_loss(self, loss: tf.Tensor) -> tf.Tensor:
         return loss if self.scale is None else loss * self.scale.value

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +14,13 @@ import tensorflow as tf
 from tfresnet import models
 from tfresnet.atomic import replaced
 from tfresnet.data import OPTIONS, load_dataset, resolve_data_dir, steps_per_epoch, train_batches
+from tfresnet.devices import Devices
 from tfresnet.errors import InputError, RunError
 from tfresnet.evaluation import METRICS, Evaluation
 from tfresnet.hardware import choose_precision
 from tfresnet.runs.checkpoints import State, not_finite
 from tfresnet.runs.environment import environment
-from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.folder import RunFolder, SilentFolder
 from tfresnet.runs.network import build_network, mean_and_std, prepared
 from tfresnet.runs.variables import collect, model_variables, optimizer_variables, restore
 from tfresnet.training.averages import AveragedWeights
@@ -44,17 +46,18 @@ class Run:
     config: resolved settings, with the precision that "auto" has chosen.
     dataset, train, validation: images; `validation` (None without any) are those held out.
     network: what is trained, with the auxiliary classifiers that only training uses.
+    devices: what shares the work.
     total_steps, epochs: lengths; the last epoch may be cut short.
     model: what is evaluated and saved: the network, or its averages; one output.
     waited: seconds that the newest batch kept the training waiting.
     """
 
-    def __init__(self, config: TrainConfig, folder: RunFolder | None = None):
+    def __init__(self, config: TrainConfig, devices: Devices, folder: RunFolder | None = None):
         config = config.resolved()
         precision, self.precision_reason = choose_precision(config.precision)
         data_dir = resolve_data_dir(config.data_dir)
         config = dataclasses.replace(config, precision=precision, data_dir=data_dir)
-        self.config, self.folder = config, folder
+        self.config, self.devices, self.folder = config, devices, folder
         options = {name: getattr(config, name) for name in OPTIONS}
         self.dataset = load_dataset(config.dataset, data_dir, **options)
         sizes = config.val_size, config.seed, config.train_size
@@ -67,16 +70,18 @@ class Run:
         self.steps_per_epoch = steps_per_epoch(len(self.train), config.batch_size)
         self.total_steps = config.max_steps or config.epochs * self.steps_per_epoch
         self.epochs = -(-self.total_steps // self.steps_per_epoch)
-        self.network = build_network(config.to_dict(), self.dataset)
-        self.optimizer = _optimizer(config, self.network.trainable_variables)
+        devices.agree(self._facts())
         self.averages = None
-        if config.ema:
-            twin = build_network(config.to_dict(), self.dataset)
-            self.averages = AveragedWeights(twin, self.network, config.ema)
-        self.model = models.without_auxiliary(
-            self.averages.network if self.averages else self.network
-        )
-        self.state = State()
+        with devices.together(), devices.strategy.scope():
+            self.network = build_network(config.to_dict(), self.dataset)
+            self.optimizer = _optimizer(config, self.network.trainable_variables)
+            if config.ema:
+                twin = build_network(config.to_dict(), self.dataset)
+                self.averages = AveragedWeights(twin, self.network, config.ema)
+            self.model = models.without_auxiliary(
+                self.averages.network if self.averages else self.network
+            )
+        self.state = State(replicas=devices.replicas)
         self.waited = 0.0
 
     @classmethod
@@ -87,37 +92,45 @@ class Run:
             InputError: impossible settings, missing data, a folder that exists.
         """
         config = config.resolved()
-        RunFolder.new_path(config.to_dict())  # before anything slow
+        devices = Devices.choose(config.strategy)
+        if devices.is_chief:
+            RunFolder.new_path(config.to_dict())  # before anything slow
         weights = models.read_weights(config.weights, config.model) if config.weights else None
-        run = cls(fitted_to(config, weights))
+        run = cls(fitted_to(config, weights), devices)
         config = run.config
         if weights:
             prepared(config.mean, config.std, run.dataset, weights.source)
             weights.fill(run.network)
-        about = environment() | {"dtype_policy": config.precision}
+        about = environment() | {"dtype_policy": config.precision, "devices": str(devices)}
         about |= {"data": run.dataset.fingerprint} if run.dataset.fingerprint else {}
-        run.folder = RunFolder.create(config.to_dict(), about)
+        if devices.is_chief:
+            run.folder = RunFolder.create(config.to_dict(), about)
+        path = devices.everyones(str(run.folder.path) if devices.is_chief else "")[0]
+        if not devices.is_chief:
+            run.folder = SilentFolder(path)
         images = f"{len(run.train):,} images"
         images += f", {len(run.validation):,} held out" if run.validation else ""
         run.folder.say(f"{config.model} on {config.dataset}: {images}; {run.folder.path}")
         run.folder.say(f"precision {config.precision} ({run.precision_reason})")
+        if devices.replicas > 1:
+            run.folder.say(f"{devices} share the {config.batch_size} images of each step")
         return run
 
     @classmethod
-    def resume(cls, path: str | Path, data_dir: str | Path | None = None) -> "Run":
+    def resume(cls, path: str | Path, **moved: str | Path) -> "Run":
         """The run in a folder, at its beginning; `restore` brings it to where it was.
 
         Args:
-            data_dir: where the data set is now, if it has moved; the settings keep it.
+            moved: `data_dir` or `strategy`, if it is another now; the settings keep it.
 
         Raises:
             InputError: no such run, or missing data.
         """
-        folder = RunFolder(path)
-        content = folder.read_config()
-        config = TrainConfig.from_dict(content["settings"])
-        moved = {} if data_dir is None else {"data_dir": data_dir}
-        run = cls(dataclasses.replace(config, **moved), folder)
+        content = RunFolder(path).read_config()
+        config = dataclasses.replace(TrainConfig.from_dict(content["settings"]), **moved)
+        devices = Devices.choose(config.strategy)
+        folder = RunFolder(path) if devices.is_chief else SilentFolder(path)
+        run = cls(config, devices, folder)
         if run.dataset.fingerprint != content["environment"].get("data", ""):
             raise InputError(
                 "a run can be continued on the same pictures alone. Received: other names or sizes "
@@ -126,6 +139,13 @@ class Run:
         if moved:
             folder.write_config(run.config.to_dict(), content["environment"])
         return run
+
+    def _facts(self):
+        """What has to be the same at all workers."""
+        own = ("data_dir", "output_dir")  # may have other names on another machine
+        facts = {name: v for name, v in self.config.to_dict().items() if name not in own}
+        facts["training labels (checksum)"] = zlib.crc32(self.train.labels.tobytes())
+        return facts | {"resume": self.folder is not None}
 
     @property
     def history(self) -> list[dict]:
@@ -168,14 +188,15 @@ class Run:
 
     def batches(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The batches from the present step on, until the run is trained."""
-        batches = iter(self._stream(self.state.step))
+        devices = self.devices
+        batches = iter(self._stream(self.state.step, parts=devices.replicas, mine=devices.mine))
         while not self.is_trained:
             began = time.perf_counter()
-            batch = next(batches)
+            batch = devices.each(lambda: next(batches))
             self.waited = time.perf_counter() - began
             yield batch
 
-    def _stream(self, start_step):
+    def _stream(self, start_step, **shared):
         config = self.config
         return train_batches(
             self.train,
@@ -184,13 +205,14 @@ class Run:
             flip=self.dataset.flip,
             augment=config.augment,
             start_step=start_step,
+            **shared,
         )
 
     def renew_averages(self) -> None:
         """Makes averaged weights, if there are any, ready for use at the end of an epoch."""
         if self.averages:
             first = self.epoch * self.steps_per_epoch
-            batches = self._stream(first).take(_BATCHES_FOR_STATISTICS)
+            batches = itertools.islice(self._stream(first), _BATCHES_FOR_STATISTICS)
             self.averages.renew_statistics(images for images, _ in batches)
 
     def count(self, measured: Measured, seconds: float) -> None:
@@ -250,7 +272,8 @@ class Run:
         self.state.arrays = collect(self._variables())
         if broken := not_finite(self.state.arrays):
             raise DivergedError(f"{broken} is not finite {self._where()}")
-        self.folder.checkpoints.save(self.state)
+        if self.devices.is_chief:
+            self.folder.checkpoints.save(self.state)
 
     def restore(self) -> None:
         """Goes to the newest checkpoint, or stays at the beginning if there is none.
@@ -258,7 +281,9 @@ class Run:
         Raises:
             InputError: the checkpoints are damaged, or of another network.
         """
-        state, path = self.folder.checkpoints.newest(set_aside=True), self.folder.path
+        is_chief, path = self.devices.is_chief, self.folder.path
+        state = self.folder.checkpoints.newest(set_aside=is_chief)
+        self.devices.agree({"newest checkpoint": state and state.step})
         if state is None:
             models.load_weights(self.network, self.config.weights)
             self.folder.say(f"resuming {path} from the beginning: it has no checkpoint")
@@ -269,10 +294,16 @@ class Run:
             raise InputError(f"this run cannot be continued: {error}. Received: {path}") from error
         self.state = state
         self.folder.say(f"resuming {path} after {self.where_it_is()}")
+        if state.replicas != self.devices.replicas:
+            self.folder.say(
+                f"{self.devices}, {state.replicas} before: the same batches, not the same rounding"
+            )
+        state.replicas = self.devices.replicas
 
     def save_model(self) -> None:
-        with replaced(self.folder.model) as path:
-            self.model.save(path)
+        if self.devices.is_chief:
+            with replaced(self.folder.model) as path:
+                self.model.save(path)
 
     def _variables(self):
         variables = model_variables(self.network) | optimizer_variables(self.optimizer)

@@ -27,15 +27,22 @@ class Saver:
             Interrupted: by a signal; all is saved.
         """
         late = time.monotonic() - self._saved_at > 60 * self.run.config.checkpoint_minutes
-        if late or self.stop.signum:
+        signum = self._asked()
+        if late or signum:
             self.save()
-        self.stop_if_asked()
+        self._stop(signum)
 
     def stop_if_asked(self) -> None:
         """After something that has just been saved; raises as `save_if_due`."""
-        if self.stop.signum:
+        self._stop(self._asked())
+
+    def _asked(self):
+        return self.run.devices.asked_to_stop(self.stop.signum)
+
+    def _stop(self, signum):
+        if signum:
             raise Interrupted(
-                self.stop.signum,
+                signum,
                 f"stopped after {self.run.where_it_is()}; everything is saved. "
                 f"{self.run.folder.how_to_go_on()}",
                 saved=True,

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfresnet.devices import add_up
 from tfresnet.evaluation import ranks
 from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.optimizer import SGD, decays
@@ -83,11 +84,8 @@ class TrainStep:
         return self._graph.get_concrete_function(*self._signature).graph
 
     def _on_all_replicas(self, *inputs):
-        scalars, *others = self.strategy.run(self._step, args=inputs)
-        if self.strategy.num_replicas_in_sync > 1:
-            scalars = self.strategy.reduce("SUM", scalars, axis=None)
-            others = tf.nest.map_structure(self._of_first_replica, others)
-        return (scalars, *others)
+        results = self.strategy.run(self._step, args=inputs)
+        return tf.nest.map_structure(self._of_first_replica, results)  # they are all the same
 
     def _of_first_replica(self, values):
         return self.strategy.experimental_local_results(values)[0]
@@ -104,17 +102,17 @@ class TrainStep:
             auxiliary *= AUXILIARY_WEIGHT
             scaled = self.optimizer.scaled_loss(loss + auxiliary)
         gradients = self.optimizer.unscaled(tape.gradient(scaled, variables))
+        rank = ranks(logits, labels)
+        right = [tf.math.count_nonzero(rank < k, dtype=tf.float32) for k in (1, 5)]
+        scalars = tf.stack([loss, auxiliary, *right])
         if replicas > 1:
-            gradients = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
+            gradients, scalars = add_up(self.network, gradients, scalars)
 
         before = _if(observe, lambda: [kernel.value for kernel in self._kernels])
         self.optimizer.apply(gradients, share)
         if self.averages:
             self.averages.update(self.optimizer.keras.iterations.value)
 
-        rank = ranks(logits, labels)
-        right = [tf.math.count_nonzero(rank < k, dtype=tf.float32) for k in (1, 5)]
-        scalars = tf.stack([loss, auxiliary, *right])
         observed = _if(observe, lambda: self._norms(gradients, before))
         kept = _if(observe, lambda: gradients) if self.keep_gradients else []
         return scalars, observed, kept

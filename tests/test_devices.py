@@ -83,7 +83,7 @@ def test_a_worker_that_does_not_come_is_named_in_time(monkeypatch):
 
 def test_two_workers_stay_the_same_and_the_chief_writes(tmp_path):
     """With batch normalisation, whose averages are those of both."""
-    one, other = two_workers(tmp_path, flags(tmp_path, "run", "--max-steps", 3))
+    one, other = two_workers(tmp_path, flags(tmp_path, "run", "--max-steps", 3, "--ema", 0.9))
     with one, other:
         seen, same = one.seen(), other.seen()
     assert len(seen["0 losses"]) == 3

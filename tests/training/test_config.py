@@ -52,6 +52,13 @@ from tfresnet.training.recipes import RECIPES, recipe_for
         ("augment", "yes", "of type bool"),
         ("model", None, "of type str"),
         ("data_dir", "a\0b", "zero byte"),
+        ("image_sizes", "32,24", "rising sides"),
+        ("image_sizes", "24,24,32", "rising sides"),
+        ("image_sizes", "4,32", "rising sides"),
+        ("image_sizes", "a", "rising sides"),
+        ("target_top1", 0.0, "above 0 and at most 100"),
+        ("target_top1", 101.0, "above 0 and at most 100"),
+        ("ema", 1.0, "from 0 to below 1"),
     ],
 )
 def test_a_bad_value_is_answered_in_one_line(setting, value, rule):

@@ -28,6 +28,12 @@ def test_the_cause_of_a_wrong_index():
     assert cause(error).startswith("indices = 6 is not in [0, 2)")
 
 
+def test_the_cause_of_a_missing_file():
+    with pytest.raises(tf.errors.NotFoundError) as caught:
+        list(tf.data.TFRecordDataset("/missing"))
+    assert cause(caught.value) == "/missing; No such file or directory"
+
+
 def test_running_out_of_memory_is_called_so():
     assert cause(MemoryError()) == "out of memory: MemoryError"
     error = failing(lambda n: tf.zeros([n, 2**20]), 2**24)

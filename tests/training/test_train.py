@@ -10,8 +10,10 @@ import pytest
 from small import leave_pages_out, shrink_shapes10, without_times
 
 import tfresnet
+from tfresnet.devices import Devices
 from tfresnet.errors import InputError
 from tfresnet.runs.folder import RunFolder
+from tfresnet.training import loop
 from tfresnet.training.run import DivergedError, Run
 
 
@@ -142,7 +144,7 @@ def test_the_time_to_an_accuracy_is_kept_and_a_target_ends_the_run(settings):
 
 
 def test_seconds_to_an_accuracy_are_of_the_first_epoch_that_has_it(settings):
-    run = Run(tfresnet.TrainConfig(**settings))
+    run = Run(tfresnet.TrainConfig(**settings), Devices())
     run.state.history = [{"val_top1": top1} for top1 in (0.5, 0.9, 0.935, 0.92)]
     run.state.seconds = [2.0, 3.0, 4.0, 5.0, 0.0]
     assert run.times()["seconds_to"] == {"90": 5.0, "93": 9.0, "94": None}
@@ -247,3 +249,47 @@ def test_pages_of_the_test_that_fail_leave_its_result(settings, monkeypatch, cap
     run = train(settings, epochs=1)
     assert (run.path / "result.json").exists()
     assert "goes on without the pages of the test" in caplog.text
+
+
+def test_images_grow_in_the_course_of_a_run(settings):
+    sides = []
+
+    class Note(loop.TrainStep):
+        def __call__(self, images, *args, **kwargs):
+            sides.append(images.shape[1])
+            return super().__call__(images, *args, **kwargs)
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.params["epochs"] == 4 and len(sides) == 13:
+                raise RuntimeError("stopped")
+
+    def noted(**more):
+        sides.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "TrainStep", Note)
+            return train(settings, epochs=4, image_sizes="16,24,32", **more)
+
+    whole = noted()
+    assert sides == [16] * 10 + [24] * 5 + [32] * 5
+    with pytest.raises(RuntimeError, match="stopped"):
+        noted(name="part", callbacks=[Stop()])
+    resumed = tfresnet.train(resume=whole.path.with_name("part"))
+    assert resumed.history == whole.history
+    for a, b in zip(weights_of(resumed.path), weights_of(whole.path), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert tfresnet.evaluate(whole.path)["top1"] == whole.result["top1"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"image_sizes": "24"}, "image_sizes must end with 32"),
+        ({"image_sizes": "16,64"}, "image_sizes must end with 32"),
+        ({"image_sizes": "16,32", "model": "alexnet"}, "alexnet"),
+    ],
+)
+def test_sides_that_do_not_fit(settings, more, message):
+    with pytest.raises(InputError, match=message):
+        train(settings, **more)
+    assert not (Path(settings["output_dir"]) / settings["name"]).exists()

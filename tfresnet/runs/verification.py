@@ -65,7 +65,9 @@ def verify(path: str | Path) -> Report:
     for file in files:
         state = report.check(f"checkpoints/{file.name}", _checkpoint, file) or state
     for file in folder.checkpoints.damaged():
-        report.lines.append((False, f"checkpoints/{file.name}", "passed over; delete it"))
+        report.lines.append(
+            (False, f"checkpoints/{file.name}", "passed over by a --resume; delete it")
+        )
     saved = state.history if state else []
     rows = report.check("history.csv", _history, folder, saved) or []
     # A kill between the two leaves one row more than the checkpoint knows.

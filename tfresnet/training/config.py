@@ -81,6 +81,13 @@ class TrainConfig:
     nesterov: bool | None = _setting(None, "Nesterov's form of the momentum")
     weight_decay: float | None = _within(0, math.inf, None, "L2 decay, coupled as in the paper")
     label_smoothing: float | None = _within(0, 1, None, "share spread over all classes")
+    image_sizes: str | None = _setting(
+        None,
+        "sides in pixels of the images that are trained on, from small to whole, each for the same "
+        "share of the epochs, as 24,32 (default: whole images)",
+        "rising sides from 8 pixels on, as 24,32",
+        lambda value: _are_rising(value),
+    )
     ema: float | None = _within(
         0, 1, None, "average the weights: the share that stays in each step, 0 for no average"
     )
@@ -216,6 +223,14 @@ def _are_channels(text):
     with contextlib.suppress(InputError):
         return bool(channel_numbers("", text))
     return False
+
+
+def _are_rising(text):
+    sides = text.split(",")
+    if not all(side.isascii() and side.isdecimal() and len(side) < 6 for side in sides):
+        return False
+    sides = [int(side) for side in sides]
+    return sides[0] >= 8 and sides == sorted({*sides})
 
 
 def _is_range(text):

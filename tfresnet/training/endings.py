@@ -12,13 +12,8 @@ from tfresnet.errors import InputError, RunError
 from tfresnet.runs.folder import RunFolder
 from tfresnet.signals import Interrupted
 
-# What TensorFlow puts before and after the cause of an error in a graph.
-_AROUND_THE_CAUSE = re.compile(
-    r"Graph execution error:|Detected at node.*|<stack traces unavailable>|Stack trace for op.*"
-    r"|\s*File \".*|\t.*|  .*|\d+ root error\(s\) found.*|\s*\[\[.*|Hint:.*|\s*\[Op:.*|=+|\s*"
-)
-
-_MARKS = re.compile(r"\{\{function_node .*?\}\}|\[Op:.*\]")
+# What TensorFlow puts around the cause of an error.
+_MARKS = re.compile(r"\{\{function_node .*?\}\}|\[Op:.*")
 
 
 @contextmanager
@@ -55,9 +50,10 @@ def _stopped(signum, folder):
 
 def cause(error: BaseException) -> str:
     """The line of an error's message that says what went wrong."""
-    text = getattr(error, "message", None) or str(error)
-    lines = [line for line in text.splitlines() if not _AROUND_THE_CAUSE.fullmatch(line)]
-    found = _MARKS.sub("", lines[0]).strip() if lines else type(error).__name__
+    said, in_graph, _ = (getattr(error, "message", None) or str(error)).partition("[[{{node")
+    lines = said.strip().splitlines() or [type(error).__name__]
+    # In a graph, where the operation was made stands first.
+    found = _MARKS.sub("", lines[-1 if in_graph else 0]).strip()
     return f"out of memory: {found}" if isinstance(error, _OUT_OF_MEMORY) else found
 
 

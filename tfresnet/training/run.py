@@ -70,6 +70,13 @@ class Run:
         self.steps_per_epoch = steps_per_epoch(len(self.train), config.batch_size)
         self.total_steps = config.max_steps or config.epochs * self.steps_per_epoch
         self.epochs = -(-self.total_steps // self.steps_per_epoch)
+        side = self.dataset.image_shape[0]
+        self._sides = [int(text) for text in (config.image_sizes or str(side)).split(",")]
+        if self._sides[-1] != side:
+            raise InputError(
+                f"image_sizes must end with {side}, the side of the images. "
+                f"Received: {config.image_sizes!r}"
+            )
         devices.agree(self._facts())
         self.averages = None
         with devices.together(), devices.strategy.scope():
@@ -162,6 +169,11 @@ class Run:
         return self.state.step - self.epoch * self.steps_per_epoch
 
     @property
+    def image_side(self) -> int:
+        """Of the images of the epoch that is being trained, in pixels."""
+        return self._sides[min(self.epoch, self.epochs - 1) * len(self._sides) // self.epochs]
+
+    @property
     def last_step_of_epoch(self) -> int:
         return min((self.epoch + 1) * self.steps_per_epoch, self.total_steps)
 
@@ -188,15 +200,20 @@ class Run:
 
     def batches(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The batches from the present step on, until the run is trained."""
-        devices = self.devices
-        batches = iter(self._stream(self.state.step, parts=devices.replicas, mine=devices.mine))
         while not self.is_trained:
+            yield from self._batches_of_one_side()
+
+    def _batches_of_one_side(self):
+        devices, side = self.devices, self.image_side
+        shared = {"parts": devices.replicas, "mine": devices.mine, "image_size": side}
+        batches = iter(self._stream(self.state.step, **shared))
+        while not self.is_trained and self.image_side == side:
             began = time.perf_counter()
             batch = devices.each(lambda: next(batches))
             self.waited = time.perf_counter() - began
             yield batch
 
-    def _stream(self, start_step, **shared):
+    def _stream(self, start_step, **more):
         config = self.config
         return train_batches(
             self.train,
@@ -205,7 +222,7 @@ class Run:
             flip=self.dataset.flip,
             augment=config.augment,
             start_step=start_step,
-            **shared,
+            **more,
         )
 
     def renew_averages(self) -> None:

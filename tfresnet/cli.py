@@ -10,6 +10,7 @@ import typing
 from typing import NoReturn
 
 from tfresnet import pretrained
+from tfresnet.data.places import PICTURES
 from tfresnet.errors import InputError, channel_numbers
 from tfresnet.hardware import PRECISIONS
 from tfresnet.model_names import check_model_name
@@ -17,7 +18,6 @@ from tfresnet.model_names import check_model_name
 _PATHS = {"data_dir": "DIR", "output_dir": "DIR", "weights": "SOURCE"}  # settings -> metavar
 
 _IMAGE_SIZE = "side of the pictures, with --model; None: the network's own"
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
 
 
 class ArgumentParser(argparse.ArgumentParser):

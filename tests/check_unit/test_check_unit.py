@@ -203,7 +203,8 @@ def test_a_network_with_mistakes(file):
     end = "ops.relu(x) + self.shortcut(inputs)"
     words = found(file(network(end=end)), "resnet8", "resnet8")
     assert "the ReLU stands before the addition" in words
-    words = found(file(network(strides="1")), "resnet8", "resnet8")
+    small = network(strides="1").replace("Input(input_shape)", "Input((8, 8, 3))")
+    words = found(file(small), "resnet8", "resnet8")  # too small for a stem of stride 4
     assert words.count("1, ours 2") == 4
 
 

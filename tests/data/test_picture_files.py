@@ -191,3 +191,11 @@ def test_what_is_not_there_or_cannot_be_opened(tmp_path):
     ):
         with pytest.raises(InputError, match=rf"{name} \({reason}"):
             read(tmp_path / name)
+
+
+def test_a_network_is_shown_the_centre_but_of_a_picture_of_its_own_size(tmp_path):
+    noise(1, 16, 16).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(picture_files.seen(tmp_path / "a.png", 16), noise(1, 16, 16))
+    noise(2, 64, 40).save(tmp_path / "b.png")
+    expected = picture_files.centre(picture_files.read(tmp_path / "b.png", 32), 16)
+    np.testing.assert_array_equal(picture_files.seen(tmp_path / "b.png", 16), expected)

@@ -1,6 +1,7 @@
 """The studies on cases whose outcome is known."""
 
 import itertools
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -8,7 +9,19 @@ import pytest
 import tensorflow as tf
 
 import tfresnet
-from tfresnet.experiments import batchnorm, cam, degradation, depth, inception, lesion, paths
+from tfresnet.complexity import structure_only
+from tfresnet.data import Split
+from tfresnet.experiments import (
+    batchnorm,
+    cam,
+    degradation,
+    depth,
+    gradients,
+    inception,
+    lesion,
+    paths,
+    responses,
+)
 from tfresnet.experiments.engine.units import CutOpen, parts
 from tfresnet.layers import PlainBlock, Preprocessing
 from tfresnet.training.step import cross_entropy
@@ -163,3 +176,46 @@ def test_widening_before_pooling_costs_four_times_as_much():
         for way in ("pool, then widen", "widen, then pool")
     }
     assert cost["widen, then pool"] / cost["pool, then widen"] == pytest.approx((35 / 17) ** 2)
+
+
+def test_the_response_of_a_zero_branch_is_zero_and_the_first_layer_is_its_normalisation():
+    model = network()
+    unit = CutOpen(model).units[1]
+    unit.bn2.gamma.assign(tf.zeros_like(unit.bn2.gamma))
+    unit.bn2.beta.assign(tf.zeros_like(unit.bn2.beta))
+    images = Split(PIXELS.astype(np.uint8), LABELS)
+    found = responses.deviations(SimpleNamespace(model=model, validation=lambda n: images))
+    assert len(found) == 6
+    assert found[3] == 0
+    stem = keras.Model(model.input, model.get_layer("conv1").output)(PIXELS)
+    first = CutOpen(model).units[0]
+    assert found[0] == pytest.approx(np.std(first.bn1(first.conv1(stem))), abs=1e-4)
+
+
+def test_the_norms_of_the_stages_are_those_of_the_whole_gradient():
+    model = network()
+    data = SimpleNamespace(
+        train=Split(np.tile(PIXELS, (32, 1, 1, 1)).astype(np.uint8), np.tile(LABELS, 32))
+    )
+    found = gradients.norms(model, data)
+    assert [*found] == ["conv1", "conv2", "conv3", "conv4", "predictions"]
+    with tf.GradientTape() as tape:
+        logits = model(data.train.images[:64], training=True)
+        loss = cross_entropy(data.train.labels[:64], logits)
+    whole = float(tf.linalg.global_norm(tape.gradient(loss, model.trainable_variables)))
+    assert sum(values[0] ** 2 for values in found.values()) == pytest.approx(whole**2, rel=1e-3)
+    assert gradients.first_to_last({"conv1": [9], "conv2": [100], "conv3": [3], "conv4": [1]}) == 2
+
+
+def test_two_3x3_cost_28_percent_less_than_a_5x5_of_their_width():
+    with structure_only():
+        costs = {
+            k: inception._cost(tfresnet.create_model("inception3", module=k))
+            for k in inception.KINDS
+        }
+    stem, normalisation, head = 9 * 3 * 32, 2 * 32, 32 * 10 + 10
+    five = costs["5x5"][0] - stem - 4 * normalisation - head
+    two = costs["two3x3"][0] - stem - 7 * normalisation - head
+    assert (five, two) == (3 * 25 * 32 * 32, 3 * 18 * 32 * 32)
+    assert costs["two3x3"] == costs["linear3x3"]
+    assert costs["reduced"][0] < costs["naive"][0]

@@ -4,12 +4,10 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfresnet
-from tfresnet.errors import InputError
 from tfresnet.layers import IdentityBlock, PlainBlock, ProjectionBlock
 
 
@@ -77,18 +75,6 @@ def test_without_the_top():
     assert maps.output_shape == (None, 4, 4, 512)
     pooled = tfresnet.create_model("resnet20", include_top=False, pooling="max")
     assert pooled.output_shape == (None, 64)
-
-
-def test_weights_of_a_file(tmp_path):
-    model = tfresnet.create_model("resnet20")
-    model.save(tmp_path / "a.keras")
-    model.save_weights(tmp_path / "a.weights.h5")
-    for file in ("a.keras", "a.weights.h5"):
-        again = tfresnet.create_model("resnet20", weights=str(tmp_path / file))
-        for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
-            np.testing.assert_array_equal(ours, theirs)
-    with pytest.raises(InputError, match="shapes of resnet20"):
-        tfresnet.create_model("resnet20", num_classes=7, weights=str(tmp_path / "a.keras"))
 
 
 def test_a_file_of_an_earlier_version_loads():

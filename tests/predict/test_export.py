@@ -21,7 +21,7 @@ def file(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["saved_model", "tflite", "onnx"])
 def test_the_answers_are_the_same(form, file, tmp_path, capfd):
-    output = tmp_path / "out"
+    output = tmp_path / f"out.{form}"
     command = [file, "--format", form, "--output", str(output)]
     if form == "onnx" and not all(map(importlib.util.find_spec, ("tf2onnx", "onnxruntime"))):
         with pytest.raises(InputError, match=r"onnx needs \S+") as caught:
@@ -43,6 +43,11 @@ def fake(monkeypatch, answer):
     monkeypatch.setitem(exported.FORMATS, "saved_model", ("fake", answer))
     written = lambda _model, path, **_: path.mkdir()  # noqa: E731
     monkeypatch.setattr("keras.Model.export", written)
+
+
+def test_another_ending_is_refused(file, tmp_path):
+    with pytest.raises(InputError, match=r"--output must end in .onnx. Received: .*out"):
+        export.main([file, "--format", "onnx", "--output", str(tmp_path / "out")])
 
 
 def test_other_answers_leave_nothing(file, tmp_path, monkeypatch):

@@ -5,12 +5,14 @@ import signal
 import time
 
 import pytest
+from picture_folders import make_folder
 from processes import Training, assert_equal_runs, checkpoints, complete, is_writing
 
 EVERY_STEP = ("--checkpoint-minutes", "1e-9")
 
 
 SMALL = ("--model", "resnet8", "--dataset", "shapes10", "--val-size", 40, "--batch-size", 32)
+FOLDER = ("--model", "resnet8", "--dataset", "folder", "--image-size", 16, "--batch-size", 16)
 LARGER = ("--model", "resnet20", "--dataset", "shapes10", "--val-size", 200, "--batch-size", 32)
 # Real images in bfloat16; few, since a processor without its instructions emulates them slowly.
 CIFAR10 = ("--model", "resnet20", "--dataset", "cifar10", "--precision", "mixed_bfloat16")
@@ -35,10 +37,15 @@ def newest_step(run):
     return max((int(name[5:-4]) for name in checkpoints(run)), default=-1)
 
 
-def test_two_kills_change_nothing(tmp_path):
-    complete(*settings(tmp_path, "whole", *SMALL))
+@pytest.mark.parametrize("dataset", ["shapes10", "folder"])
+def test_two_kills_change_nothing(dataset, tmp_path):
+    flags = SMALL
+    if dataset == "folder":
+        make_folder(tmp_path / "pictures", {"train": 60, "test": 10}, ending="jpg")
+        flags = (*FOLDER, "--data-dir", tmp_path / "pictures")
+    complete(*settings(tmp_path, "whole", *flags))
     run = tmp_path / "killed"
-    with Training(*settings(tmp_path, "killed", *SMALL, *EVERY_STEP)) as first:
+    with Training(*settings(tmp_path, "killed", *flags, *EVERY_STEP)) as first:
         kill_at_a_checkpoint(first, run, write=False, steps=3)
     with Training("--resume", run) as second:
         kill_at_a_checkpoint(second, run, write=True, steps=1)

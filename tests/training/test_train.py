@@ -279,6 +279,7 @@ def test_images_grow_in_the_course_of_a_run(settings):
     for a, b in zip(weights_of(resumed.path), weights_of(whole.path), strict=True):
         np.testing.assert_array_equal(a, b)
     assert tfresnet.evaluate(whole.path)["top1"] == whole.result["top1"]
+    assert tfresnet.load(whole.path).model.input_shape == (None, 32, 32, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What differs between a student's unit or network and ours, in words."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from tfresnet.models import create_model
 _SIDE = 9  # odd, so that Keras' own padding agrees with ours at stride 2
 _UNITS = {"basic": ((64, 64, 1), (64, 128, 2)), "bottleneck": ((256, 64, 1), (256, 128, 2))}
 _CLOSE = 1e-3  # of the norm; float32 gives 1e-6, the mildest mistake 1e-2
+_CLOSE_GRADIENTS = 0.1  # a single ReLU whose input rounds to the other side of 0 makes 1e-2
 _NO_SHORTCUT = (
     "where the branch changes the shape, so must the shortcut: by a 1x1 convolution of the same "
     "stride, or by every second pixel and channels of zeros"
@@ -128,7 +130,8 @@ def _units(kind, shape, filters, strides) -> Iterator[tuple[str, Callable]]:
 
 def _networks(name, model) -> Iterator[tuple[str, Callable]]:
     given = {"input_shape": model.input_shape[1:], "num_classes": model.output_shape[-1]}
-    options = [{"shortcut": option} for option in "BAC"] if name.startswith("resnet") else [{}]
+    residual = re.fullmatch(r"resnet\d+", name)
+    options = [{"shortcut": option} for option in "BAC"] if residual else [{}]
     for stem in ("cifar", "imagenet"):
         for option in options:
             words = "".join(f", shortcut option {value}" for value in option.values())
@@ -140,11 +143,19 @@ def _networks(name, model) -> Iterator[tuple[str, Callable]]:
 
 
 def _nearest(parts, references):
-    """Pairs of parts with those of the reference that has most in common; its words and model."""
-    best = None
+    """Pairs of parts with those of the reference that has most in common; its words and model.
+
+    Raises:
+        InputError: none can be made for this input.
+    """
+    best = refused = None
     for words, make in references:
         with recorded() as calls:
-            ours = make()
+            try:
+                ours = make()
+            except InputError as error:  # a stem that is too coarse for a small image
+                refused = error
+                continue
         for order in orders(parts_of(calls, ours)):
             pairs = align(order, parts)
             cost = sum(None in pair or pair[0].strides != pair[1].strides for pair in pairs)
@@ -152,6 +163,8 @@ def _nearest(parts, references):
                 best = cost, pairs, words, ours
         if best[0] == 0:
             break
+    if best is None:
+        raise refused
     return best[1:]
 
 
@@ -245,7 +258,8 @@ def _copy_weights(pairs):
                 weight.assign(np.zeros(weight.shape))
                 continue
             if len(weight.shape) > 1:
-                value = our.weights[name]
+                deviation = (2 / np.prod(weight.shape[:-1])) ** 0.5
+                value = rng.normal(0, deviation, weight.shape)
             elif name in ("gamma", "moving_variance"):
                 value = rng.uniform(0.5, 1.5, weight.shape)
             else:
@@ -303,7 +317,7 @@ def _gradient_differences(theirs, ours, images, pairs):
     for name, our, their in zip(["input", *(our for our, _ in pairs)], *gradients, strict=True):
         if our is not None and their is None:
             found.append(f"no gradient reaches the {name}")
-        elif our is not None and _gap(their, our) > 10 * _CLOSE:
+        elif our is not None and _gap(their, our) > _CLOSE_GRADIENTS:
             found.append(f"the gradient of the {name} differs by {100 * _gap(their, our):.2g} %")
     yield from found[-3:]  # what is cut off near the output is missed all the way down
 

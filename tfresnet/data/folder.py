@@ -20,7 +20,7 @@ from tfresnet.data import array_cache, picture_files
 from tfresnet.data.ahead import in_order
 from tfresnet.data.dataset import Dataset, Split, balanced_order
 from tfresnet.data.pictures import Memory, Pictures
-from tfresnet.data.places import keras_datasets, resolve_data_dir
+from tfresnet.data.places import PICTURES, keras_datasets, resolve_data_dir
 from tfresnet.errors import InputError
 from tfresnet.hardware import free_memory
 
@@ -130,7 +130,7 @@ def _listed(folder: Path, class_names: list[str]) -> _Part:
     for label, name in enumerate(class_names):
         found = os.listdir(folder / name) if os.path.isdir(folder / name) else []
         found = [file for file in found if file[0] != "."]
-        pictures = sorted(f for f in found if f.lower().endswith(picture_files.SUFFIXES))
+        pictures = sorted(f for f in found if f.lower().endswith(PICTURES))
         others += len(found) - len(pictures)
         files += [os.path.join(folder, name, file) for file in pictures]
         labels += [label] * len(pictures)

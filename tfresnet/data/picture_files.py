@@ -12,7 +12,6 @@ from PIL import Image, UnidentifiedImageError
 from tfresnet.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # the only decoders that a file can reach
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".gif")
 MAX_PIXELS = 64_000_000  # 256 MB in Pillow, for each thread; a small file can claim any size
 CENTRE = 0.875  # of the shorter side is seen in evaluation: the custom since AlexNet's 224 of 256
 _ORIENTATION = 0x0112  # EXIF's tag; what undoes each of its values but 1:
@@ -57,6 +56,15 @@ def centre(picture: Image.Image, side: int) -> np.ndarray:
     seen = CENTRE * min(width, height)
     left, top = (width - seen) / 2, (height - seen) / 2
     return crop(picture, (left, top, left + seen, top + seen), side)
+
+
+def seen(path: str | os.PathLike, side: int) -> np.ndarray:
+    """A picture in a file as a network for images of that side is shown it, uint8 (side, side, 3).
+
+    One of just that size is left as it is: it is from a data set of such images.
+    """
+    picture = read(path, 2 * side)
+    return np.asarray(picture) if picture.size == (side, side) else centre(picture, side)
 
 
 def crop(picture: Image.Image, box: tuple[float, ...], side: int) -> np.ndarray:

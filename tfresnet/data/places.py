@@ -6,6 +6,8 @@ from pathlib import Path
 
 _TEMPORARY = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir())
 
+PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".gif")  # endings
+
 
 def resolve_data_dir(data_dir: str | Path | None) -> str | None:
     """The same place as an absolute path without `~`, good from any folder; None stays None."""

@@ -38,7 +38,7 @@ def measure(runs: dict[str, Kept]) -> dict:
 def examine(runs: dict[str, Kept]) -> dict:
     """Norms of the gradient of each stage's weights, a list of batches each."""
     data = next(iter(runs.values())).dataset
-    depths = DEPTHS if data.name == "cifar10" else DEPTHS[:2]  # shapes10: to try the program
+    depths = DEPTHS if data.name == "cifar10" else DEPTHS[:1]  # shapes10: to try the program
     start = {}
     for family in FAMILIES:
         for depth in depths:

@@ -1,5 +1,7 @@
 """What happens to a trained network that loses units, or has them in another order?"""
 
+import functools
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -46,9 +48,11 @@ def _lesions(run):
         "change_the_shape": network.shape_changers,
     }
     if not network.is_plain:
-        found["deleted"] = _by_number(n - 1, lambda k, draw: _deleted(network, images, k, draw))
+        found["deleted"] = _by_number(n - 1, functools.partial(_deleted, network, images))
         pairs = sum(len(stage) // 2 for stage in network.stages)
-        found["exchanged"] = _by_number(pairs, lambda k, draw: exchanged(network, images, k, draw))
+        if pairs:  # the shallowest networks have none
+            exchange = functools.partial(exchanged, network, images)
+            found["exchanged"] = _by_number(pairs, exchange)
     return found
 
 
@@ -89,14 +93,18 @@ def verdict(measured: dict) -> tuple[str, str]:
             answers.append(float(np.median(found["one_deleted"])) > NEAR_CHANCE)
         else:
             answers.append(median < MEDIAN_COST)
-            for way in ("deleted", "exchanged"):
-                smooth = _rises(found["whole"], found[way], measured["images"])
+            for way, errors in _by_way(found):
+                smooth = _rises(found["whole"], errors, measured["images"])
                 answers.append(smooth)
-                most, errors = [*found[way].items()][-1]
-                words += f"; {most} {way}: {np.mean(errors):.1f} %"
+                most, last = [*errors.items()][-1]
+                words += f"; {most} {way}: {np.mean(last):.1f} %"
                 words += "" if smooth else ", not rising everywhere"
         why.append(words)
     return combined(answers), "; ".join(why)
+
+
+def _by_way(found):
+    return [(way, found[way]) for way in ("deleted", "exchanged") if way in found]
 
 
 def _rises(whole, errors_by_number, images):
@@ -120,13 +128,13 @@ def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
         units = np.arange(1, len(found["one_deleted"]) + 1)
         axes.plot(units, found["one_deleted"], label=name, **style(index))
         axes.axhline(found["whole"], color=style(index)["color"], linewidth=0.7, linestyle=":")
-        for other, way in zip(others, ("deleted", "exchanged"), strict=True):
-            if way in found:
-                k = [int(number) for number in found[way]]
-                values = [*found[way].values()]
-                middle = np.mean(values, axis=1)
-                spread = np.abs([np.min(values, axis=1) - middle, np.max(values, axis=1) - middle])
-                other.errorbar(k, middle, spread, capsize=3, label=name, **style(index))
+        for other, (_, errors) in zip(others, _by_way(found), strict=False):
+            values = [*errors.values()]
+            middle = np.mean(values, axis=1)
+            spread = np.abs([np.min(values, axis=1) - middle, np.max(values, axis=1) - middle])
+            other.errorbar(
+                [*map(int, errors)], middle, spread, capsize=3, label=name, **style(index)
+            )
     for drawn in (axes, *others):
         drawn.axhline(90, color="black", linewidth=0.7, label="chance")
         drawn.set_ylim(0, 100)

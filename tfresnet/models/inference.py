@@ -19,6 +19,12 @@ def without_auxiliary(network: keras.Model) -> keras.Model:
     return keras.Model(network.inputs, network.outputs[0], name=network.name)
 
 
+def of_one_size(model: keras.Model, input_shape: tuple[int, int, int]) -> keras.Model:
+    """`model`, the same layers, for images of one size, where it takes any."""
+    images = keras.Input(input_shape, name=model.inputs[0].name)
+    return keras.models.clone_model(model, images, clone_function=lambda layer: layer)
+
+
 def inference_copy(model: keras.Model, dtype: str | None = None) -> keras.Model:
     """A copy of `model` with every batch normalisation folded into the convolution before it.
 

@@ -63,6 +63,10 @@ class ThreeModules(SmallNetwork):
 
     OPTIONS = ("module",)
 
+    def features(self, x):
+        x = self.conv(self.widths[0], 3, name="stem")(x)  # so that the 5x5 begins at its width
+        return super().features(x)
+
     def layer(self, x, width, name):
         kinds = {"naive": self._parallel, "reduced": self._parallel}
         make = self.chosen(
@@ -89,4 +93,4 @@ class ThreeModules(SmallNetwork):
 
 
 register("cnn3", ThreeLayers(widths=(32, 64, 128), **CIFAR))
-register("inception3", ThreeModules(widths=(16, 32, 64), **CIFAR))
+register("inception3", ThreeModules(widths=(32, 32, 32), **CIFAR))

@@ -134,8 +134,7 @@ def find_source(source: str | Path, network: str | None = None) -> Path:
     found = path if path.exists() else pretrained.find(str(source), network)
     if found is None:
         raise InputError(
-            f"a source of weights must exist: a run, a file, or {pretrained.rule()}. "
-            f"Received: {source}"
+            f"a run or model file must exist, or be {pretrained.rule()}. Received: {source}"
         )
     return found
 

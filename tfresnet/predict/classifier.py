@@ -12,7 +12,7 @@ from tfresnet.errors import InputError
 from tfresnet.runs.source import Source
 
 BATCH = 64
-IMAGENET = (224, 224, 3)
+IMAGENET = 224
 
 
 class Classifier:
@@ -32,10 +32,16 @@ class Classifier:
         self._copy = models.inference_copy(model)
 
     @property
-    def image_size(self) -> tuple[int, int]:
-        """(height, width) of the pictures that the network takes; 224 where it takes any."""
-        sides = self.model.input_shape[1:3]
-        return tuple(side or usual for side, usual in zip(sides, IMAGENET, strict=False))
+    def image_size(self) -> int:
+        """Side of the square pictures that the network takes; 224 where it takes any.
+
+        Raises:
+            InputError: it takes others.
+        """
+        height, width = self.model.input_shape[1:3]
+        if height != width:
+            raise InputError(f"a model must take square pictures. Received: {height}x{width}")
+        return height or IMAGENET
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """`(n, classes)` of uint8 `(n, height, width, 3)`, float32.

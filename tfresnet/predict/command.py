@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfresnet.cli import PICTURES
-from tfresnet.data.picture import read_picture
+from tfresnet.data.picture_files import seen
+from tfresnet.data.places import PICTURES
 from tfresnet.errors import InputError
 from tfresnet.predict.cam import activation_map, overlay, write_picture
 from tfresnet.predict.classifier import BATCH, Classifier, load
@@ -46,7 +46,7 @@ def _answers(classifier: Classifier, paths: list[Path]) -> Iterator[tuple]:
     """(path, picture, probabilities) of each, a batch in memory at a time."""
     for first in range(0, len(paths), BATCH):
         some = paths[first : first + BATCH]
-        pictures = np.stack([read_picture(path, classifier.image_size) for path in some])
+        pictures = np.stack([seen(path, classifier.image_size) for path in some])
         yield from zip(some, pictures, classifier.probabilities(pictures), strict=True)
 
 

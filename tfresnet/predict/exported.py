@@ -33,21 +33,24 @@ def export(classifier: Classifier, form: str, output: str | Path) -> str:
         A line about what was written and how near its answers are.
 
     Raises:
-        InputError: something is there already, or a package is missing.
+        InputError: something is there already, another ending, or a package is missing.
         RunError: it answers otherwise; nothing is left.
     """
     output = Path(output)
     if output.exists():
         raise InputError(f"--output must not exist yet. Received: {output}")
+    if form != "saved_model" and output.suffix != f".{form}":  # as its readers want it
+        raise InputError(f"--output must end in .{form}. Received: {output}")
     keras_name, answers = FORMATS[form]
-    model = models.inference_copy(classifier.model, "float32")
+    model, side = models.inference_copy(classifier.model, "float32"), classifier.image_size
     try:
         with _quiet():
+            model(np.zeros((1, side, side, 3), np.float32))  # Keras' ONNX asks for it
             model.export(output, format=keras_name, verbose=False)
-            difference, agree = _compared(model, answers(output), classifier.image_size)
+            difference, agree = _compared(model, answers(output), side)
     except ImportError as error:
         _remove(output)
-        package = error.name or "tf2onnx, onnx and onnxruntime"
+        package = error.name or "tf2onnx"
         raise InputError(
             f"--format must be one whose packages are installed: {form} needs {package} "
             f"(pip install {package}). Received: {form}"
@@ -61,10 +64,10 @@ def export(classifier: Classifier, form: str, output: str | Path) -> str:
     )
 
 
-def _compared(model, answer, size):
+def _compared(model, answer, side):
     """(largest difference of probabilities, equal classes) on pictures of noise."""
     random = np.random.default_rng(0)
-    pictures = random.integers(0, 256, (COMPARED, *size, 3)).astype(np.float32)
+    pictures = random.integers(0, 256, (COMPARED, side, side, 3)).astype(np.float32)
     softmax = tf.identity if models.gives_probabilities(model) else tf.nn.softmax
     ours = softmax(model.predict(pictures, verbose=0)).numpy()
     theirs = softmax(np.concatenate([answer(picture[None]) for picture in pictures])).numpy()

@@ -85,9 +85,10 @@ class Run:
             if config.ema:
                 twin = build_network(config.to_dict(), self.dataset)
                 self.averages = AveragedWeights(twin, self.network, config.ema)
-            self.model = models.without_auxiliary(
-                self.averages.network if self.averages else self.network
-            )
+            evaluated = self.averages.network if self.averages else self.network
+            self.model = models.without_auxiliary(evaluated)
+            if config.image_sizes:
+                self.model = models.of_one_size(self.model, self.dataset.image_shape)
         self.state = State(replicas=devices.replicas)
         self.waited = 0.0
 

@@ -1,10 +1,8 @@
 """A training that must come out the same on any hardware; as a program: on two devices.
 
-python devices.py FILE.npz   trains on two devices, or as the worker that TF_CONFIG names, and
-                             stores the weights
+python replicas.py FILE.npz   trains on two devices, and stores the weights
 """
 
-import os
 import sys
 
 import keras
@@ -55,8 +53,6 @@ def _batches():
 
 
 def two_devices() -> tf.distribute.Strategy:
-    if "TF_CONFIG" in os.environ:
-        return tf.distribute.MultiWorkerMirroredStrategy()
     processor = tf.config.list_physical_devices("CPU")[0]
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(processor, two)

@@ -1,0 +1,101 @@
+"""What it costs a training that its images are pictures in files.
+
+    python -m tfresnet.benchmark.pictures DIR --image-size 64 --json logs/benchmark-pictures.json
+
+The same step by turns: on one batch again and again, on batches of the images as an array in
+memory, on batches of the pictures kept in memory, and of pictures that are read anew each time.
+"""
+
+import itertools
+import resource
+import statistics
+import time
+
+from tfresnet.cli import ArgumentParser, existing, output_file
+from tfresnet.hardware import processor_name
+from tfresnet.scripts import load_tensorflow, run
+from tfresnet.tables import aligned
+
+WARM_UP = 5  # steps of a turn that are not timed: batches that were made ahead in another's turn
+KINDS = ("one batch", "an array", "pictures kept", "pictures read")
+
+
+def measure(config, rounds: int, steps: int) -> dict[str, dict[str, list[float]]]:
+    """By kind of input, for each round and a step: ms that it took, ms of them that it waited for
+    its input, and ms of all processors together, which say most on a machine that is shared.
+
+    Raises:
+        InputError: impossible settings or missing data.
+    """
+    from tfresnet.training.run import Run
+    from tfresnet.training.step import TrainStep
+
+    run = Run(config)
+    step = TrainStep(run.network, run.optimizer, run.config.label_smoothing)
+    inputs = _inputs(run)
+    found = {kind: {"step": [], "input": [], "processors": []} for kind in KINDS}
+    for _, kind in itertools.product(range(rounds), KINDS):
+        waited = 0.0
+        for number in range(-WARM_UP, steps):
+            if number == 0:
+                began, used, waited = time.perf_counter(), time.process_time(), 0.0
+            asked = time.perf_counter()
+            batch = next(inputs[kind])
+            waited += time.perf_counter() - asked
+            step(*batch, 0.0)
+        totals = time.perf_counter() - began, waited, time.process_time() - used
+        for figure, total in zip(found[kind].values(), totals, strict=True):
+            figure.append(1000 * total / steps)
+    return found
+
+
+def _inputs(run):
+    from tfresnet.data import Split, train_batches
+    from tfresnet.data.pictures import Memory, Pictures
+
+    split, side = run.train, run.config.image_size
+    images = split.images[:]  # which also fills the memory
+    sources = (images, split.images, Pictures(split.images.files, side, Memory(2 * side, 0)))
+    flags = {"batch_size": run.config.batch_size, "seed": 0, "flip": True}
+    streams = [iter(train_batches(Split(source, split.labels), **flags)) for source in sources]
+    return dict(zip(KINDS, [itertools.repeat(next(streams[0])), *streams], strict=True))
+
+
+def report(found: dict) -> str:
+    """Medians of the rounds."""
+    titles = ["batches of", "ms a step", "waiting for input", "ms of processors"]
+    medians = {kind: map(statistics.median, times.values()) for kind, times in found.items()}
+    return aligned(
+        titles, [[kind, *(f"{ms:.1f}" for ms in all_ms)] for kind, all_ms in medians.items()]
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    about = "Tells what pictures in files cost a training."
+    parser = ArgumentParser("tfresnet.benchmark.pictures", about)
+    add = parser.add_argument
+    add("data_dir", type=existing, metavar="DIR", help="folder of pictures, as train.py takes it")
+    add("--model", default="resnet20", metavar="NAME", help="network")
+    add("--image-size", type=int, default=64, metavar="N", help="side of the images in pixels")
+    add("--batch-size", type=int, default=128, metavar="N", help="images a step")
+    add("--rounds", type=int, default=5, metavar="N", help="turns of each")
+    add("--steps", type=int, default=20, metavar="N", help="steps of a turn")
+    add("--json", type=output_file, metavar="FILE", help="also write all figures to a file")
+    args = parser.parse_args(argv)
+    load_tensorflow()
+    from tfresnet.evaluation import write_json
+    from tfresnet.training.config import TrainConfig
+
+    settings = {name: getattr(args, name) for name in ("data_dir", "model", "image_size")}
+    settings |= {"batch_size": args.batch_size, "epochs": 15}
+    found = measure(TrainConfig(dataset="folder", **settings), args.rounds, args.steps)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(f"{processor_name()}; most memory {peak} MiB\n{report(found)}")
+    if args.json:
+        content = {"processor": processor_name(), "peak_memory_mib": peak}
+        settings["data_dir"] = None
+        write_json(content | {"settings": settings, "milliseconds": found}, args.json)
+
+
+if __name__ == "__main__":
+    run(main, "tfresnet.benchmark.pictures")

@@ -15,20 +15,9 @@ def main(argv: list[str] | None = None) -> dict:
     scripts.load_tensorflow()
     from tfresnet import evaluation
 
+    options = {name: value for name, value in vars(args).items() if name != "json"}
     with contextlib.redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
-        result = evaluation.evaluate(
-            args.source,
-            model=args.model,
-            mean=args.mean,
-            std=args.std,
-            dataset=args.dataset,
-            data_dir=args.data_dir,
-            classes=args.classes,
-            skip_broken=args.skip_broken,
-            split=args.split,
-            tta=args.tta,
-            precision=args.precision,
-        )
+        result = evaluation.evaluate(**options)
         print(evaluation.report(result))
     if args.json == "-":
         print(json.dumps(result, indent=2))

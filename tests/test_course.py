@@ -8,14 +8,11 @@ from pathlib import Path
 import pytest
 
 from tfresnet import cli
-from tfresnet.experiments.__main__ import STUDIES
+from tfresnet.experiments import study_names
 from tfresnet.experiments.__main__ import main as experiments
 from tfresnet.model_names import MODELS
 
 ROOT = Path(__file__).parent.parent
-LECTURE = {"degradation", "depth", "shortcuts", "bottleneck", "batchnorm", "inception", "lesion"}
-LECTURE |= {"paths", "gradients", "responses", "cam"}
-KNOWN = LECTURE | set(STUDIES)  # set(STUDIES) alone, once all of them are there
 PARSERS = {
     "train.py": cli.parse_train,
     "evaluate.py": cli.parse_evaluate,
@@ -52,8 +49,8 @@ def test_each_command_exists(command):
     program, words = found[1], found[2].split()
     flags = {word for word in words if word.startswith("--")}
     if program == "-m tfresnet.experiments":
-        assert words[0] in KNOWN
-        allowed = flags_of(experiments, words[0]) if words[0] in STUDIES else set()
+        assert words[0] in study_names()
+        allowed = flags_of(experiments, words[0])
     else:
         allowed = flags_of(PARSERS[program])
     assert flags <= allowed
@@ -66,7 +63,7 @@ def test_each_command_exists(command):
 
 def test_each_study_of_the_lecture_has_its_place():
     named = {command.split()[3] for command in PAGE if "tfresnet.experiments" in command}
-    assert named >= LECTURE | {"image-sizes"}
+    assert named == set(study_names())
 
 
 @pytest.mark.parametrize("page", ["course.md", "course.zh.md"])

@@ -10,7 +10,6 @@ import typing
 from typing import NoReturn
 
 from tfresnet import pretrained
-from tfresnet.data.places import PICTURES
 from tfresnet.errors import InputError, channel_numbers
 from tfresnet.hardware import PRECISIONS
 from tfresnet.model_names import check_model_name
@@ -163,6 +162,8 @@ def parse_predict(argv: list[str] | None = None) -> argparse.Namespace:
     add("--cam", type=output_file, metavar="FILE", help=about)
     args = parser.parse_args(argv)
     _check_source(parser, args)
+    from tfresnet.data.places import PICTURES
+
     first = args.images[0]
     is_model = len(args.images) > 1 and os.path.splitext(first)[1].lower() not in PICTURES
     args.source = args.images.pop(0) if is_model else pretrained.default()

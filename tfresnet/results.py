@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import shlex
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +21,7 @@ TITLES += ("paper", "minutes", "machine", "commit", "runs")
 # What may differ between the runs of one row.
 _OF_ONE_RUN = {"seed", "name", "output_dir", "data_dir", "precision", "checkpoint_minutes"}
 _OF_ONE_RUN |= {"histograms", "profile_steps"}
-_IMAGES = 50_000  # that CIFAR-10 has for training
+_IMAGES, _HELD_OUT = 50_000, 5_000  # of CIFAR-10, for training and, by default, validation
 _UNDISTURBED = 3  # epochs, the fastest of a run, by which its minutes are counted
 
 
@@ -64,7 +63,6 @@ def table(folders: Iterable[Path], start: Path = Path()) -> str:
 
 
 def _read(path):
-    from tfresnet.data.dataset import VAL_SHARE
     from tfresnet.runs.folder import RunFolder
     from tfresnet.training.config import TrainConfig
 
@@ -74,14 +72,17 @@ def _read(path):
         return None
     content = folder.read_config()
     config = TrainConfig.from_dict(content["settings"]).resolved()
-    if config.val_size is None:
-        config = dataclasses.replace(config, val_size=round(VAL_SHARE * _IMAGES))
+    if config.val_size == _HELD_OUT:
+        config = dataclasses.replace(config, val_size=None)
     return _Kept(folder.path, config, content["environment"], result)
 
 
 def _row(runs, start):
+    from tfresnet.training.command import command
+
     first = min(runs, key=lambda run: run.config.seed)
     config, seeds = first.config, sorted(run.config.seed for run in runs)
+    held_out = _HELD_OUT if config.val_size is None else config.val_size
     flips = [run.result["top1_flip"] for run in runs if "top1_flip" in run.result]
     minutes = [run.minutes for run in runs if run.minutes]
     links = [
@@ -91,9 +92,9 @@ def _row(runs, start):
     return [
         config.model,
         f"{_parameters(first):,}",
-        f"`{_command(config)}`",
+        f"`{command(config, _OF_ONE_RUN)}`",
         str(len(first.result.get("epoch_seconds", [])) or config.epochs),
-        f"{config.train_size or _IMAGES - config.val_size:,}",
+        f"{config.train_size or _IMAGES - held_out:,}",
         str(len(seeds)),
         _mean([run.result["top1"] for run in runs]),
         _mean(flips) if len(flips) == len(runs) else "",
@@ -119,23 +120,6 @@ def _machine(run):
     about = run.environment
     arithmetic = about.get("dtype_policy", run.config.precision).removeprefix("mixed_")
     return f"{about.get('cores', '?')} cores {about.get('processor', '?')}, {arithmetic}"
-
-
-def _command(config):
-    """What repeats the run with seed 0 today, whatever a recipe was then."""
-    from tfresnet.training.config import TrainConfig
-
-    plain = TrainConfig(model=config.model, recipe=config.recipe, epochs=config.epochs).resolved()
-    words = ["train.py"]
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        default = field.default if field.name in ("model", "epochs") else getattr(plain, field.name)
-        if field.name in _OF_ONE_RUN or value == default:
-            continue
-        flag = field.name.replace("_", "-")
-        words += [f"--{'' if value else 'no-'}{flag}"] if value in (True, False) else []
-        words += [] if value in (True, False) else [f"--{flag}", shlex.quote(str(value))]
-    return " ".join(words)
 
 
 def _parameters(run):

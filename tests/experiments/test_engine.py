@@ -39,7 +39,9 @@ def test_the_four_runs_of_degradation_come_first():
 
 def test_the_budget_decides_every_setting_that_changes_a_training():
     beside = {"data_dir", "max_steps", "warmup_epochs", "precision", "remat", "output_dir", "name"}
-    beside |= {"model", "checkpoint_minutes", "histograms", "profile_steps"}
+    beside |= {"model", "checkpoint_minutes", "histograms", "profile_steps", "strategy", "muon_lr"}
+    beside |= {"target_top1", "classes", "image_size", "skip_broken"}
+    beside |= {"mean", "std", "transfer", "train_stages"}
     fields = set(tfresnet.TrainConfig.__dataclass_fields__)
     assert fields - beside == set(BUDGET)
     assert BUDGET["zero_init_residual"] is False

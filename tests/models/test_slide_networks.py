@@ -239,7 +239,7 @@ def test_dense_layers_fix_the_size(name, tmp_path):
         model(tf.zeros((1, 48, 48, 3)))
     model.save(tmp_path / "m.keras")
     if name == "alexnet":  # with five halvings, 48 pixels leave VGG-19 as little as 32 do
-        with pytest.raises(InputError, match="weights must have the shapes of alexnet"):
+        with pytest.raises(InputError, match="weights must be those of alexnet"):
             tfresnet.create_model(name, input_shape=(48, 48, 3), weights=tmp_path / "m.keras")
     maps = tfresnet.create_model(name, input_shape=(None, None, 3), include_top=False)
     assert maps.output_shape[:3] == (None, None, None)

@@ -37,7 +37,7 @@ def newest_step(run):
     return max((int(name[5:-4]) for name in checkpoints(run)), default=-1)
 
 
-@pytest.mark.parametrize("dataset", ["shapes10", "folder"])
+@pytest.mark.parametrize("dataset", ["shapes10", pytest.param("folder", marks=pytest.mark.slow)])
 def test_two_kills_change_nothing(dataset, tmp_path):
     flags = SMALL
     if dataset == "folder":

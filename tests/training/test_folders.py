@@ -6,14 +6,14 @@ import shutil
 import numpy as np
 import pytest
 from picture_folders import make_folder
-from small import leave_pages_out, small_network
+from small import leave_pages_out, small_network, without_times
 
 import tfresnet
 from tfresnet import TrainConfig, cli, models
 from tfresnet.data import picture_files
 from tfresnet.errors import InputError, RunError
 from tfresnet.runs.checkpoints import read
-from tfresnet.training import loop
+from tfresnet.training import opening
 from tfresnet.training import run as run_module
 from tfresnet.training.run import Run
 
@@ -53,8 +53,8 @@ def killed_after(steps, config, monkeypatch):
     """A run that has died after so many steps, the last of which is saved."""
     save, count = Run.count, [0]
 
-    def counted(run, measured):
-        save(run, measured)
+    def counted(run, measured, seconds):
+        save(run, measured, seconds)
         count[0] += 1
         if count[0] == steps:
             run.save()
@@ -79,7 +79,7 @@ def test_a_resumed_run_ends_bit_for_bit_like_one_never_stopped(root, no_pages, m
     run = tfresnet.train(resume=whole.path)
     whole.path = root.parent / "whole"
     assert (run.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
-    assert run.result == whole.result
+    assert without_times(run.result) == without_times(whole.result)
     expected = last_state(whole)
     for name, array in last_state(run).items():
         np.testing.assert_array_equal(array, expected[name], name)
@@ -118,14 +118,14 @@ def test_a_model_of_other_classes_is_refused(root, no_pages):
 
 def test_a_picture_that_goes_while_it_is_trained_on_breaks_the_run_off(root, no_pages, monkeypatch):
     monkeypatch.setattr("tfresnet.data.folder.free_memory", lambda: 0)
-    start = Run.start
+    start = opening.start
 
     def start_and_lose_a_picture(config):
         run = start(config)
         (root / "train" / "cat" / "003.jpg").unlink()
         return run
 
-    monkeypatch.setattr(loop.Run, "start", start_and_lose_a_picture)
+    monkeypatch.setattr(opening, "start", start_and_lose_a_picture)
     with pytest.raises(
         RunError, match=r"cat/003\.jpg \(No such file.*Go on with: python train\.py"
     ):

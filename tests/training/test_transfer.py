@@ -11,7 +11,7 @@ from tfresnet import TrainConfig, models
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
 from tfresnet.models.weights import Weights
-from tfresnet.training.run import fitted_to
+from tfresnet.training.opening import fitted_to
 
 
 def by_path(model):

@@ -11,12 +11,14 @@ import keras
 from tfresnet.errors import InputError
 from tfresnet.evaluation import Evaluator, summary_line
 from tfresnet.signals import StopRequest, stop_requests
+from tfresnet.training import opening
 from tfresnet.training.companions import Companions, harmless
 from tfresnet.training.config import TrainConfig
 from tfresnet.training.endings import explained
+from tfresnet.training.finished import FinishedRun, times
 from tfresnet.training.keras_callbacks import KerasCallbacks
 from tfresnet.training.progress import Progress
-from tfresnet.training.run import DivergedError, FinishedRun, Run
+from tfresnet.training.run import DivergedError, Run
 from tfresnet.training.saving import Saver
 from tfresnet.training.step import TrainStep
 from tfresnet.training.tensorboard import TensorBoard, write_test
@@ -53,12 +55,12 @@ def train(
     moved = {"data_dir": data_dir, "strategy": strategy}
     moved = {name: value for name, value in moved.items() if value is not None}
     if resume is None:
-        run = Run.start(replace(config, **moved))
+        run = opening.start(replace(config, **moved))
     elif run := FinishedRun.read(resume):
         print(f"{run.path} is finished: {summary_line(run.result)}")
         return run
     else:
-        run = Run.resume(resume, **moved)
+        run = opening.resume(resume, **moved)
     with run.folder.lock(), explained(run.folder), run.devices.together():
         if resume is not None:
             run.restore()
@@ -137,7 +139,7 @@ def _test(run: Run, evaluator: Evaluator) -> FinishedRun:
         raise DivergedError(f"{evaluation.not_numbers} answers to the test are not finite")
     about = {"model": run.config.model, "dataset": run.config.dataset, "split": "test"}
     flipped = evaluator(run.dataset.test, tta=True)
-    result = about | evaluation.metrics | {"top1_flip": flipped.metrics["top1"]} | run.times()
+    result = about | evaluation.metrics | {"top1_flip": flipped.metrics["top1"]} | times(run.state)
     if run.devices.is_chief:
         with harmless("the pages of the test"):
             write_test(run, evaluation)

@@ -6,9 +6,7 @@ import math
 import time
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from tfresnet import models
@@ -19,9 +17,8 @@ from tfresnet.errors import InputError, RunError
 from tfresnet.evaluation import METRICS, Evaluation
 from tfresnet.hardware import choose_precision
 from tfresnet.runs.checkpoints import State, not_finite
-from tfresnet.runs.environment import environment
-from tfresnet.runs.folder import RunFolder, SilentFolder
-from tfresnet.runs.network import build_network, mean_and_std, prepared
+from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.network import build_network
 from tfresnet.runs.variables import collect, model_variables, optimizer_variables, restore
 from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.config import TrainConfig
@@ -31,8 +28,6 @@ from tfresnet.training.schedules import share_of_peak
 from tfresnet.training.step import Measured
 
 _BATCHES_FOR_STATISTICS = 30  # of which the moving averages, at momentum 0.9, see the last well
-
-_MILESTONES = (90, 93, 94)  # percent of validation images
 
 
 class DivergedError(RunError):
@@ -91,62 +86,6 @@ class Run:
                 self.model = models.of_one_size(self.model, self.dataset.image_shape)
         self.state = State(replicas=devices.replicas)
         self.waited = 0.0
-
-    @classmethod
-    def start(cls, config: TrainConfig) -> "Run":
-        """A new run; its folder is made when all else has succeeded.
-
-        Raises:
-            InputError: impossible settings, missing data, a folder that exists.
-        """
-        config = config.resolved()
-        devices = Devices.choose(config.strategy)
-        if devices.is_chief:
-            RunFolder.new_path(config.to_dict())  # before anything slow
-        weights = models.read_weights(config.weights, config.model) if config.weights else None
-        run = cls(fitted_to(config, weights), devices)
-        config = run.config
-        if weights:
-            prepared(config.mean, config.std, run.dataset, weights.source)
-            weights.fill(run.network)
-        about = environment() | {"dtype_policy": config.precision, "devices": str(devices)}
-        about |= {"data": run.dataset.fingerprint} if run.dataset.fingerprint else {}
-        if devices.is_chief:
-            run.folder = RunFolder.create(config.to_dict(), about)
-        path = devices.everyones(str(run.folder.path) if devices.is_chief else "")[0]
-        if not devices.is_chief:
-            run.folder = SilentFolder(path)
-        images = f"{len(run.train):,} images"
-        images += f", {len(run.validation):,} held out" if run.validation else ""
-        run.folder.say(f"{config.model} on {config.dataset}: {images}; {run.folder.path}")
-        run.folder.say(f"precision {config.precision} ({run.precision_reason})")
-        if devices.replicas > 1:
-            run.folder.say(f"{devices} share the {config.batch_size} images of each step")
-        return run
-
-    @classmethod
-    def resume(cls, path: str | Path, **moved: str | Path) -> "Run":
-        """The run in a folder, at its beginning; `restore` brings it to where it was.
-
-        Args:
-            moved: `data_dir` or `strategy`, if it is another now; the settings keep it.
-
-        Raises:
-            InputError: no such run, or missing data.
-        """
-        content = RunFolder(path).read_config()
-        config = dataclasses.replace(TrainConfig.from_dict(content["settings"]), **moved)
-        devices = Devices.choose(config.strategy)
-        folder = RunFolder(path) if devices.is_chief else SilentFolder(path)
-        run = cls(config, devices, folder)
-        if run.dataset.fingerprint != content["environment"].get("data", ""):
-            raise InputError(
-                "a run can be continued on the same pictures alone. Received: other names or sizes "
-                f"of files than when it began, in {run.config.data_dir}"
-            )
-        if moved:
-            folder.write_config(run.config.to_dict(), content["environment"])
-        return run
 
     def _facts(self):
         """What has to be the same at all workers."""
@@ -268,19 +207,6 @@ class Run:
         self.folder.write_history(self.history)
         return row
 
-    def times(self) -> dict:
-        """`epoch_seconds`, the seconds of training (steps and data) by epoch, and `seconds_to`:
-        how many there were when validation reached 90, 93 and 94 %, or None."""
-        seconds = self.state.seconds[: len(self.history)]
-        totals = list(itertools.accumulate(seconds))
-
-        def first(percent):
-            reached = (row.get("val_top1", 0.0) >= percent / 100 for row in self.history)
-            return next(itertools.compress(totals, reached), None)
-
-        seconds_to = {str(percent): first(percent) for percent in _MILESTONES}
-        return {"epoch_seconds": seconds, "seconds_to": seconds_to}
-
     def save(self) -> None:
         """Writes a checkpoint.
 
@@ -303,7 +229,7 @@ class Run:
         state = self.folder.checkpoints.newest(set_aside=is_chief)
         self.devices.agree({"newest checkpoint": state and state.step})
         if state is None:
-            models.load_weights(self.network, self.config.weights)
+            self.take_weights()
             self.folder.say(f"resuming {path} from the beginning: it has no checkpoint")
             return
         try:
@@ -342,34 +268,3 @@ def _optimizer(config, trainable):
     if config.opt == "muon":
         return Muon(trainable, kernel_lr=config.muon_lr, **settings)
     return SGD(trainable, **settings)
-
-
-def fitted_to(config: TrainConfig, weights: models.Weights | None) -> TrainConfig:
-    """The settings with what comes along with weights: how pixels are prepared, and where
-    bottlenecks have their stride."""
-    mean, std = mean_and_std(config.mean, config.std, weights)
-    option = config.model_option
-    if weights and weights.stride_in_3x3 and "stride_in_3x3" not in (option or ""):
-        option = ",".join(filter(None, [option, "stride_in_3x3=True"]))
-    return dataclasses.replace(config, mean=mean, std=std, model_option=option)
-
-
-@dataclasses.dataclass
-class FinishedRun:
-    """What there is to know of a run that has ended: folder, history, model and test result."""
-
-    path: Path
-    history: list[dict] = dataclasses.field(repr=False)
-    model: keras.Model = dataclasses.field(repr=False)
-    result: dict = dataclasses.field(repr=False)
-
-    @classmethod
-    def read(cls, path: str | Path) -> "FinishedRun | None":
-        """The run in a folder that has nothing left to do, which is not touched; else None."""
-        folder = RunFolder(path)
-        result = folder.read_result()
-        try:
-            model = result and models.load_model(folder.model)
-            return model and cls(folder.path, folder.read_history(), model, result)
-        except ValueError:  # damaged since: made again from the last checkpoint
-            return None

@@ -13,8 +13,9 @@ from tfresnet.data.dataset import Split
 from tfresnet.layers import Preprocessing
 from tfresnet.runs.events import drop_events_after
 from tfresnet.runs.folder import RunFolder
+from tfresnet.training.command import command
 from tfresnet.training.config import TrainConfig
-from tfresnet.training.tensorboard import graph, pictures, projector, settings
+from tfresnet.training.tensorboard import graph, pictures, projector
 from tfresnet.training.tensorboard.board import page_is_due
 from tfresnet.training.tensorboard.steps import by_stage
 
@@ -188,12 +189,12 @@ def test_command_gives_the_settings_again():
         histograms=2,
         data_dir="a folder",
     ).resolved()
-    words = settings.command(config)
+    words = command(config)
     assert words == (
         "python train.py --model resnet20 --dataset shapes10 --data-dir 'a folder' --epochs 7 "
         "--lr 0.3 --no-augment --zero-init-residual"
     )
-    assert settings.command(TrainConfig().resolved()) == "python train.py --model resnet18"
+    assert command(TrainConfig().resolved()) == "python train.py --model resnet18"
 
 
 def test_projector_has_a_line_and_a_thumbnail_for_each_image(tmp_path):

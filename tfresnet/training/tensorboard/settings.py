@@ -5,18 +5,14 @@ where there are only final numbers.
 """
 
 import json
-import shlex
 
 import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import summary_v2  # not `api`, which wants tf.keras
 
 from tfresnet.tables import markdown
-from tfresnet.training.config import TrainConfig
+from tfresnet.training.command import OF_ONE_RUN, command
 from tfresnet.training.run import Run
-
-# Where a run lies and what is kept of it, not what it computes.
-_NOT_REPRODUCED = ("output_dir", "name", "checkpoint_minutes", "histograms", "profile_steps")
 
 
 def texts(run: Run) -> dict[str, str]:
@@ -34,23 +30,6 @@ def texts(run: Run) -> dict[str, str]:
     }
 
 
-def command(config: TrainConfig) -> str:
-    """The call of train.py that gives these settings: all that differ from the recipe's."""
-    usual = TrainConfig(recipe=config.recipe, epochs=config.epochs).resolved().to_dict()
-    default_epochs = TrainConfig(recipe=config.recipe).resolved().epochs
-    usual |= {"recipe": TrainConfig().recipe, "epochs": default_epochs}
-    words = ["python", "train.py", "--model", config.model]
-    for name, value in config.to_dict().items():
-        if value in (usual[name], None) or name in ("model", *_NOT_REPRODUCED):
-            continue
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            words += [f"--{flag}", str(value)]
-    return shlex.join(words)
-
-
 def parameter_table(model: keras.Model) -> str:
     """A row for each layer with weights, with its share of all of them."""
     total = max(model.count_params(), 1)
@@ -61,7 +40,7 @@ def parameter_table(model: keras.Model) -> str:
 
 def write_hparams(run: Run) -> None:
     """Writes the settings with the current writer; the page then shows the run as running."""
-    hidden = (*_NOT_REPRODUCED, "data_dir")
+    hidden = (*OF_ONE_RUN, "data_dir")
     values = {k: v for k, v in run.config.to_dict().items() if v is not None and k not in hidden}
     values["parameters"] = run.model.count_params()
     summary = summary_v2.hparams_pb(values, trial_id=run.folder.path.resolve().name)

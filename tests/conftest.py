@@ -9,7 +9,8 @@ load_tensorflow()
 
 def pytest_collection_modifyitems(items):
     """The files with the longest tests first, or one process would wait for them at the end."""
-    items.sort(key=lambda item: "robustness" not in item.path.parts)
+    first = ["robustness", "training"]
+    items.sort(key=lambda item: [folder not in item.path.parts for folder in first])
 
 
 @pytest.fixture(autouse=True)

@@ -229,7 +229,7 @@ class Run:
         state = self.folder.checkpoints.newest(set_aside=is_chief)
         self.devices.agree({"newest checkpoint": state and state.step})
         if state is None:
-            self.take_weights()
+            models.load_weights(self.network, self.config.weights)
             self.folder.say(f"resuming {path} from the beginning: it has no checkpoint")
             return
         try:

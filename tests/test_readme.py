@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tfresnet
-from tfresnet import results
+from tfresnet.results.table import table as table_of_results
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -55,7 +55,7 @@ class TestKeptRun:
 
 
 def test_the_table_of_results_is_what_the_command_writes():
-    table = results.table(kept_runs(), ROOT)
+    table = table_of_results(kept_runs(), ROOT)
     assert table in README
     assert table in (ROOT / "README.zh.md").read_text()
 

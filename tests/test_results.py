@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tfresnet.results import main, table
+from tfresnet.results.__main__ import main
+from tfresnet.results.table import table
 
 LOGS = Path(__file__).parent.parent / "logs"
 

@@ -81,7 +81,16 @@ def test_a_stop_at_work_puts_away_what_was_begun(signum, status, word):
     assert done.stdout == b"put away\n"
 
 
-ENTRIES = [*ROOT.glob("*.py"), ROOT / "tfresnet/verify.py", *ROOT.glob("tfresnet/*/__main__.py")]
+ENTRIES = [*ROOT.glob("*.py"), ROOT / "tfresnet/verify.py", ROOT / "tfresnet/export.py"]
+ENTRIES += ROOT.glob("tfresnet/*/__main__.py")
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.name == "__main__.py"], ids=str)
+def test_the_package_of_a_command_leaves_tensorflow_to_it(entry):
+    """Loaded earlier, it would print its start-up messages and choose its kernels too early."""
+    module = f"tfresnet.{entry.parent.name}"
+    done = start("-c", f"import sys, {module}; print('tensorflow' in sys.modules)")
+    assert (done.stdout, done.stderr) == (b"False\n", b"")
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda path: str(path.relative_to(ROOT)))

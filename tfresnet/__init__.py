@@ -17,7 +17,7 @@ _HOMES = {
     "TrainConfig": "tfresnet.training.config",
     "train": "tfresnet.training.loop",
     "evaluate": "tfresnet.evaluation",
-    "load": "tfresnet.predict",
+    "load": "tfresnet.predict.classifier",
 }
 _MODULES = ("complexity", "data", "evaluation", "layers", "models", "training")
 

@@ -203,7 +203,10 @@ def parse_results(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("tfresnet.results", about)
     about = "folder of run folders (default: logs)"
     parser.add_argument("folder", type=existing, nargs="?", default="logs", help=about)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if not os.path.isdir(args.folder):
+        parser.error(f"FOLDER must be a folder. Received: {args.folder!r}")
+    return args
 
 
 def parse_check_unit(argv: list[str] | None = None) -> argparse.Namespace:

@@ -83,8 +83,11 @@ class Evaluator:
         self._copy: keras.Model | None = None
         self._preprocessing = preprocessing or tf.identity
         self._softmax = models.gives_probabilities(model)
-        on_all = self.devices.concatenated(self._logits)
-        self._forward = tf.function(on_all, reduce_retracing=True)
+        ways = {False: self._answers, True: self._answers_with_mirror_images}
+        self._forward = {
+            tta: tf.function(self.devices.concatenated(way), reduce_retracing=True)
+            for tta, way in ways.items()
+        }
 
     def __call__(
         self,
@@ -111,7 +114,7 @@ class Evaluator:
         for number in range(-(-len(images) // EVAL_BATCH)):
             before_batch(number)
             pixels = self.devices.each(lambda: next(batches)[0])
-            parts.append(self._forward(pixels, tta).numpy())
+            parts.append(self._forward[tta](pixels).numpy())
             after_batch(number, so_far)
         return so_far()
 
@@ -126,16 +129,13 @@ class Evaluator:
         else:
             models.refold(self._copy, self.model)
 
-    def _logits(self, pixels, tta):
-        logits = self._answers(pixels)
-        if not tta:
-            return logits
-        mirrored = self._answers(pixels[:, :, ::-1])
-        return _as_logits((tf.nn.softmax(logits) + tf.nn.softmax(mirrored)) / 2)
-
     def _answers(self, pixels):
         answers = tf.cast(self._copy(self._preprocessing(pixels), training=False), tf.float32)
         return _as_logits(answers) if self._softmax else answers
+
+    def _answers_with_mirror_images(self, pixels):
+        both = (tf.nn.softmax(self._answers(one)) for one in (pixels, pixels[:, :, ::-1]))
+        return _as_logits(sum(both) / 2)
 
 
 def _as_logits(probabilities):

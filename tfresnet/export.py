@@ -8,7 +8,7 @@ def main(argv: list[str] | None = None):
 
     args = cli.parse_export(argv)
     scripts.load_tensorflow()
-    from tfresnet.predict import load
+    from tfresnet.predict.classifier import load
     from tfresnet.predict.exported import export
 
     options = {"model": args.model, "mean": args.mean, "std": args.std}

@@ -38,7 +38,7 @@ def augmentation(dataset: Dataset, seed: int, augment: bool) -> np.ndarray:
 
 def first_filters(model: keras.Model) -> np.ndarray | None:
     """The kernels that look at the pixels, enlarged, on one scale; None if there are none."""
-    kernels = [v for v in model.trainable_variables if len(v.shape) == 4 and v.shape[2] == 3]
+    kernels = [v for v in model.weights if len(v.shape) == 4 and v.shape[2] == 3]
     if not kernels:
         return None
     filters = _stretched(np.asarray(kernels[0], np.float32).transpose(3, 0, 1, 2))
@@ -60,7 +60,7 @@ def mistakes(probabilities: np.ndarray, images: Split, names) -> np.ndarray | No
 def activation_maps(model: keras.Model, image: np.ndarray) -> np.ndarray:
     """What an image, uint8 (height, width, 3), becomes on its way: a row for each resolution, with
     the strongest maps of the last layer that has it."""
-    spatial = [v for v in model.layers if v.trainable_weights and len(v.output.shape) == 4]
+    spatial = [v for v in model.layers if v.weights and len(v.output.shape) == 4]
     layers = list({layer.output.shape[1:3]: layer for layer in spatial}.values())
     stages = keras.Model(model.inputs, [layer.output for layer in layers])
     outputs = tf.nest.flatten(stages(tf.constant(image[None]), training=False))

@@ -1,4 +1,4 @@
-"""The README's table of results, made of run folders: `python -m tfresnet.results`."""
+"""The README's table of results, made of run folders."""
 
 import dataclasses
 import os
@@ -6,7 +6,10 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from tfresnet import scripts, tables
+from tfresnet import models, tables
+from tfresnet.runs.folder import RunFolder
+from tfresnet.training.command import command
+from tfresnet.training.config import TrainConfig
 
 PAPER = {  # test error in percent, Table 6 of arXiv:1512.03385
     "resnet20": 8.75,
@@ -30,7 +33,7 @@ class _Kept:
     """A finished run as its folder tells it."""
 
     path: Path
-    config: object
+    config: TrainConfig
     environment: dict
     result: dict
 
@@ -63,9 +66,6 @@ def table(folders: Iterable[Path], start: Path = Path()) -> str:
 
 
 def _read(path):
-    from tfresnet.runs.folder import RunFolder
-    from tfresnet.training.config import TrainConfig
-
     folder = RunFolder(path)
     result = folder.read_result()
     if result is None or result["dataset"] != "cifar10" or result["split"] != "test":
@@ -78,8 +78,6 @@ def _read(path):
 
 
 def _row(runs, start):
-    from tfresnet.training.command import command
-
     first = min(runs, key=lambda run: run.config.seed)
     config, seeds = first.config, sorted(run.config.seed for run in runs)
     held_out = _HELD_OUT if config.val_size is None else config.val_size
@@ -123,22 +121,5 @@ def _machine(run):
 
 
 def _parameters(run):
-    from tfresnet import models
-
     model = models.create_model(run.config.model, num_classes=10, input_shape=(32, 32, 3))
     return sum(weight.shape.num_elements() for weight in model.trainable_weights)
-
-
-def main(argv: list[str] | None = None) -> str:
-    from tfresnet import cli
-
-    args = cli.parse_results(argv)
-    scripts.load_tensorflow()
-    folders = sorted(path for path in Path(args.folder).iterdir() if path.is_dir())
-    text = table(folders)
-    print(text)
-    return text
-
-
-if __name__ == "__main__":
-    scripts.run(main, "tfresnet.results")

@@ -1,7 +1,6 @@
 """train.py on several devices; as a program, one worker that trains and stores what it has seen.
 
-python workers.py FILE.npz '[[FLAG, ...], ...]'   trains once for each list of flags; stores losses
-                                                  by step, and weights with moving averages
+python workers.py FILE.npz FLAG...   trains; stores losses by step, and weights with moving averages
 
 It takes part in what TF_CONFIG names, and with CPUS=2 in the environment has two logical devices.
 """
@@ -24,11 +23,10 @@ SMALL = ("--dataset", "shapes10", "--precision", "float32", "--val-size", 41, "-
 class Worker:
     """A process of its own with one worker; dies with the `with` block."""
 
-    def __init__(self, file: Path, *trainings, **environment):
-        flags = json.dumps([[str(flag) for flag in flags] for flags in trainings])
+    def __init__(self, file: Path, flags, **environment):
         self.file = file
         self.process = subprocess.Popen(
-            [sys.executable, __file__, file, flags],
+            [str(part) for part in (sys.executable, __file__, file, *flags)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -55,14 +53,14 @@ class Worker:
             return {name: stored[name] for name in stored.files}
 
 
-def two_workers(folder: Path, *trainings) -> list[Worker]:
+def two_workers(folder: Path, flags) -> list[Worker]:
     """Two of them on free ports; each stores into a file of its own in `folder`."""
     with socket.create_server(("", 0)) as one, socket.create_server(("", 0)) as other:
         ports = [server.getsockname()[1] for server in (one, other)]
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     tasks = [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in (0, 1)]
     return [
-        Worker(folder / f"{index}.npz", *trainings, TF_CONFIG=json.dumps(task))
+        Worker(folder / f"{index}.npz", flags, TF_CONFIG=json.dumps(task))
         for index, task in enumerate(tasks)
     ]
 
@@ -102,10 +100,7 @@ def main():
         processor = tf.config.list_physical_devices("CPU")[0]
         logical = [tf.config.LogicalDeviceConfiguration()] * int(cpus)
         tf.config.set_logical_device_configuration(processor, logical)
-    seen = {}
-    for number, flags in enumerate(json.loads(sys.argv[2])):
-        seen |= {f"{number} {name}": value for name, value in trained(train, flags).items()}
-    np.savez(sys.argv[1], **seen)
+    np.savez(sys.argv[1], **trained(train, sys.argv[2:]))
 
 
 if __name__ == "__main__":

@@ -134,8 +134,8 @@ class Evaluator:
         return _as_logits(answers) if self._softmax else answers
 
     def _answers_with_mirror_images(self, pixels):
-        both = (tf.nn.softmax(self._answers(one)) for one in (pixels, pixels[:, :, ::-1]))
-        return _as_logits(sum(both) / 2)
+        both = self._answers(tf.concat([pixels, pixels[:, :, ::-1]], axis=0))
+        return _as_logits(sum(tf.split(tf.nn.softmax(both), 2)) / 2)
 
 
 def _as_logits(probabilities):

@@ -18,7 +18,10 @@ def whole(tmp_path_factory):
     ("stop", "status", "where"),
     [
         ("on_train_batch_end 6 SIGTERM", 143, "1 epochs and 2 steps; everything is saved"),
-        ("on_test_batch_end 1 SIGINT", 130, "0 epochs and 4 steps; everything is saved"),
+        pytest.param(
+            *("on_test_batch_end 1 SIGINT", 130, "0 epochs and 4 steps; everything is saved"),
+            marks=pytest.mark.slow,
+        ),
         ("test 1 SIGINT", 130, "stopped at once; the state of step 8 is saved"),
     ],
     ids=["in an epoch", "in a validation", "in the test"],

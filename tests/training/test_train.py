@@ -10,12 +10,13 @@ import pytest
 from small import leave_pages_out, shrink_shapes10, without_times
 
 import tfresnet
+from tfresnet.devices import Devices
 from tfresnet.errors import InputError
 from tfresnet.runs.checkpoints import State
 from tfresnet.runs.folder import RunFolder
 from tfresnet.training import loop
 from tfresnet.training.finished import times
-from tfresnet.training.run import DivergedError
+from tfresnet.training.run import DivergedError, Run
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_resume_after_a_finished_epoch_gives_the_same_weights(settings):
         np.testing.assert_array_equal(a, b)
 
 
-def test_averaged_weights_are_what_is_evaluated_and_saved(settings):
+def test_averaged_weights_on_growing_images_are_what_is_evaluated_and_saved(settings, monkeypatch):
     kept = []
 
     class Keep(keras.callbacks.Callback):
@@ -114,8 +115,18 @@ def test_averaged_weights_are_what_is_evaluated_and_saved(settings):
             if epoch == 0 and len(kept) == 1:
                 raise RuntimeError("stopped")
 
-    settings |= {"ema": 0.9}
+    sides = []
+
+    class Note(loop.TrainStep):
+        def __call__(self, images, *args, **kwargs):
+            sides.append(images.shape[1])
+            return super().__call__(images, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "TrainStep", Note)
+    settings |= {"ema": 0.9, "image_sizes": "24,32"}
     whole = train(settings)
+    assert sides == [24] * 5 + [32] * 5
+    assert tfresnet.load(whole.path).model.input_shape == (None, 32, 32, 3)
     with pytest.raises(RuntimeError, match="stopped"):
         train(settings, name="part", callbacks=[Keep()])
     resumed = tfresnet.train(resume=whole.path.with_name("part"), callbacks=[Keep()])
@@ -193,7 +204,8 @@ def test_a_loss_that_is_not_finite_ends_the_run(settings):
 
 
 def test_an_option_that_only_one_network_has(settings):
-    run = train(settings, model="wrn16_4", model_option="dropout=0.3", epochs=1, batch_size=160)
+    settings |= {"model": "wrn16_4", "model_option": "dropout=0.3"}
+    run = Run(tfresnet.TrainConfig(**settings), Devices())
     rates = [unit.dropout for unit in run.model.layers if hasattr(unit, "dropout")]
     assert rates
     assert set(rates) == {0.3}
@@ -249,37 +261,6 @@ def test_pages_of_the_test_that_fail_leave_its_result(settings, monkeypatch, cap
     run = train(settings, epochs=1)
     assert (run.path / "result.json").exists()
     assert "goes on without the pages of the test" in caplog.text
-
-
-def test_images_grow_in_the_course_of_a_run(settings):
-    sides = []
-
-    class Note(loop.TrainStep):
-        def __call__(self, images, *args, **kwargs):
-            sides.append(images.shape[1])
-            return super().__call__(images, *args, **kwargs)
-
-    class Stop(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if len(sides) == 7:
-                raise RuntimeError("stopped")
-
-    def noted(**more):
-        sides.clear()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "TrainStep", Note)
-            return train(settings, image_sizes="24,32", **more)
-
-    whole = noted()
-    assert sides == [24] * 5 + [32] * 5
-    with pytest.raises(RuntimeError, match="stopped"):
-        noted(name="part", callbacks=[Stop()])
-    resumed = tfresnet.train(resume=whole.path.with_name("part"))
-    assert resumed.history == whole.history
-    for a, b in zip(weights_of(resumed.path), weights_of(whole.path), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert tfresnet.evaluate(whole.path)["top1"] == whole.result["top1"]
-    assert tfresnet.load(whole.path).model.input_shape == (None, 32, 32, 3)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tfresnet.devices import Devices, meet, read_cluster
 from tfresnet.errors import InputError
 
 # A small rate: at 2e-3 the first steps are so wild that differences of rounding triple in each.
-NIN = ("--model", "nin", "--model-option", "batch_norm=False,dropout=False", "--lr", 2e-4)
+NIN = ("--model", "nin", "--model-option", "batch_norm=False,dropout=False", "--lr", 1e-4)
 
 
 def flags(folder, name, *more, model=("--model", "resnet8")):

@@ -178,7 +178,7 @@ def test_a_run_goes_on_with_another_number_of_workers(tmp_path):
         assert [worker.end()[0] for worker in workers] == [143, 143]
     with Worker(tmp_path / "one.npz", ("--resume", tmp_path / "run")) as worker:
         seen = worker.seen()
-    assert "1 replicas on 1 worker, 2 before" in (tmp_path / "run" / "log.txt").read_text()
+    assert "1 replica on 1 worker, 2 before" in (tmp_path / "run" / "log.txt").read_text()
     whole = Worker(tmp_path / "whole.npz", flags(tmp_path, "whole", *more, model=NIN)).seen()
     for name, value in whole.items():
         if "weight" in name:

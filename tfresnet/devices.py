@@ -128,7 +128,8 @@ class Devices:
             ) from error
 
     def __str__(self) -> str:
-        return f"{self.replicas} replicas on {self.workers} worker{'s' * (self.workers > 1)}"
+        counts = {"replica": self.replicas, "worker": self.workers}
+        return " on ".join(f"{n} {word}{'s' * (n > 1)}" for word, n in counts.items())
 
 
 def add_up(network, gradients: Sequence, scalars) -> tuple[list, object]:

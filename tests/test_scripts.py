@@ -254,6 +254,7 @@ TINY = ["train.py", "--model", "resnet8", "--dataset", "shapes10", "--epochs", "
 TINY += ["--train-size", "64", "--val-size", "20", "--batch-size", "32"]
 
 
+@pytest.mark.slow
 def test_a_dumb_terminal_gets_no_escape_codes(tmp_path):
     import pty
 
@@ -283,6 +284,7 @@ def test_an_installation_that_cannot_be_written(tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_the_home_folder_in_paths(tmp_path):
     done = start(*TINY, "--output-dir=~/runs", "--name=a", HOME=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, b"")

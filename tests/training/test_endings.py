@@ -34,6 +34,7 @@ def test_the_cause_of_a_missing_file():
     assert cause(caught.value) == "/missing; No such file or directory"
 
 
+@pytest.mark.slow
 def test_running_out_of_memory_is_called_so():
     assert cause(MemoryError()) == "out of memory: MemoryError"
     error = failing(lambda n: tf.zeros([n, 2**20]), 2**24)

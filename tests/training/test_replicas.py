@@ -36,6 +36,7 @@ def test_the_weights_are_the_same(how, tolerance, usual):
     assert_alike(replicas.trained(**how), usual, tolerance)
 
 
+@pytest.mark.slow
 def test_the_weights_are_the_same_from_two_devices(usual, tmp_path):
     file = tmp_path / "weights.npz"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

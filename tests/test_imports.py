@@ -27,7 +27,7 @@ ALLOWED = {
     "evaluation": BUILDING | {"runs"},
     "training": TRAINING,
     "scripts": FOUNDATION,
-    "results": TRAINING | {"cli", "scripts"},
+    "results": TRAINING | {"cli", "scripts", "complexity"},
     "cli": FOUNDATION | {"training", "models", "data", "pretrained"},
     "predict": BUILDING | {"runs", "cli", "scripts"},
     "export": BUILDING | {"runs", "predict", "cli", "scripts"},
@@ -35,7 +35,7 @@ ALLOWED = {
     "param_count": BUILDING | {"complexity", "slides", "cli", "scripts"},
     "slides": BUILDING | {"complexity", "param_count"},
     "check_unit": BUILDING | {"cli", "scripts"},
-    "experiments": TRAINING | {"cli", "scripts", "complexity", "param_count"},
+    "experiments": TRAINING | {"cli", "scripts", "complexity", "param_count", "results"},
     "benchmark": TRAINING | {"cli", "scripts", "complexity", "param_count"},
     "__init__": TRAINING | {"complexity", "backend", "predict"},
 }

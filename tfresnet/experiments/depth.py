@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher, said
 from tfresnet.experiments.engine.runs import Kept
+from tfresnet.results.table import PAPER
 
 ORDER = 2
 CLAIM = (
@@ -19,8 +20,7 @@ EXPECTED = (
 DEPTHS = (20, 32, 44, 56)
 WIDE = "wrn16_2"
 RUNS = {f"resnet{depth}": {"model": f"resnet{depth}"} for depth in DEPTHS} | {WIDE: {"model": WIDE}}
-# Depth -> test error in percent after 164 epochs, best of five for 110.
-TABLE_6 = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43, 1202: 7.93}
+TABLE_6 = {int(name.removeprefix("resnet")): error for name, error in PAPER.items()}
 NOT_RUN = {
     "resnet110": "twice the time of resnet56, and it needs a warm-up of its own",
     "resnet1202": "days",

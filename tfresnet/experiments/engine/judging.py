@@ -26,12 +26,6 @@ def is_higher(a: float, b: float, n: int, margin: float = 0.0) -> bool | None:
     return None if abs(difference) <= width else difference > 0
 
 
-def is_not_higher(a: float, b: float, n: int) -> bool | None:
-    """The opposite of `is_higher`: a tie is undecided here, too."""
-    higher = is_higher(a, b, n)
-    return None if higher is None else not higher
-
-
 def combined(answers: Iterable[bool | None]) -> str:
     """All must be true for a claim to hold; one that is false fails it."""
     answers = [*answers]

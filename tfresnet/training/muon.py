@@ -60,9 +60,12 @@ def orthogonal(matrices: tf.Tensor) -> tf.Tensor:
     """Matrices `(n, rows, columns)` with the same singular vectors and singular values near 1."""
     x = matrices / (tf.norm(matrices, axis=(1, 2), keepdims=True) + 1e-7)
     wide = x.shape[1] < x.shape[2]
-    for _ in range(_ITERATIONS):
-        # The smaller of the two products.
-        square = tf.matmul(x, x, transpose_a=not wide, transpose_b=wide)
-        factor = _B * square + _C * tf.matmul(square, square)
-        x = _A * x + (tf.matmul(factor, x) if wide else tf.matmul(x, factor))
-    return x
+    # All factors are polynomials of the smaller of x x^T and x^T x, so the large products are two.
+    square = tf.matmul(x, x, transpose_a=not wide, transpose_b=wide)
+    product = identity = tf.eye(square.shape[1])
+    for left in reversed(range(_ITERATIONS)):
+        factor = _A * identity + _B * square + _C * tf.matmul(square, square)
+        product = tf.matmul(product, factor)
+        if left:
+            square = tf.matmul(square, tf.matmul(factor, factor))
+    return tf.matmul(product, x) if wide else tf.matmul(x, product)

@@ -5,15 +5,19 @@ from collections.abc import Sequence
 
 from tfresnet.errors import InputError
 
+RESNETS = (  # of the paper's section 4.1: 64 to 2048 channels; d: with a finer start
+    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain18", "plain34"),
+    *("resnet18d", "resnet50d"),
+)
 CIFAR_NETWORKS = (  # of the paper's section 4.2: 16 to 64 channels
     *("resnet8", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet1202"),
     *("plain20", "plain32", "plain44", "plain56", "plain110"),
 )
 MODELS = (
-    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain18", "plain34"),
+    *RESNETS,
     *CIFAR_NETWORKS,
     *("alexnet", "vgg19", "nin", "googlenet", "inception_v3"),
-    *("resnet18d", "resnet50d", "resnet50v2", "resnet110v2", "wrn16_2", "wrn16_4", "wrn28_10"),
+    *("resnet50v2", "resnet110v2", "wrn16_2", "wrn16_4", "wrn28_10"),
     *("cnn3", "inception3"),
 )
 

@@ -125,7 +125,7 @@ def test_averaged_weights_on_growing_images_are_what_is_evaluated_and_saved(sett
     monkeypatch.setattr(loop, "TrainStep", Note)
     settings |= {"ema": 0.9, "image_sizes": "24,32"}
     whole = train(settings)
-    assert sides == [24] * 5 + [32] * 5
+    assert sides == [24] * 5 + [32] * 5  # one of two epochs
     assert tfresnet.load(whole.path).model.input_shape == (None, 32, 32, 3)
     with pytest.raises(RuntimeError, match="stopped"):
         train(settings, name="part", callbacks=[Keep()])

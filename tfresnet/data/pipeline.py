@@ -34,6 +34,7 @@ def train_batches(
     seed: int,
     flip: bool,
     augment: bool = True,
+    padding_mode: str = "constant",
     start_step: int = 0,
     image_size: int | None = None,
     parts: int = 1,
@@ -43,9 +44,9 @@ def train_batches(
 
     Yields (images, labels): float32 (batch_size, height, width, 3), pixels from 0 to 255, and int32
     (batch_size,). Each epoch has `steps_per_epoch` full batches, drops another random rest, and
-    mirrors images only if `flip`; without `augment` they are shown as in evaluation. `image_size`
-    makes them smaller: of an image in memory a part is shown, a picture in a file is reduced. Order
-    and augmentation are functions of (seed, epoch, index), so the stream from `start_step` is, bit
+    mirrors images only if `flip`; without `augment` they are shown as in evaluation. `padding_mode`
+    is what `crop_and_flip` sees beyond their borders. `image_size` makes them smaller. Order and
+    augmentation are functions of (seed, epoch, index), so the stream from `start_step` is, bit
     for bit, the tail of the one from 0. On several devices each batch comes in `parts` equal ones,
     of which the stream yields those numbered `mine`, one after the other. Raises `InputError` for
     an impossible batch size, image size or start.
@@ -59,8 +60,8 @@ def train_batches(
     if start_step < 0:
         raise InputError(f"start_step must be at least 0. Received: {start_step}")
     largest = min(split.images.shape[1:3])
-    room = 0 if image_size is None else largest - image_size
-    if not 0 <= room < largest:
+    side = largest if image_size is None else image_size
+    if not 1 <= side <= largest:
         raise InputError(f"image_size must be from 1 to {largest}. Received: {image_size}")
     start_epoch, first = divmod(start_step, steps)
     is_files = isinstance(split.images, Pictures)
@@ -68,7 +69,7 @@ def train_batches(
     def plan(epoch: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """What an epoch does with its images: tensors of (batches, images of a batch, ...)."""
         base = tf.stack([tf.constant(seed, tf.int64), epoch])
-        whole = _plan(base, len(split), room, flip=flip, augment=augment, boxes=is_files)
+        whole = _plan(base, len(split), flip=flip, augment=augment, boxes=is_files)
         skip = tf.where(epoch == start_epoch, tf.constant(first, tf.int64), 0)
         batched = [
             tf.reshape(x[: steps * batch_size], (steps, parts, -1, *x.shape[1:])) for x in whole
@@ -77,11 +78,14 @@ def train_batches(
         return tuple(tf.reshape(x, (-1, batch_size // parts, *x.shape[3:])) for x in left)
 
     if is_files:
-        return picture_batches.planned(split, plan, start_epoch, largest - room, augment)
+        return picture_batches.planned(split, plan, start_epoch, side, augment)
     images, labels = _on_host(split)
 
     def batch(indices: tf.Tensor, shift: tf.Tensor, mirrored: tf.Tensor):
-        return crop_and_flip(images, indices, shift, mirrored, room), tf.gather(labels, indices)
+        shown = crop_and_flip(images, indices, shift, mirrored, padding_mode)
+        if side < largest:
+            shown = tf.image.resize(shown, (side, side), antialias=True)
+        return shown, tf.gather(labels, indices)
 
     epochs = tf.data.Dataset.range(start_epoch, FOREVER)
     of_epoch = lambda epoch: tf.data.Dataset.from_tensor_slices(plan(epoch))  # noqa: E731
@@ -130,12 +134,12 @@ def _on_host(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.constant(split.images), tf.constant(split.labels)
 
 
-def _plan(base: tf.Tensor, n: int, room: int, *, flip: bool, augment: bool, boxes: bool) -> list:
+def _plan(base: tf.Tensor, n: int, *, flip: bool, augment: bool, boxes: bool) -> list:
     """What an epoch, `base` (seed, epoch), does with its images: (order, place, mirrored)."""
     orders = tf.random.experimental.stateless_fold_in(base, 0)
     order = tf.random.experimental.stateless_shuffle(tf.range(n), orders, alg="philox")
     if not augment:
-        return [order, tf.fill((n, 2), room // 2), tf.zeros((n,), tf.bool)]
-    places = draw_boxes(base, n) if boxes else draw_shifts(base, n, room)
+        return [order, tf.zeros((n, 2), tf.int32), tf.zeros((n,), tf.bool)]
+    places = draw_boxes(base, n) if boxes else draw_shifts(base, n)
     # Drawn by image and then put in order: an image's augmentation does not depend on its place.
     return [order, *(tf.gather(x, order) for x in (places, draw_mirrored(base, n, flip=flip)))]

@@ -12,7 +12,7 @@ from pathlib import Path
 from tfresnet.devices import STRATEGIES
 from tfresnet.errors import InputError, channel_numbers
 from tfresnet.hardware import PRECISIONS
-from tfresnet.training.recipes import EARLIER, OPTIMIZERS, RECIPES, recipe_for
+from tfresnet.training.recipes import EARLIER, OPTIMIZERS, PADDING_MODES, RECIPES, recipe_for
 from tfresnet.training.schedules import LR_SCHEDULERS
 
 
@@ -83,8 +83,8 @@ class TrainConfig:
     label_smoothing: float | None = _within(0, 1, None, "share spread over all classes")
     image_sizes: str | None = _setting(
         None,
-        "sides in pixels of the images that are trained on, from small to whole, each for the same "
-        "share of the epochs, as 24,32 (default: whole images)",
+        "sides in pixels of the images that are trained on, from small to whole, as 24,32: the "
+        "small ones share two thirds of the epochs (default: whole images)",
         "rising sides from 8 pixels on, as 24,32",
         lambda value: _are_rising(value),
     )
@@ -98,6 +98,9 @@ class TrainConfig:
         lambda value: 0 < value <= 100,
     )
     augment: bool = _setting(True, "random crops (4 pixels of padding) and mirrored images")
+    padding_mode: str | None = _setting(
+        None, "what crops show beyond an image's border: black, or itself", choices=PADDING_MODES
+    )
     shortcut: str = _setting(
         "auto", "shortcuts of a residual network", choices=("auto", "A", "B", "C")
     )

@@ -66,7 +66,7 @@ class Run:
         self.total_steps = config.max_steps or config.epochs * self.steps_per_epoch
         self.epochs = -(-self.total_steps // self.steps_per_epoch)
         side = self.dataset.image_shape[0]
-        self._sides = [int(text) for text in (config.image_sizes or str(side)).split(",")]
+        self._sides = _by_epoch(config.image_sizes or str(side), self.epochs)
         if self._sides[-1] != side:
             raise InputError(
                 f"image_sizes must end with {side}, the side of the images. "
@@ -111,7 +111,7 @@ class Run:
     @property
     def image_side(self) -> int:
         """Of the images of the epoch that is being trained, in pixels."""
-        return self._sides[min(self.epoch, self.epochs - 1) * len(self._sides) // self.epochs]
+        return self._sides[min(self.epoch, self.epochs - 1)]
 
     @property
     def last_step_of_epoch(self) -> int:
@@ -161,6 +161,7 @@ class Run:
             seed=config.seed,
             flip=self.dataset.flip,
             augment=config.augment,
+            padding_mode=config.padding_mode,
             start_step=start_step,
             **more,
         )
@@ -260,6 +261,15 @@ class Run:
 
     def _where(self):
         return f"after step {self.state.step} with learning rate {self.last_learning_rate:.6g}"
+
+
+def _by_epoch(sides: str, epochs: int) -> list[int]:
+    """Side of the images of each epoch: small ones, each for as long, in two thirds of them."""
+    *small, whole = [int(side) for side in sides.split(",")]
+    first = 2 * epochs // 3 if small else 0
+    return [small[epoch * len(small) // first] for epoch in range(first)] + [whole] * (
+        epochs - first
+    )
 
 
 def _optimizer(config, trainable):

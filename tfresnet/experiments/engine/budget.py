@@ -23,6 +23,7 @@ BUDGET = {
     "label_smoothing": 0.0,
     "ema": 0.0,
     "augment": True,
+    "padding_mode": "constant",
     "shortcut": "auto",
     "zero_init_residual": False,
     "model_option": None,

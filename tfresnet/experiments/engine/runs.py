@@ -17,6 +17,7 @@ from tfresnet.experiments.engine.budget import name_of, settings_of
 from tfresnet.runs.folder import RunFolder
 from tfresnet.runs.network import build_network
 from tfresnet.signals import Interrupted
+from tfresnet.training.recipes import EARLIER
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Needed:
         return Kept(self.path)
 
     def _check(self, run):
-        found = run.read_config()["settings"]
+        found = EARLIER | run.read_config()["settings"]
         wrong = {key for key, value in self.settings.items() if found.get(key) != value}
         if wrong:
             raise InputError(

@@ -1,5 +1,6 @@
 """What a training runs on: the arithmetic that pays here, and the processor."""
 
+import os
 import platform
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +42,12 @@ def processor_flags() -> set[str]:
 
 def processor_name() -> str:
     return _read("/proc/cpuinfo", "model name") or platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Processors that this program may use."""
+    usable = getattr(os, "sched_getaffinity", None)  # on Linux
+    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def free_memory() -> int:

@@ -1,12 +1,13 @@
 """Work done by threads before it is asked for, handed over in order."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-WORKERS = min(os.cpu_count() or 1, 16)
+from tfresnet.hardware import cores
+
+WORKERS = min(cores(), 16)
 Made = TypeVar("Made")
 
 

@@ -1,7 +1,6 @@
 """What a run was made with: versions, commit and machine."""
 
 import datetime
-import os
 import platform
 import subprocess
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy
 import tensorboard
 import tensorflow
 
-from tfresnet.hardware import processor_name
+from tfresnet.hardware import cores, processor_name
 
 # Asked themselves: a distribution may have another name (tensorflow-cpu, tf-nightly).
 _PACKAGES = (tensorflow, keras, numpy, tensorboard)
@@ -25,7 +24,7 @@ def environment() -> dict:
         **{package.__name__: package.__version__ for package in _PACKAGES},
         "commit": _commit(),
         "processor": processor_name(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "system": platform.platform(),
     }
 

@@ -8,7 +8,8 @@ import pytest
 
 import tfresnet
 from tfresnet.experiments import __main__ as command
-from tfresnet.experiments import study_names
+from tfresnet.experiments import study_names, transfer
+from tfresnet.experiments.engine import command as engine_command
 from tfresnet.experiments.engine import plan, runs
 from tfresnet.experiments.engine.budget import BUDGET, name_of, settings_of
 from tfresnet.experiments.engine.judging import bar, combined, is_higher
@@ -40,8 +41,7 @@ def test_the_four_runs_of_degradation_come_first():
 def test_the_budget_decides_every_setting_that_changes_a_training():
     beside = {"data_dir", "max_steps", "warmup_epochs", "precision", "remat", "output_dir", "name"}
     beside |= {"model", "checkpoint_minutes", "histograms", "profile_steps", "strategy", "muon_lr"}
-    beside |= {"target_top1", "classes", "image_size", "skip_broken"}
-    beside |= {"mean", "std", "transfer", "train_stages"}
+    beside |= {"target_top1", "image_size", "skip_broken", "mean", "std", "train_stages"}
     fields = set(tfresnet.TrainConfig.__dataclass_fields__)
     assert fields - beside == set(BUDGET)
     assert BUDGET["zero_init_residual"] is False
@@ -140,6 +140,34 @@ def test_a_run_of_other_settings_is_not_taken_for_the_studies(quick_needed):
     made(quick_needed, step=1, lr=0.5)
     with pytest.raises(tfresnet.InputError, match=r"other lr .* Received: .*resnet8"):
         quick_needed.trained(runs.TimeLimit(None))
+
+
+def test_a_run_that_starts_from_another_trains_it_first(
+    tmp_path, small_shapes10, monkeypatch, capsys
+):
+    from small import leave_pages_out
+
+    leave_pages_out(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tfresnet.experiments.engine.budget.QUICK", QUICK)
+    first = {"model": "resnet20", "classes": "0-4", "name": "first"}
+    second = {"model": "resnet20", "classes": "5-9", "name": "second", "transfer": "head"}
+    needed = Needed(second | {"weights": first}, Path("runs"), quick=True)
+    assert needed.trained(runs.TimeLimit(None)).settings["weights"] == "runs/first"
+    assert [path.name for path in sorted(Path("runs").iterdir())] == ["first", "second"]
+    Path("runs").rename("moved")
+    moved = Needed(needed.differences, tmp_path / "moved", quick=True)
+    assert moved.is_finished
+    Path("moved/first/model.keras").unlink()
+    assert moved.trained(runs.TimeLimit(None)).settings["transfer"] == "head"
+    Path("moved/second").rename("moved/away")
+    with pytest.raises(tfresnet.InputError, match=r"git keeps none.* no .*moved/first/model.keras"):
+        moved.trained(runs.TimeLimit(None))
+
+
+def test_a_quick_study_has_one_seed():
+    found = engine_command._wanted({"transfer": STUDIES["transfer"]}, Path("runs"), quick=True)
+    assert [*found["transfer"]] == [f"{way}, 0" for way in ("pretraining", *transfer.RATES)]
 
 
 def test_when_the_minutes_are_over_the_run_is_saved_and_goes_on(

@@ -21,6 +21,7 @@ from tfresnet.experiments import (
     lesion,
     paths,
     responses,
+    transfer,
 )
 from tfresnet.experiments.engine.units import CutOpen, parts
 from tfresnet.layers import PlainBlock, Preprocessing
@@ -168,6 +169,40 @@ def test_depth_compares_equal_costs():
         {"test_error_with_bar": {n: [e, 1] for n, e in errors.items()} | {"wrn16_2": [9.0, 1]}}
     )
     assert judged[0] == "holds"
+
+
+def test_transfer_holds_only_if_each_way_is_above_scratch():
+    def judged(**accuracy):
+        columns = {"accuracy_deviation": 1.0, "seconds": 9.0, "seconds_deviation": 0.1, "seeds": 3}
+        accuracy |= {"scratch": 60.0, "pretraining": 90.0}
+        return transfer.verdict(
+            {"table": {k: columns | {"accuracy": v} for k, v in accuracy.items()}}
+        )
+
+    assert judged(all=75.0, last=72.0, head=70.0)[0] == "holds"
+    assert "head above scratch: within the error bars" in judged(all=75.0, last=72.0, head=61.0)[1]
+    assert judged(all=75.0, last=72.0, head=61.0)[0] == "undecided"
+    assert judged(all=75.0, last=72.0, head=50.0)[0] == "fails"
+
+
+def test_transfer_has_a_row_for_each_way_with_its_deviation():
+    def run(test_error, seconds):
+        result = {"epoch_seconds": [seconds, seconds]}
+        return SimpleNamespace(test_error=test_error, result=result, curve=lambda column: [50, 40])
+
+    runs = {
+        f"{way}, {n}": run(30 - n, 1 + n)
+        for way in ("pretraining", *transfer.RATES)
+        for n in (0, 2)
+    }
+    row = transfer.measure(runs)["table"]["head"]
+    assert row == {
+        "seeds": 2,
+        "accuracy": 71,
+        "accuracy_deviation": pytest.approx(2**0.5, abs=0.01),
+        "seconds": 4,
+        "seconds_deviation": pytest.approx(8**0.5, abs=0.01),
+    }
 
 
 def test_widening_before_pooling_costs_four_times_as_much():

@@ -27,7 +27,9 @@ BUDGET = {
     "shortcut": "auto",
     "zero_init_residual": False,
     "model_option": None,
+    "classes": None,
     "weights": None,
+    "transfer": "all",
     "seed": 0,
 }
 # For networks without residual units, which are small or cost much: a tenth of the images or less.
@@ -42,15 +44,23 @@ STAND_INS |= {"alexnet": "cnn3", "nin": "cnn3"}
 
 
 def settings_of(differences: dict, quick: bool = False) -> dict:
-    """All settings of a run from what differs from the budget; `model` is one of them."""
-    settings = BUDGET | differences
+    """All settings of a run from what differs from the budget; `model` is one of them.
+
+    `weights` may be what differs in another run, from which this one starts: its name is given.
+    """
+    settings = {key: value for key, value in (BUDGET | differences).items() if key != "name"}
+    if settings["weights"]:
+        settings["weights"] = name_of(settings["weights"], quick)
     if quick:
         settings |= QUICK | {"model": _stand_in(settings["model"])}
     return settings | {"warmup_epochs": WARMUP * settings["epochs"]}
 
 
 def name_of(differences: dict, quick: bool = False) -> str:
-    """The name of a run, the same for the same settings: `resnet20-shortcut_B`."""
+    """The name of a run, the same for the same settings: `resnet20-shortcut_B`; or the `name` among
+    the differences, where there are many."""
+    if "name" in differences:
+        return differences["name"]
     parts = [_stand_in(differences["model"]) if quick else differences["model"]]
     for key, usual in BUDGET.items():
         value = differences.get(key, usual)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tfresnet.errors import InputError
 from tfresnet.experiments.engine import plan
+from tfresnet.experiments.engine.budget import BUDGET
 from tfresnet.experiments.engine.runs import Kept, Needed, TimeLimit
 from tfresnet.experiments.engine.study import conclude, load_studies
 from tfresnet.signals import Interrupted
@@ -40,7 +41,11 @@ def _all(studies, wanted, folder, minutes):
 
 def _wanted(studies, folder, quick):
     return {
-        name: {label: Needed(run, folder, quick) for label, run in study.RUNS.items()}
+        name: {
+            label: Needed(run, folder, quick)
+            for label, run in study.RUNS.items()
+            if not quick or run.get("seed") in (None, BUDGET["seed"])
+        }
         for name, study in studies.items()
     }
 

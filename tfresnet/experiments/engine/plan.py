@@ -12,6 +12,7 @@ from tfresnet.experiments.engine.runs import Needed
 from tfresnet.hardware import choose_precision
 from tfresnet.runs.network import build_network
 from tfresnet.tables import aligned
+from tfresnet.training.config import TrainConfig
 from tfresnet.training.optimizer import SGD
 from tfresnet.training.progress import duration
 from tfresnet.training.step import TrainStep
@@ -53,7 +54,8 @@ def _pace(settings: dict) -> tuple[float, float]:
     keras.utils.clear_session()
     dataset = load_dataset("shapes10")  # images of the same size
     precision, _ = choose_precision("auto")
-    network = build_network({"remat": False} | settings | {"precision": precision}, dataset)
+    settings = TrainConfig(**settings, precision=precision).resolved().to_dict()
+    network = build_network(settings, dataset)
     variables = network.trainable_variables
     step = TrainStep(network, SGD(variables, lr=1e-3, momentum=0.9, nesterov=True, l2=5e-4), 0.0)
     size = settings["batch_size"]

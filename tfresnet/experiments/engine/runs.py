@@ -4,7 +4,7 @@ import functools
 import math
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -52,6 +52,14 @@ class Kept:
         """Percent of the test images, read once at the end of the run."""
         return round(100 * (1 - self.result["top1"]), 3)
 
+    def check_model(self) -> None:
+        """Raises `InputError` if the run's model is not there."""
+        if not self.folder.model.exists():
+            raise InputError(
+                "a trained model is needed, and git keeps none: delete the run's folder to train "
+                f"it again. Received: no {self.folder.model}"
+            )
+
     @functools.cached_property
     def model(self) -> keras.Model:
         """The trained network, from pixels to logits; `InputError` if its file is not there."""
@@ -78,15 +86,24 @@ class Kept:
 
 @dataclass(frozen=True)
 class Needed:
-    """A run as the difference from the budget; the same settings have the same folder."""
+    """A run as the difference from the budget; the same settings have the same folder.
+
+    source: the run from whose weights this one starts; None: from its own.
+    """
 
     differences: dict
     folder: Path  # of all runs
     quick: bool = False
 
     @property
+    def source(self) -> "Needed | None":
+        other = self.differences.get("weights")
+        return replace(self, differences=other) if other else None
+
+    @property
     def settings(self) -> dict:
-        return settings_of(self.differences, self.quick)
+        settings = settings_of(self.differences, self.quick)
+        return settings | {"weights": str(self.source.path) if self.source else None}
 
     @property
     def path(self) -> Path:
@@ -116,10 +133,10 @@ class Needed:
         return self.epochs_done == self.settings["epochs"]
 
     def trained(self, limit: "TimeLimit") -> Kept:
-        """The run, trained as far as it was not.
+        """The run, trained as far as it was not, its source before it.
 
         Raises:
-            InputError: the folder holds a run of other settings.
+            InputError: the folder holds a run of other settings, or the source has no model.
             Interrupted: the time is over; what was trained is saved.
         """
         from tfresnet.training.config import TrainConfig
@@ -129,6 +146,8 @@ class Needed:
             return Kept(self.path)
         if limit.is_over:
             raise Interrupted(signal.SIGTERM, f"{self.path.name} is next")
+        if self.source:
+            self.source.trained(limit).check_model()
         keras.utils.clear_session()
         if self.path.exists():
             train(resume=self.path, callbacks=[limit])
@@ -139,6 +158,8 @@ class Needed:
 
     def _check(self, run):
         found = EARLIER | run.read_config()["settings"]
+        if found.get("weights"):  # the folder of all runs may have moved
+            found["weights"] = str(self.folder / Path(found["weights"]).name)
         wrong = {key for key, value in self.settings.items() if found.get(key) != value}
         if wrong:
             raise InputError(

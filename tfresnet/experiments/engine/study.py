@@ -5,7 +5,8 @@ A study is a module in `tfresnet/experiments/` with
     ORDER             its place among all
     CLAIM, SOURCE     what the lecture says; deck and section of the paper
     EXPECTED          in words, what would speak for it
-    RUNS              label -> settings that differ from the budget
+    RUNS              label -> settings that differ from the budget; `weights` may be those of
+                      another run, which is trained first, and `name` name the run's folder
     measure(runs)     figures out of the kept files of the runs alone: a test computes them again
     verdict(measured) ("holds", "fails" or "undecided", why)
     figures(measured, runs)   file name -> matplotlib figure
@@ -21,7 +22,6 @@ from types import ModuleType
 
 from tfresnet import experiments
 from tfresnet.atomic import replaced, write_text
-from tfresnet.errors import InputError
 from tfresnet.experiments.engine.runs import Kept
 
 VERDICTS = ("holds", "fails", "undecided")
@@ -73,10 +73,8 @@ def read_results(folder: Path) -> dict | None:
 
 def _kept_results(folder, runs):
     """Those of before, where git has kept no models to measure again."""
-    if results := read_results(folder):
-        return results
-    missing = next(run.folder.model for run in runs.values() if not run.folder.model.exists())
-    raise InputError(
-        "this study needs trained models, and git keeps none: delete the run's folder to train it "
-        f"again. Received: no {missing}"
-    )
+    results = read_results(folder)
+    if results is None:
+        for run in runs.values():
+            run.check_model()
+    return results

@@ -173,6 +173,17 @@ def test_a_model_that_does_not_know_its_pixels_is_fed_as_the_data_has_it(model, 
     assert results[0]["loss"] == pytest.approx(results[1]["loss"], rel=1e-5)
 
 
+def test_weights_of_classes_with_other_names_keep_their_classifier(model, data, tmp_path):
+    other = made(Preprocessing(data.mean, data.std, tuple("abcdefghij")))
+    other.set_weights(model.get_weights())
+    losses = []
+    for number, one in enumerate((model, other)):
+        one.save(tmp_path / f"{number}.keras")
+        options = {"model": "resnet8", "dataset": "shapes10"}
+        losses.append(tfresnet.evaluate(tmp_path / f"{number}.keras", **options)["loss"])
+    assert losses[0] == losses[1]
+
+
 def test_weights_that_are_not_numbers_are_refused(model, tmp_path):
     model.layers[-1].bias.assign(model.layers[-1].bias * np.nan)
     model.save(tmp_path / "nan.keras")

@@ -66,13 +66,27 @@ def test_nothing_is_shipped_yet_or_has_a_card():
         assert pretrained.find(name).with_suffix(".md").is_file()
 
 
-def test_other_classes_leave_the_head_fresh_and_say_so(folder, trained, caplog):
+@pytest.mark.parametrize(
+    ("source", "options", "has"),
+    [
+        ("m.weights.h5", {"num_classes": 7}, "10"),
+        (
+            "m.keras",
+            {"preprocessing": Preprocessing((0.5,) * 3, (0.25,) * 3, "ABCDEFGHIJ")},
+            "others",
+        ),
+    ],
+)
+def test_other_classes_leave_the_head_fresh_and_say_so(
+    source, options, has, folder, trained, caplog
+):
     keras.utils.set_random_seed(1)
-    fresh = by_path(models.create_model("resnet8", num_classes=7))
+    fresh = by_path(models.create_model("resnet8", **options))
+    weights = models.read_weights(folder / source)
     keras.utils.set_random_seed(1)
-    model = models.create_model("resnet8", num_classes=7, weights=folder / "m.weights.h5")
-    assert "the classifier of 7 classes begins anew" in caplog.text
-    assert caplog.text.rstrip().endswith("m.weights.h5 has 10")
+    model = models.create_model("resnet8", **options, weights=weights)
+    assert f"the classifier of {options.get('num_classes', 10)} classes begins anew" in caplog.text
+    assert caplog.text.rstrip().endswith(f"{source} has {has}")
     theirs = by_path(trained)
     for path, value in by_path(model).items():
         kept = fresh if path.startswith("predictions") else theirs

@@ -41,15 +41,16 @@ class Weights:
     def fill(self, model: keras.Model) -> keras.Model:
         """Puts the arrays into the variables of the same path; returns `model`.
 
-        A classifier for another number of classes, or one that the source lacks, keeps its own
-        weights, which is logged. So do auxiliary classifiers that the source lacks.
+        A classifier for other classes, by number or by name, or one that the source lacks, keeps
+        its own weights, which is logged. So do auxiliary classifiers that the source lacks.
 
         Raises:
             InputError: other names or shapes, or the stride of bottlenecks elsewhere; the model is
                 as it was.
         """
         variables, needed = _by_path(model), _by_path(without_auxiliary(model))
-        with_head = self._head_fits(needed)
+        others = self._names_other_classes(model)
+        with_head = self._head_fits(needed) and not others
         arrays = {n: a for n, a in self.arrays.items() if with_head or not _is_head(n)}
         needed_now = {n: v for n, v in needed.items() if with_head or not _is_head(n)}
         common = {n: v for n, v in variables.items() if n in arrays}
@@ -69,7 +70,7 @@ class Weights:
             classes = next(v.shape[-1] for n, v in needed.items() if _is_head(n))
             logger.warning(
                 "the classifier of %d classes begins anew: %s has %s",
-                *(classes, self.source, self.num_classes or "none"),
+                *(classes, self.source, "others" if others else self.num_classes or "none"),
             )
         return model
 
@@ -79,6 +80,11 @@ class Weights:
         theirs = {name: array.shape for name, array in self.arrays.items() if _is_head(name)}
         ours_in, theirs_in = ({n: s[:-1] for n, s in one.items()} for one in (ours, theirs))
         return bool(ours and theirs) and (ours == theirs or ours_in != theirs_in)
+
+    def _names_other_classes(self, model):
+        both = self.preprocessing, preprocessing_of(model)
+        ours, theirs = (one.class_names if one else () for one in both)
+        return bool(ours and theirs) and ours != theirs
 
     def _check(self, model, **mismatches):
         parts = []

@@ -1,5 +1,6 @@
 """A trained model, wherever it is: a run, a file, or a name that is shipped."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -99,7 +100,7 @@ class Source:
             num_classes=data.num_classes,
             input_shape=data.image_shape,
             preprocessing=prepared(self.mean, self.std, data, self.name),
-            weights=self.weights,
+            weights=replace(self.weights, preprocessing=None),  # its classes count as the data's
         )
 
     def whole(self, image_size: int | None = None) -> keras.Model:

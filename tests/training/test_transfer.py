@@ -1,6 +1,8 @@
 """What of a network is trained: all, the last stages, or the classifier alone."""
 
+import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -46,6 +48,13 @@ def test_what_is_frozen_stays_bit_for_bit(transfer, stages, trained, weights, ti
     assert any("moving_mean" in path for path in kept)
     found = tfresnet.evaluate(run.path, split="val")["loss"]
     assert found == pytest.approx(run.history[-1]["val_loss"], rel=1e-3)
+
+
+def test_the_time_of_the_features_counts(weights, tiny, monkeypatch):
+    clock = SimpleNamespace(monotonic=itertools.count(0, 1000).__next__)
+    monkeypatch.setattr("tfresnet.training.transfer.time", clock)
+    run = tfresnet.train(tiny(weights=str(weights), transfer="head"))
+    assert 1000 < run.result["epoch_seconds"][0] < 2000
 
 
 @pytest.mark.slow

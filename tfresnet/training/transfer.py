@@ -30,6 +30,7 @@ class Head(Evaluator):
         self._backbone = tf.function(lambda pixels: copy(pixels, training=False))
         began = time.monotonic()
         self._train = self._features(run.train)
+        run.state.seconds[-1] += time.monotonic() - began  # they are the data of all epochs
         self._validation = self._features(run.validation) if run.validation else None
         run.folder.say(f"features of all images in {time.monotonic() - began:.0f} s")
 

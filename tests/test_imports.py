@@ -29,7 +29,7 @@ ALLOWED = {
     "scripts": FOUNDATION,
     "results": TRAINING | {"cli", "scripts", "complexity"},
     "cli": FOUNDATION | {"training", "models", "data", "pretrained"},
-    "predict": BUILDING | {"runs", "cli", "scripts"},
+    "predict": BUILDING | {"runs", "cli", "scripts", "pretrained"},
     "export": BUILDING | {"runs", "predict", "cli", "scripts"},
     "verify": FOUNDATION | {"cli", "scripts", "runs"},
     "param_count": BUILDING | {"complexity", "slides", "cli", "scripts"},

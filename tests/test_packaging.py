@@ -38,11 +38,15 @@ def test_the_installed_package_works_outside_the_checkout(tmp_path):
     shutil.copytree(ROOT / "tfresnet", source / "tfresnet")
     for name in ("pyproject.toml", "README.md", "requirements-run.txt"):
         shutil.copy(ROOT / name, source)
+    for ending in (".keras", ".md"):
+        (source / "tfresnet" / "pretrained" / f"resnet8-letters{ending}").touch()
     run(*WHEEL, "--wheel-dir", tmp_path, source, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     shutil.unpack_archive(wheel, installed, "zip")
     elsewhere.mkdir()
     before = files(installed)
+    shipped, ours = (path / "tfresnet" / "pretrained" for path in (installed, source))
+    assert {path.name for path in shipped.iterdir()} >= {path.name for path in ours.glob("*.*")}
     train = (
         "import tfresnet; from tfresnet.data import shapes10; shapes10.TRAIN = shapes10.TEST = 60\n"
         "config = tfresnet.TrainConfig(model='resnet20', dataset='shapes10', epochs=1,"

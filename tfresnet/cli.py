@@ -166,8 +166,8 @@ def parse_predict(argv: list[str] | None = None) -> argparse.Namespace:
 
     first = args.images[0]
     is_model = len(args.images) > 1 and os.path.splitext(first)[1].lower() not in PICTURES
-    args.source = args.images.pop(0) if is_model else pretrained.default()
-    if args.source is None:
+    args.source = args.images.pop(0) if is_model else None
+    if not is_model and pretrained.default() is None:
         parser.error(f"a run or a model must come before pictures. Received: {first!r}")
     return args
 

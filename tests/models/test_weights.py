@@ -59,13 +59,6 @@ def test_what_there_is_not(folder):
     assert pretrained.find("resnet20") is None
 
 
-def test_nothing_is_shipped_yet_or_has_a_card():
-    names = pretrained.names()
-    assert "none is" in pretrained.rule() or names
-    for name in names:
-        assert pretrained.find(name).with_suffix(".md").is_file()
-
-
 @pytest.mark.parametrize(
     ("source", "options", "has"),
     [

@@ -123,6 +123,13 @@ def test_without_a_model_it_is_the_shipped_one(model, tmp_path, monkeypatch, cap
     assert "a run or a model must come before pictures" in capsys.readouterr().err
     model.save(tmp_path / "resnet8-cifar10.keras")
     assert command.main([str(tmp_path / "a.png")])[0]["classes"][0]["class"] in NAMES
+    said = "by resnet8-cifar10, which comes with the package:\n"
+    assert capsys.readouterr().out.startswith(said)
+    command.main(["resnet8", str(tmp_path / "a.png")])
+    assert said not in capsys.readouterr().out
+    command.main([str(tmp_path / "a.png"), "--json"])
+    assert json.loads(capsys.readouterr().out)
+    assert tfresnet.load("resnet8").class_names == NAMES
 
 
 def test_a_map_is_that_of_zhou_behind_average_pooling(model):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfresnet import pretrained
 from tfresnet.data.picture_files import seen
 from tfresnet.data.places import PICTURES
 from tfresnet.errors import InputError
@@ -23,9 +24,12 @@ def predict(args: argparse.Namespace) -> list[dict]:
     paths = [path for name in args.images for path in _pictures(name)]
     if args.cam and len(paths) != 1:
         raise InputError(f"--cam must be of one picture. Received: {len(paths)} pictures")
+    source = args.source or pretrained.default()
     classifier = load(
-        args.source, model=args.model, mean=args.mean, std=args.std, image_size=args.image_size
+        source, model=args.model, mean=args.mean, std=args.std, image_size=args.image_size
     )
+    if not (args.source or args.json):
+        print(f"by {source.stem}, which comes with the package:")
     results = []
     for path, picture, probabilities in _answers(classifier, paths):
         best = classifier.best(probabilities, args.top)

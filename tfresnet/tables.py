@@ -5,13 +5,13 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 
-_NUMBER = re.compile(r"[-+]?[\d,.]+( ?[KMG%])?")
+_NUMBER = re.compile(r"([-+]?[\d,.]+( ± [\d.]+)?( ?[KMG%])?)?")
 
 
 def aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns padded with spaces, below the titles and a line."""
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    numeric = _numeric_columns(rows)
+    numeric = numeric_columns(rows)
     lines = []
     for row in [titles, ["-" * width for width in widths], *rows]:
         cells = zip(row, widths, numeric, strict=True)
@@ -22,7 +22,7 @@ def aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of GitHub's Markdown."""
-    rule = ["---:" if right else "---" for right in _numeric_columns(rows)]
+    rule = ["---:" if right else "---" for right in numeric_columns(rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [titles, rule, *rows])
 
 
@@ -35,7 +35,7 @@ def csv_text(records: Sequence[Mapping[str, object]]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _numeric_columns(rows) -> list[bool]:
-    """Which columns hold nothing but numbers, perhaps with a unit."""
+def numeric_columns(rows: Sequence[Sequence[str]]) -> list[bool]:
+    """Which columns hold nothing but numbers, perhaps with a unit or a spread, and empty cells."""
     columns = zip(*rows, strict=True)
     return [all(_NUMBER.fullmatch(cell) for cell in column) for column in columns]

@@ -46,8 +46,11 @@ class Report:
         return [asdict(layer) for layer in self.complexity.by_layer]
 
 
-def measure(name: str, input_size: int | None = None, num_classes: int | None = None) -> Report:
-    """Build a network and count it; what is None keeps the network's own default.
+def measure(
+    name: str, input_size: int | None = None, num_classes: int | None = None, **options
+) -> Report:
+    """Build a network and count it; what is None keeps the network's own default, and `options` are
+    those of `create_model`.
 
     Raises:
         InputError: an unknown name, or an input that the network cannot take.
@@ -57,7 +60,7 @@ def measure(name: str, input_size: int | None = None, num_classes: int | None = 
 
     shape = None if input_size is None else (input_size, input_size, 3)
     with structure_only():
-        model = create_model(name, num_classes=num_classes, input_shape=shape)
+        model = create_model(name, num_classes=num_classes, input_shape=shape, **options)
         return Report(name, tuple(model.input_shape[1:]), model.output_shape[-1], count(model))
 
 
@@ -85,7 +88,7 @@ def _as_text(table: Callable, reports: Sequence[Report], by_layer: bool) -> str:
     parts = [
         table(
             [key.replace("_", " ") for key in records[0]],
-            [[_cell(key, value) for key, value in record.items()] for record in records],
+            [[cell(key, value) for key, value in record.items()] for record in records],
         )
         for records in groups
     ]
@@ -133,7 +136,7 @@ def _notes(reports: Sequence[Report]) -> Iterator[str]:
             )
 
 
-def _cell(key: str, value) -> str:
+def cell(key: str, value) -> str:
     """A value as text for people; multiply-adds in the paper's unit: 1.81 G, 40.55 M."""
     if value is None:
         return "-"

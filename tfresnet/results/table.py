@@ -52,7 +52,13 @@ class _Kept:
 
 
 def table(folders: Iterable[Path], start: Path = Path()) -> str:
-    """A row of Markdown for the finished CIFAR-10 runs that differ in nothing but the seed.
+    """The `rows` of some folders in Markdown."""
+    return tables.markdown(TITLES, rows(folders, start))
+
+
+def rows(folders: Iterable[Path], start: Path = Path()) -> list[list[str]]:
+    """What stands below `TITLES` for finished CIFAR-10 runs: those that differ in nothing but the
+    seed are one row.
 
     Errors are those of the one test at the end of each run, in percent: the mean, and the standard
     deviation from three seeds on. "minutes" are the epochs times the mean of the three fastest, of
@@ -62,13 +68,13 @@ def table(folders: Iterable[Path], start: Path = Path()) -> str:
         folders: run folders.
         start: folder that the links begin at.
     """
-    rows: dict[tuple, list[_Kept]] = {}
+    alike: dict[tuple, list[_Kept]] = {}
     for run in filter(None, map(_read, folders)):
-        rows.setdefault(run.key, []).append(run)
+        alike.setdefault(run.key, []).append(run)
     ordered = sorted(
-        rows.values(), key=lambda runs: (_parameters(runs[0].config.model), runs[0].result["top1"])
+        alike.values(), key=lambda runs: (_parameters(runs[0].config.model), runs[0].result["top1"])
     )
-    return tables.markdown(TITLES, [_row(runs, start) for runs in ordered])
+    return [_row(runs, start) for runs in ordered]
 
 
 def _read(path):
@@ -104,7 +110,7 @@ def _row(runs, start):
         _mean(flips) if len(flips) == len(runs) else "",
         f"{PAPER[config.model]:.2f} %" if config.model in PAPER else "",
         f"{min(minutes):.0f}" if minutes else "",
-        ", ".join(sorted({_machine(run) for run in runs})),
+        ", ".join(sorted({machine(run) for run in runs})),
         ", ".join(sorted({(run.environment.get("commit") or "")[:7] for run in runs})),
         " ".join(links),
     ]
@@ -116,7 +122,8 @@ def _mean(top1s):
     return f"{statistics.mean(errors):.2f}{spread} %"
 
 
-def _machine(run):
+def machine(run: _Kept) -> str:
+    """Cores, processor and arithmetic of anything with `config` and `environment`."""
     about = run.environment
     arithmetic = about.get("dtype_policy", run.config.precision).removeprefix("mixed_")
     return f"{about.get('cores', '?')} cores {about.get('processor', '?')}, {arithmetic}"

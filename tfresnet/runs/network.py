@@ -25,11 +25,7 @@ def build_network(settings: dict, dataset: Dataset) -> keras.Model:
     Raises:
         InputError: impossible settings.
     """
-    options = _options(settings.get("model_option"))
-    if settings["zero_init_residual"]:
-        options["zero_init_residual"] = True
-    if settings["shortcut"] != "auto":
-        options["shortcut"] = settings["shortcut"]
+    options = options_of(settings)
     frozen = settings.get("transfer", "all") != "all"
     if models.has_auxiliary(settings["model"]) and not frozen:
         options["auxiliary"] = True
@@ -97,13 +93,18 @@ def mean_and_std(
     return mean, std
 
 
-def _options(text):
-    """`dropout=0.3,batch_norm=False` as a dict; what is no Python literal is a text."""
+def options_of(settings: dict) -> dict:
+    """What some settings ask of `create_model`: `dropout=0.3,batch_norm=False` as a dict (what is
+    no Python literal is a text), and the shortcuts."""
     options = {}
-    for part in filter(None, (text or "").split(",")):
+    for part in filter(None, (settings.get("model_option") or "").split(",")):
         name, _, value = part.partition("=")
         try:
             options[name.strip()] = ast.literal_eval(value.strip())
         except (ValueError, SyntaxError):
             options[name.strip()] = value.strip()
+    if settings["zero_init_residual"]:
+        options["zero_init_residual"] = True
+    if settings["shortcut"] != "auto":
+        options["shortcut"] = settings["shortcut"]
     return options

@@ -18,6 +18,7 @@ PARSERS = {
     "evaluate.py": cli.parse_evaluate,
     "-m tfresnet.param_count": cli.parse_param_count,
     "-m tfresnet.check_unit": cli.parse_check_unit,
+    "-m tfresnet.report": cli.parse_report,
 }
 
 

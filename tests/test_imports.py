@@ -36,6 +36,7 @@ ALLOWED = {
     "slides": BUILDING | {"complexity", "param_count"},
     "check_unit": BUILDING | {"cli", "scripts"},
     "experiments": TRAINING | {"cli", "scripts", "complexity", "param_count", "results"},
+    "report": TRAINING | {"cli", "scripts", "experiments", "param_count", "results"},
     "benchmark": TRAINING | {"cli", "scripts", "complexity", "param_count"},
     "__init__": TRAINING | {"complexity", "backend", "predict"},
 }

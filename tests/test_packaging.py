@@ -56,6 +56,7 @@ def test_the_installed_package_works_outside_the_checkout(tmp_path):
     run("-c", train, cwd=elsewhere, PYTHONPATH=str(installed))
     shown = run("-m", "tfresnet.verify", "logs/a", cwd=elsewhere, PYTHONPATH=str(installed))
     assert "damaged" not in shown
+    run("-m", "tfresnet.report", "--lang", "zh", cwd=elsewhere, PYTHONPATH=str(installed))
     assert files(installed) == before  # it may be read-only
 
     (about,) = importlib.metadata.distributions(path=[str(installed)])

@@ -277,6 +277,22 @@ def parse_experiments(argv: list[str] | None, known: list[str]) -> argparse.Name
     return args
 
 
+def parse_report(argv: list[str] | None = None) -> argparse.Namespace:
+    """The flags of `python -m tfresnet.report`."""
+    about = (
+        "Writes a lab report of finished runs and studies, as Markdown and as one HTML page, with "
+        "places for your own words, which a later call keeps."
+    )
+    parser = ArgumentParser("report", about)
+    add = parser.add_argument
+    add("--lang", choices=("en", "zh"), default="en", help="language of the report")
+    about = "folders of finished runs and of studies; None: all in logs and logs/experiments"
+    add("--runs", type=existing, nargs="+", metavar="RUN", help=about)
+    about = "folder of report.md and report.html (report.zh.md ...) and their figures"
+    add("--output-dir", type=path, metavar="DIR", default="logs/report", help=about)
+    return parser.parse_args(argv)
+
+
 def path(text: str) -> str:
     """An argument that names a file or folder; `~` is the home folder, as in a shell."""
     if not text:

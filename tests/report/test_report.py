@@ -1,0 +1,317 @@
+"""The lab report: what is committed, and what the command makes of a student's own runs."""
+
+import base64
+import functools
+import html.parser
+import io
+import json
+import re
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tfresnet.errors import InputError
+from tfresnet.experiments import study_names
+from tfresnet.param_count import reports
+from tfresnet.report import drawings, sources
+from tfresnet.report.__main__ import main
+from tfresnet.report.blocks import inline
+from tfresnet.report.command import SUFFIXES, TEXTS, files_of, write
+
+LOGS = Path(__file__).parents[2] / "logs"
+COMMITTED = LOGS / "report"
+VOID = {"meta", "img"}
+_count_once = functools.cache(reports.measure)
+
+
+def texts(language):
+    return tomllib.loads((TEXTS / f"{language}.toml").read_text(encoding="utf-8"))
+
+
+def without_pictures(page):
+    return re.sub(r"base64,[^\"]+", "", page)
+
+
+@pytest.fixture
+def drawn_once(monkeypatch):
+    """Charts of the committed report in place of new ones, which would take most of the time."""
+    monkeypatch.setattr(drawings, "curves", lambda _: (COMMITTED / "curves.png").read_bytes())
+    monkeypatch.setattr(drawings, "confusion", drawings.curves)
+    monkeypatch.setattr(drawings, "smaller", lambda png: png)
+    monkeypatch.setattr(reports, "measure", _count_once)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function that makes a run folder out of a kept one."""
+
+    def made(name, kept="resnet20-cifar10", settings=(), result=()):
+        path = tmp_path / "logs" / name
+        path.mkdir(parents=True)
+        for file in ("config.json", "result.json", "history.csv"):
+            shutil.copy(LOGS / kept / file, path)
+        for file, changes in (("config.json", {"settings": settings}), ("result.json", result)):
+            content = json.loads((path / file).read_text())
+            for key, value in dict(changes).items():
+                content[key] = content[key] | dict(value) if key == "settings" else value
+            (path / file).write_text(json.dumps(content))
+        return str(path)
+
+    return made
+
+
+@pytest.fixture
+def study(tmp_path):
+    """The folder of a study with a verdict and a chart."""
+    path = tmp_path / "logs" / "experiments" / "degradation"
+    path.mkdir(parents=True)
+    results = {"claim": "Deeper is worse.", "source": "deck A", "verdict": "fails", "why": "5 < 6"}
+    (path / "results.json").write_text(json.dumps(results))
+    shutil.copy(COMMITTED / "curves.png", path / "error.png")
+    return str(path)
+
+
+@pytest.fixture
+def report(tmp_path, drawn_once):
+    """A function that writes a report and returns its Markdown and its page."""
+
+    def written(*paths, language="en"):
+        write(list(paths), language, tmp_path / "report")
+        file = tmp_path / "report" / f"report{SUFFIXES[language]}"
+        return [Path(f"{file}{suffix}").read_text() for suffix in (".md", ".html")]
+
+    return written
+
+
+class TestCommitted:
+    @pytest.mark.parametrize("language", SUFFIXES)
+    def test_is_what_the_command_writes_from_the_kept_logs(self, language, drawn_once):
+        index = (LOGS / "README.md").read_text()
+        paths = [
+            path
+            for path in sources.kept_in(LOGS)
+            if path.parent.name == "experiments" or f"| `logs/{path.name}/`" in index
+        ]
+        files = files_of(paths, language, COMMITTED)
+        for name, content in files.items():
+            if name.endswith(".png"):  # bytes differ between versions of matplotlib
+                assert (COMMITTED / name).exists()
+            else:
+                kept = (COMMITTED / name).read_text()
+                assert without_pictures(content.decode()) == without_pictures(kept)
+        pictures = {name for name in files if name.endswith(".png")}
+        assert pictures == {path.name for path in COMMITTED.glob("*.png")}
+
+    def test_is_small(self):
+        assert sum(path.stat().st_size for path in COMMITTED.iterdir()) < 1.5e6
+
+    @pytest.mark.parametrize("suffix", SUFFIXES.values())
+    def test_page_holds_the_pictures_that_lie_beside_the_markdown(self, suffix):
+        page = (COMMITTED / f"report{suffix}.html").read_text()
+        markdown = (COMMITTED / f"report{suffix}.md").read_text()
+        inside = [base64.b64decode(data) for data in re.findall(r"base64,([^\"]+)", page)]
+        beside = re.findall(r"^!\[.*\]\((\S+)\)$", markdown, re.MULTILINE)
+        assert inside == [(COMMITTED / name).read_bytes() for name in beside]
+        assert inside
+
+
+class TestTexts:
+    def test_both_languages_have_the_same_keys_and_gaps(self):
+        def shape(table):
+            return {
+                key: shape(value) if isinstance(value, dict) else re.findall(r"\{\w+\}", value)
+                for key, value in table.items()
+                if key != "claims"
+            }
+
+        english, chinese = shape(texts("en")), shape(texts("zh"))
+        for part in (english, chinese):  # the order of words is the language's own
+            part["studies"]["claim"].sort()
+        assert english == chinese
+
+    def test_every_study_has_its_claim_in_chinese(self):
+        assert set(texts("zh")["claims"]) == set(study_names())
+
+    def test_no_title_of_a_table_is_left_in_english(self, run, study, report):
+        _, page = report(run("a"), study, language="zh")
+        translated = {key for key, value in texts("zh")["columns"].items() if key != value}
+        assert not translated & set(re.findall(r"<th[^>]*>([^<]+)</th>", page))
+
+
+class TestOneRun:
+    def test_without_studies_and_validation(self, run, report):
+        markdown, _ = report(run("mine", "resnet20-cifar10-10epochs-seed0"))
+        assert "| `mine` | 9.18 | 10.44 ± 0.61 | 0.37 | 9.63 |" in markdown
+        assert "| run | training error | test error | test top-5 error | with flip |" in markdown
+        assert "--model resnet20 --val-size 0 --epochs 10" in markdown
+        assert texts("en")["studies"]["none"] in markdown
+
+    def test_of_shapes10_stands_beside_no_paper(self, run, report):
+        markdown, _ = report(run("mine", settings={"dataset": "shapes10"}.items()))
+        assert texts("en")["data"]["shapes10"] in markdown
+        assert "CIFAR-10**: 60,000" not in markdown
+        assert "--dataset shapes10" in markdown
+
+    def test_counts_the_network_as_it_was_built(self, run, report):
+        markdown, _ = report(run("mine", settings={"shortcut": "B"}.items()))
+        assert "| resnet20, shortcut=B | 32x32x3 | 10 |  | 20 |" in markdown
+        assert f"{269_722 + 2_752:,}" in markdown
+
+
+def test_confusions_are_named_most_frequent_first(run, report):
+    markdown, _ = report(run("mine", "resnet18-cifar10"))
+    first, second = "| cat | dog | 93 |", "| dog | cat | 53 |"
+    assert markdown.index(first) < markdown.index(second)
+    assert "| cat | cat |" not in markdown
+
+
+@pytest.mark.parametrize(("language", "verdict"), [("en", "fails"), ("zh", "不成立")])
+def test_a_study_stands_with_claim_verdict_and_chart(run, study, report, language, verdict):
+    markdown, page = report(run("a"), study, language=language)
+    claim = texts(language)["claims"].get("degradation", "Deeper is worse.")
+    for said in (f"| `degradation` | {verdict} |", claim, "5 < 6", "(degradation-error.png)"):
+        assert said in markdown
+    assert "5 &lt; 6" in page
+    assert page.count("<img") == 3
+
+
+def test_runs_are_charted_as_many_together_as_can_be_told_apart(run, report, tmp_path):
+    report(*(run(f"run{number}") for number in range(9)))
+    names = {path.name for path in (tmp_path / "report").glob("curves*.png")}
+    assert names == {"curves.png", "curves-8.png"}
+
+
+class TestDrawings:
+    """A name may hold what begins a formula."""
+
+    def test_of_the_same_runs_have_the_same_bytes(self, run):
+        runs, _ = sources.read(
+            [Path(run("$a$")), Path(run("b", "resnet20-cifar10-10epochs-seed0"))]
+        )
+        assert drawings.curves(runs) == drawings.curves(runs)
+
+    def test_of_runs_without_validation_are_one_chart(self, run):
+        def width(*paths):
+            return Image.open(io.BytesIO(drawings.curves(sources.read(paths)[0]))).width
+
+        alone = Path(run("a", "resnet20-cifar10-10epochs-seed0"))
+        assert width(alone) < width(alone, Path(run("b")))
+
+    def test_of_a_confusion_have_a_palette(self):
+        result = json.loads((LOGS / "resnet20-cifar10" / "result.json").read_text())
+        result["per_class"] = dict(zip(["$x$", *"bcdefghij"], range(10), strict=True))
+        assert Image.open(io.BytesIO(drawings.confusion(result))).mode == "P"
+
+
+class TestOwnWords:
+    def test_are_kept_and_put_into_the_page(self, run, report, tmp_path):
+        path = run("a")
+        markdown, _ = report(path)
+        prompt = texts("en")["words"]["curves"]
+        file = tmp_path / "report" / "report.md"
+        file.write_text(markdown.replace(prompt, f"{prompt} Both fall.\n\nNo **gap** at a < b."))
+        markdown, page = report(path)
+        assert f"> **Your words:** {prompt}\n\nBoth fall.\n\nNo **gap** at a < b." in markdown
+        assert "Both fall.\n\nNo <strong>gap</strong> at a &lt; b." in page
+        assert report(path) == [markdown, page]
+
+    def test_that_could_not_be_kept_stop_the_command(self, run, report, tmp_path):
+        path = run("a")
+        markdown, _ = report(path)
+        broken = markdown.replace("<!-- words: curves -->", "")
+        (tmp_path / "report" / "report.md").write_text(broken)
+        with pytest.raises(InputError, match=r"missing: curves\. Received: .*report\.md"):
+            report(path)
+        assert (tmp_path / "report" / "report.md").read_text() == broken
+
+
+class TestBadInput:
+    def refused(self, tmp_path, paths, message):
+        with pytest.raises(InputError, match=message) as error:
+            write(paths, "en", tmp_path / "report")
+        assert "\n" not in str(error.value)
+        assert not (tmp_path / "report").exists()
+
+    def test_unfinished_run(self, run, tmp_path):
+        path = run("a")
+        (Path(path) / "result.json").unlink()
+        self.refused(tmp_path, [path], "must be finished")
+
+    @pytest.mark.parametrize("file", ["history.csv", "config.json"])
+    def test_damaged_run(self, run, tmp_path, file):
+        path = run("a")
+        (Path(path) / file).write_text("epoch,step\n1,x\n")
+        self.refused(tmp_path, [path], "Received: .*a")
+
+    def test_damaged_study(self, run, study, tmp_path):
+        (Path(study) / "results.json").write_text("{}")
+        self.refused(tmp_path, [run("a"), study], "a study must have a whole")
+
+    def test_studies_alone(self, study, tmp_path):
+        self.refused(tmp_path, [study], "a report must have a finished run")
+
+    def test_the_same_run_twice(self, run, tmp_path):
+        path = run("a")
+        self.refused(tmp_path, [path, path], "names of their own")
+
+    def test_no_run_at_all(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        self.refused(tmp_path, None, "a report must have a finished run")
+
+    def test_a_place_that_cannot_be_written(self, run, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(InputError, match="output_dir must be a folder"):
+            write([run("a")], "en", tmp_path / "file" / "report")
+
+    @pytest.mark.parametrize("flags", [["--runs", "nowhere"], ["--lang", "de"]])
+    def test_flags(self, flags, capsys):
+        with pytest.raises(SystemExit) as end:
+            main(flags)
+        assert end.value.code == 2
+        assert "Received" in (said := capsys.readouterr().err) or "invalid choice" in said
+
+
+class Checker(html.parser.HTMLParser):
+    """Collects tags, and finds those that are never closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_beside_it(run, study, report):
+    result = json.loads((LOGS / "resnet20-cifar10" / "result.json").read_text())
+    names = ["<b>", "a|b", *"cdefghij"]
+    classes = dict(zip(names, result["per_class"].values(), strict=True))
+    _, page = report(run("<a>", result={"per_class": classes}), study)
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    assert not {"script", "link", "iframe", "b"} & {tag for tag, _ in checker.seen}
+    sources = [attributes["src"] for _, attributes in checker.seen if "src" in attributes]
+    assert len(sources) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert "url(" not in page
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("`a < b` and **c**", "<code>a &lt; b</code> and <strong>c</strong>"),
+        ("[0](../a/) 5 %", '<a href="../a/">0</a> 5&nbsp;%'),
+        ("`**` <i>", "<code>**</code> &lt;i&gt;"),
+    ],
+)
+def test_marks(text, expected):
+    assert inline(text) == expected

@@ -1,0 +1,1 @@
+"""A lab report of finished runs and studies: `python -m tfresnet.report`."""

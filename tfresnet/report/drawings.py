@@ -1,0 +1,74 @@
+"""The report's own figures, and how all of them are kept small."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from PIL import Image
+
+from tfresnet.experiments.engine.figures import COLOURS, chart, lines
+from tfresnet.report.sources import Run
+
+TOGETHER = len(COLOURS)  # runs that a chart can tell apart
+_COLOURS = 256  # of a picture with a palette, a third of the size
+
+
+def curves(runs: Sequence[Run]) -> bytes:
+    """Training and validation error by epoch of up to `TOGETHER` runs."""
+    splits = {"training": "top1", "validation": "val_top1"}
+    if not any("val_top1" in run.history[0] for run in runs):
+        del splits["validation"]
+    figure, axes = chart(*splits, x="epoch", y="error (%)")
+    for one, column in zip(axes, splits.values(), strict=True):
+        # A run without validation has an empty line, so that all keep their colours.
+        lines(
+            one,
+            {_label(run): run.curve(column) if column in run.history[0] else [] for run in runs},
+        )
+    for one in axes[1:]:
+        one.set_xlim(axes[0].get_xlim())
+        one.get_legend().remove()
+    return _png(figure)
+
+
+def _label(run):
+    return run.name.replace("$", r"\$")  # which begins a formula
+
+
+def confusion(result: dict) -> bytes:
+    """What the test images of each class (a row) were taken for, in percent of the class."""
+    names = [*result["per_class"]]
+    counts = np.asarray(result["confusion"], float)
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.2 + 0.42 * len(names)
+    figure = Figure(figsize=(side, side), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
+    plain = {"parse_math": False}
+    axes.set_xticks(range(len(names)), names, rotation=90, **plain)
+    axes.set_yticks(range(len(names)), names, **plain)
+    axes.set(xlabel="taken for", ylabel="class")
+    for (row, column), share in np.ndenumerate(shares.round(0)):
+        if share >= 1:
+            colour = "white" if share > 30 else "black"
+            about = {"ha": "center", "va": "center", "fontsize": 8, "color": colour}
+            axes.text(column, row, f"{share:.0f}", **about)
+    return _png(figure)
+
+
+def smaller(png: bytes) -> bytes:
+    """The picture with a palette: charts have few colours."""
+    written = io.BytesIO()
+    picture = (
+        Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    )
+    picture.save(written, "png", optimize=True)
+    return min(png, written.getvalue(), key=len)
+
+
+def _png(figure):
+    written = io.BytesIO()
+    figure.savefig(written, metadata={"Software": None})
+    return smaller(written.getvalue())

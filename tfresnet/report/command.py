@@ -1,5 +1,6 @@
 """What `python -m tfresnet.report` does."""
 
+import errno
 import tomllib
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def write(paths: list[str] | None, language: str, folder: str | Path) -> list[Pa
         for name, content in files.items():
             with replaced(folder / name) as path:
                 path.write_bytes(content)
-    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
         raise InputError(
             f"output_dir must be a folder that can be written ({error.strerror}). "
             f"Received: {folder}"

@@ -12,7 +12,7 @@ from tfresnet.experiments.engine.figures import COLOURS, chart, lines
 from tfresnet.report.sources import Run
 
 TOGETHER = len(COLOURS)  # runs that a chart can tell apart
-_COLOURS = 256  # of a picture with a palette, a third of the size
+_COLOURS = 128  # of a picture with a palette, a third of the size
 
 
 def curves(runs: Sequence[Run]) -> bytes:

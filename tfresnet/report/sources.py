@@ -76,6 +76,7 @@ def _is_study(path):
 def _run(path):
     """The run, read as far as a report reads it."""
     run = Run(path)
+    run.folder.read_config()  # or a line about it
     try:
         whole = run.config and run.history and (run.result or {}).keys() >= _OF_A_RESULT
     except (ValueError, KeyError) as error:

@@ -22,7 +22,10 @@ def whole(tmp_path_factory):
             *("on_test_batch_end 1 SIGINT", 130, "0 epochs and 4 steps; everything is saved"),
             marks=pytest.mark.slow,
         ),
-        ("test 1 SIGINT", 130, "stopped at once; the state of step 8 is saved"),
+        pytest.param(
+            *("test 1 SIGINT", 130, "stopped at once; the state of step 8 is saved"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["in an epoch", "in a validation", "in the test"],
 )

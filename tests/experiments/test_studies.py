@@ -187,7 +187,7 @@ def test_transfer_holds_only_if_each_way_is_above_scratch():
 
 def test_transfer_has_a_row_for_each_way_with_its_deviation():
     def run(test_error, seconds):
-        result = {"epoch_seconds": [seconds, seconds]}
+        result = {"epoch_seconds": [seconds, seconds / 4, seconds / 4, 999, seconds / 4]}
         return SimpleNamespace(test_error=test_error, result=result, curve=lambda column: [50, 40])
 
     runs = {

@@ -22,7 +22,9 @@ EXPECTED = (
 )
 SEEDS = (0, 1, 2)
 TEST_IMAGES = 5_000
-# The highest rate of each way: the best of 0.01, 0.03 and 0.1 on the pictures held out, seed 0.
+# The highest rate of each way: the best on the pictures held out of seed 0. From scratch these had
+# 68.5, 72.8 and 70.7 % at 0.01, 0.03 and 0.1, a head 77.1, 78.2 and 78.7 %; at 0.01 and 0.03 alone
+# all of the network 82.9 and 85.7 %, the last stage 85.4 and 85.7 %.
 RATES = {"all": 0.03, "last": 0.03, "head": 0.1, "scratch": 0.03}
 FEW = {"classes": "5-9", "train_size": 500, "val_size": 1000, "epochs": 40, "batch_size": 25}
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from tfresnet.experiments.engine.figures import bars, chart, lines
 from tfresnet.experiments.engine.judging import bar, combined, said
 from tfresnet.experiments.engine.runs import Kept
+from tfresnet.results.table import undisturbed
 
 ORDER = 12
 CLAIM = (
@@ -73,10 +74,9 @@ def _row(runs):
 
 
 def _seconds(epochs):
-    """The first epoch, which compiles and makes a head's features, and the others at the pace of
-    the three fastest, which other work on the machine has held up least."""
+    """The first epoch, which compiles and makes a head's features, and the others undisturbed."""
     first, *others = epochs
-    return first + len(others) * fmean(sorted(others)[:3])
+    return first + len(others) * undisturbed(others)
 
 
 def _bar(row):

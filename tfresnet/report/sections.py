@@ -118,7 +118,7 @@ def _recipe(of, texts):
         decay=lambda run: f"{run.config.weight_decay:g}",
         smoothing=lambda run: f"{run.config.label_smoothing:g}",
         augmentation=lambda run: of.texts["yes" if run.config.augment else "no"],
-        precision=_precision,
+        precision=table.arithmetic,
         seed=lambda run: run.config.seed,
     )
     yield Text(texts["commands"])
@@ -128,10 +128,6 @@ def _recipe(of, texts):
 def _highest_rate(run):
     muon = f" ({run.config.muon_lr:g})" if run.config.opt == "muon" else ""
     return f"{run.config.lr:g}{muon}"
-
-
-def _precision(run):
-    return run.environment.get("dtype_policy", run.config.precision).removeprefix("mixed_")
 
 
 def _command(run):

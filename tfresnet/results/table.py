@@ -28,7 +28,6 @@ TITLES += ("paper", "minutes", "machine", "commit", "runs")
 _OF_ONE_RUN = {"seed", "name", "output_dir", "data_dir", "precision", "checkpoint_minutes"}
 _OF_ONE_RUN |= {"histograms", "profile_steps"}
 _IMAGES, _HELD_OUT = 50_000, 5_000  # of CIFAR-10, for training and, by default, validation
-_UNDISTURBED = 3  # epochs, the fastest of a run, by which its minutes are counted
 
 
 @dataclasses.dataclass
@@ -47,8 +46,13 @@ class _Kept:
 
     @property
     def minutes(self):
-        seconds = sorted(self.result.get("epoch_seconds", []))
-        return len(seconds) * statistics.mean(seconds[:_UNDISTURBED]) / 60 if seconds else None
+        seconds = self.result.get("epoch_seconds", [])
+        return len(seconds) * undisturbed(seconds) / 60 if seconds else None
+
+
+def undisturbed(seconds: Iterable[float]) -> float:
+    """The mean of the three fastest epochs, which other work has held up least."""
+    return statistics.mean(sorted(seconds)[:3])
 
 
 def table(folders: Iterable[Path], start: Path = Path()) -> str:
@@ -125,8 +129,12 @@ def _mean(top1s):
 def machine(run: _Kept) -> str:
     """Cores, processor and arithmetic of anything with `config` and `environment`."""
     about = run.environment
-    arithmetic = about.get("dtype_policy", run.config.precision).removeprefix("mixed_")
-    return f"{about.get('cores', '?')} cores {about.get('processor', '?')}, {arithmetic}"
+    return f"{about.get('cores', '?')} cores {about.get('processor', '?')}, {arithmetic(run)}"
+
+
+def arithmetic(run: _Kept) -> str:
+    """Of the activations: float32, bfloat16 or float16."""
+    return run.environment.get("dtype_policy", run.config.precision).removeprefix("mixed_")
 
 
 @functools.cache

@@ -267,9 +267,8 @@ def _by_epoch(sides: str, epochs: int) -> list[int]:
     """Side of the images of each epoch: small ones, each for as long, in two thirds of them."""
     *small, whole = [int(side) for side in sides.split(",")]
     first = 2 * epochs // 3 if small else 0
-    return [small[epoch * len(small) // first] for epoch in range(first)] + [whole] * (
-        epochs - first
-    )
+    growing = [small[epoch * len(small) // first] for epoch in range(first)]
+    return growing + (epochs - first) * [whole]
 
 
 def _optimizer(config, trainable):

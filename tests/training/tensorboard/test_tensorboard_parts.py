@@ -134,6 +134,8 @@ def test_augmentation_shows_images_unchanged_beside_their_varied_form():
     data = shapes10.load()
     same = pictures.augmentation(data, seed=0, augment=False)
     varied = pictures.augmentation(data, seed=0, augment=True)
+    reflected = pictures.augmentation(data, seed=0, augment=True, padding_mode="reflect")
+    assert (reflected != varied).any()
     assert same.shape == varied.shape
     assert not np.array_equal(same, varied)
 

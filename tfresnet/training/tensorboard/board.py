@@ -70,7 +70,8 @@ class TensorBoard(Companion):
             for tag, text in texts(run).items():
                 tf.summary.text(tag, text)
             tf.summary.experimental.write_raw_pb(layout().SerializeToString())
-            shown = pictures.augmentation(run.dataset, run.config.seed, run.config.augment)
+            how = run.config.seed, run.config.augment, run.config.padding_mode
+            shown = pictures.augmentation(run.dataset, *how)
             tf.summary.image("augmentation", shown[None])
             self._write_filters()
         with self._writers["test"].as_default(step=0):

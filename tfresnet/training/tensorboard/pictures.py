@@ -21,11 +21,14 @@ TILE, GAP, LINE = 96, 6, 13  # pixels of an image's longer side, between two, of
 _PLAIN = Image.Resampling.NEAREST
 
 
-def augmentation(dataset: Dataset, seed: int, augment: bool) -> np.ndarray:
+def augmentation(
+    dataset: Dataset, seed: int, augment: bool, padding_mode: str = "constant"
+) -> np.ndarray:
     """Images as they lie on the disk, each with its form in the first epoch on its right."""
     few = dataset.train.take(np.arange(min(VARIED, len(dataset.train))))
+    same = {"seed": seed, "flip": dataset.flip, "padding_mode": padding_mode}
     batches = [
-        train_batches(few, batch_size=len(few), seed=seed, flip=dataset.flip, augment=varied)
+        train_batches(few, batch_size=len(few), augment=varied, **same)
         for varied in (False, augment)
     ]
     (before, labels), (after, _) = (next(iter(batch)) for batch in batches)

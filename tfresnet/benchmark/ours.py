@@ -47,7 +47,7 @@ def step(what: Assignment, remat: bool = False) -> Step:
         evaluator, split = Evaluator(run.model, run.dataset.class_names), images(EVAL_IMAGES)
         return lambda: evaluator(split), EVAL_IMAGES
     train_step = TrainStep(run.network, run.optimizer, run.config.label_smoothing)
-    batches = _batches(what)
+    batches = _batches(what, run.config.padding_mode)
     return lambda: train_step(*next(batches), _SHARE), what.batch_size
 
 
@@ -55,8 +55,9 @@ def remat_step(what: Assignment) -> Step:
     return step(what, remat=True)
 
 
-def _batches(what):
+def _batches(what, padding_mode):
     fed = what.task == "pipeline"
     split = images(_TRAIN_IMAGES if fed else what.batch_size)
-    batches = iter(train_batches(split, batch_size=what.batch_size, seed=0, flip=True))
+    augmented = {"flip": True, "padding_mode": padding_mode}
+    batches = iter(train_batches(split, batch_size=what.batch_size, seed=0, **augmented))
     return batches if fed else itertools.repeat(next(batches))

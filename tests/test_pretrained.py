@@ -3,11 +3,13 @@
 import os
 import re
 
+import numpy as np
 import pytest
 
 import tfresnet
 from tfresnet import pretrained
 from tfresnet.model_names import CIFAR_NETWORKS, MODELS
+from tfresnet.pretrained.__main__ import main
 
 SHIPPED = pretrained.names()
 
@@ -24,7 +26,7 @@ def stated(name):
 def test_nothing_lies_beside_the_models_but_their_cards():
     files = {path.name for path in pretrained.FOLDER.iterdir() if path.is_file()}
     models = {f"{name}{ending}" for name in SHIPPED for ending in (".keras", ".md")}
-    assert files == models | {"__init__.py"}
+    assert files == models | {"__init__.py", "__main__.py"}
     assert all(name.partition("-")[0] in MODELS for name in SHIPPED)
 
 
@@ -52,6 +54,21 @@ def test_a_model_is_its_network_with_what_pictures_need(name):
     model = tfresnet.create_model(network, weights=data)
     for ours, theirs in zip(model.get_weights(), classifier.model.get_weights(), strict=True):
         assert (ours == theirs).all()
+
+
+def test_a_finished_run_is_made_into_a_model(tiny, tmp_path, monkeypatch):
+    run = tfresnet.train(tiny(precision="mixed_bfloat16"))
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    sizes = []
+    for flags, exactness in (((), 0), (("--half",), 2**-11)):
+        main([str(run.path), *flags])
+        (path,) = tmp_path.glob("*.keras")
+        assert path.name == "resnet8-shapes10.keras"
+        sizes.append(path.stat().st_size)
+        model = tfresnet.create_model("resnet8", weights="shapes10")
+        for ours, theirs in zip(model.get_weights(), run.model.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=exactness, atol=1e-7)
+    assert sizes[1] < 0.8 * sizes[0] < 0.8 * (run.path / "model.keras").stat().st_size
 
 
 @pytest.mark.slow

@@ -1,0 +1,66 @@
+"""Makes a model that ships out of a finished run: `python -m tfresnet.pretrained RUN [--half]`."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from tfresnet import pretrained
+from tfresnet.cli import ArgumentParser, existing
+from tfresnet.scripts import load_tensorflow, run
+
+
+def ship(folder: str | Path, half: bool = False) -> Path:
+    """Writes the network of a run, in float32, which is fast on every processor, with what its
+    pixels need. With `half` its kernels have the precision of float16 and take half the space.
+
+    Raises:
+        InputError: no finished run on images of 32 pixels, or the network had other options.
+    """
+    from tfresnet import models
+    from tfresnet.runs.folder import RunFolder
+
+    settings = RunFolder(folder).read_config()["settings"]
+    weights = models.read_weights(folder)
+    model = models.create_model(
+        settings["model"],
+        num_classes=weights.num_classes,
+        input_shape=(32, 32, 3),
+        weights=weights,
+        preprocessing=weights.preprocessing,
+    )
+    if half:
+        model.set_weights([_rounded(array) for array in model.get_weights()])
+    path = pretrained.FOLDER / f"{settings['model']}-{settings['dataset']}.keras"
+    model.save(path)
+    _compress(path)
+    return path
+
+
+def _rounded(array):
+    """Vectors stay: a variance may be beyond the numbers of float16."""
+    return array.astype(np.float16).astype(array.dtype) if array.ndim > 1 else array
+
+
+def _compress(path):
+    """Keras stores its archives as they are."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def main(argv: list[str] | None = None) -> None:
+    about = "Makes a model that ships out of a finished run; its card is written by hand."
+    parser = ArgumentParser("tfresnet.pretrained", about)
+    parser.add_argument("run", type=existing, metavar="RUN", help="folder of the run")
+    parser.add_argument("--half", action="store_true", help="round kernels to float16")
+    args = parser.parse_args(argv)
+    load_tensorflow()
+    path = ship(args.run, args.half)
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    run(main, "tfresnet.pretrained")

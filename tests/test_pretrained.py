@@ -51,7 +51,8 @@ def test_a_model_is_its_network_with_what_pictures_need(name):
     assert classifier.class_names[0] != "0"
     # Fast on every processor.
     assert {layer.dtype_policy.name for layer in classifier.model.layers} == {"float32"}
-    model = tfresnet.create_model(network, weights=data)
+    shape = {"num_classes": 10, "input_shape": (32, 32, 3)}  # resnet18's own are of ImageNet
+    model = tfresnet.create_model(network, weights=data, **shape)
     for ours, theirs in zip(model.get_weights(), classifier.model.get_weights(), strict=True):
         assert (ours == theirs).all()
 

@@ -31,6 +31,7 @@ ALLOWED = {
     "cli": FOUNDATION | {"training", "models", "data", "pretrained"},
     "predict": BUILDING | {"runs", "cli", "scripts", "pretrained"},
     "export": BUILDING | {"runs", "predict", "cli", "scripts"},
+    "ship": {"models", "runs", "pretrained", "cli", "scripts"},
     "verify": FOUNDATION | {"cli", "scripts", "runs"},
     "param_count": BUILDING | {"complexity", "slides", "cli", "scripts"},
     "slides": BUILDING | {"complexity", "param_count"},

@@ -9,7 +9,7 @@ import pytest
 import tfresnet
 from tfresnet import pretrained
 from tfresnet.model_names import CIFAR_NETWORKS, MODELS
-from tfresnet.pretrained.__main__ import main
+from tfresnet.ship import main
 
 SHIPPED = pretrained.names()
 
@@ -26,7 +26,7 @@ def stated(name):
 def test_nothing_lies_beside_the_models_but_their_cards():
     files = {path.name for path in pretrained.FOLDER.iterdir() if path.is_file()}
     models = {f"{name}{ending}" for name in SHIPPED for ending in (".keras", ".md")}
-    assert files == models | {"__init__.py", "__main__.py"}
+    assert files == models | {"__init__.py"}
     assert all(name.partition("-")[0] in MODELS for name in SHIPPED)
 
 

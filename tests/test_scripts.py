@@ -81,8 +81,8 @@ def test_a_stop_at_work_puts_away_what_was_begun(signum, status, word):
     assert done.stdout == b"put away\n"
 
 
-ENTRIES = [*ROOT.glob("*.py"), ROOT / "tfresnet/verify.py", ROOT / "tfresnet/export.py"]
-ENTRIES += ROOT.glob("tfresnet/*/__main__.py")
+ENTRIES = [*ROOT.glob("*.py"), *ROOT.glob("tfresnet/*/__main__.py")]
+ENTRIES += [path for path in ROOT.glob("tfresnet/*.py") if "__main__" in path.read_text()]
 
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.name == "__main__.py"], ids=str)

@@ -1,23 +1,17 @@
-"""Makes a model that ships out of a finished run: `python -m tfresnet.pretrained RUN [--half]`."""
+"""Makes a model that ships out of a finished run: `python -m tfresnet.ship RUN [--half]`."""
 
-import zipfile
-from pathlib import Path
-
-import numpy as np
-
-from tfresnet import pretrained
-from tfresnet.cli import ArgumentParser, existing
-from tfresnet.scripts import load_tensorflow, run
+from tfresnet import scripts
 
 
-def ship(folder: str | Path, half: bool = False) -> Path:
+def ship(folder: str, half: bool = False):
     """Writes the network of a run, in float32, which is fast on every processor, with what its
-    pixels need. With `half` its kernels have the precision of float16 and take half the space.
+    pixels need; returns the path. With `half` its kernels have the precision of float16 and take
+    half the space.
 
     Raises:
         InputError: no finished run on images of 32 pixels, or the network had other options.
     """
-    from tfresnet import models
+    from tfresnet import models, pretrained
     from tfresnet.runs.folder import RunFolder
 
     settings = RunFolder(folder).read_config()["settings"]
@@ -39,11 +33,13 @@ def ship(folder: str | Path, half: bool = False) -> Path:
 
 def _rounded(array):
     """Vectors stay: a variance may be beyond the numbers of float16."""
-    return array.astype(np.float16).astype(array.dtype) if array.ndim > 1 else array
+    return array.astype("float16").astype(array.dtype) if array.ndim > 1 else array
 
 
 def _compress(path):
     """Keras stores its archives as they are."""
+    import zipfile
+
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -52,15 +48,17 @@ def _compress(path):
 
 
 def main(argv: list[str] | None = None) -> None:
+    from tfresnet.cli import ArgumentParser, existing
+
     about = "Makes a model that ships out of a finished run; its card is written by hand."
-    parser = ArgumentParser("tfresnet.pretrained", about)
+    parser = ArgumentParser("tfresnet.ship", about)
     parser.add_argument("run", type=existing, metavar="RUN", help="folder of the run")
     parser.add_argument("--half", action="store_true", help="round kernels to float16")
     args = parser.parse_args(argv)
-    load_tensorflow()
+    scripts.load_tensorflow()
     path = ship(args.run, args.half)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
-    run(main, "tfresnet.pretrained")
+    scripts.run(main, "tfresnet.ship")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from picture_folders import make_folder
 
-from tfresnet.benchmark import command, keras_networks
+from tfresnet.benchmark import command, keras_networks, pictures
 from tfresnet.benchmark.contest import Result, Worker, assignment, contest
 from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
 from tfresnet.complexity import structure_only
@@ -212,3 +213,13 @@ def test_bad_flags(flags, message, capsys):
 def test_impossible_settings():
     with pytest.raises(InputError, match=r"--model must be one of resnet18.* Received: vgg19"):
         command.compare(["--model", "vgg19"])
+
+
+def test_each_kind_of_input_is_timed(tmp_path):
+    make_folder(tmp_path / "data", {"train": 20, "test": 4})
+    small = {"model": "resnet8", "image-size": 16, "batch-size": 8, "rounds": 1, "steps": 1}
+    flags = [f"--{name}={value}" for name, value in small.items()]
+    pictures.main([str(tmp_path / "data"), *flags, "--json", str(tmp_path / "found.json")])
+    found = json.loads((tmp_path / "found.json").read_text())["milliseconds"]
+    assert [*found] == [*pictures.KINDS]
+    assert all(one["step"][0] > one["input"][0] >= 0 for one in found.values())

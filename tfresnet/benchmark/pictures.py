@@ -27,10 +27,11 @@ def measure(config, rounds: int, steps: int) -> dict[str, dict[str, list[float]]
     Raises:
         InputError: impossible settings or missing data.
     """
+    from tfresnet.devices import Devices
     from tfresnet.training.run import Run
     from tfresnet.training.step import TrainStep
 
-    run = Run(config)
+    run = Run(config, Devices())
     step = TrainStep(run.network, run.optimizer, run.config.label_smoothing)
     inputs = _inputs(run)
     found = {kind: {"step": [], "input": [], "processors": []} for kind in KINDS}

@@ -227,6 +227,19 @@ def test_the_response_of_a_zero_branch_is_zero_and_the_first_layer_is_its_normal
     assert found[0] == pytest.approx(np.std(first.bn1(first.conv1(stem))), abs=1e-4)
 
 
+def test_where_units_normalise_first_every_convolution_of_a_branch_has_a_response():
+    model = network("wrn16_2")
+    images = Split(PIXELS.astype(np.uint8), LABELS)
+    found = responses.deviations(SimpleNamespace(model=model, validation=lambda n: images))
+    stem = keras.Model(model.input, model.get_layer("conv1").output)(PIXELS)
+    first = CutOpen(model).units[0]
+    inside = first.bn2(first.conv1(first.activated(stem)))
+    assert len(found) == 2 * len(CutOpen(model).units)
+    assert found[:2] == pytest.approx(
+        [np.std(inside), np.std(first.conv2(tf.nn.relu(inside)))], abs=1e-3
+    )
+
+
 def test_the_norms_of_the_stages_are_those_of_the_whole_gradient():
     model = network()
     data = SimpleNamespace(

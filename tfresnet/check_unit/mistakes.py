@@ -11,7 +11,7 @@ from tfresnet.layers import IdentityBlock, ProjectionBlock
 
 
 def _chain(unit, x, step, last):
-    pairs = unit.conv_bn_pairs[: 3 if unit.bottleneck else 2]
+    pairs = unit.branch_pairs
     for conv, bn in pairs[:-1]:
         x = step(conv, bn, x)
     return last(*pairs[-1], x)

@@ -27,7 +27,7 @@ def measure(runs: dict[str, Kept]) -> dict:
 
 def examine(runs: dict[str, Kept]) -> dict:
     """Standard deviation of every unit's layers after their normalisation, before the ReLU or the
-    addition, over IMAGES validation images; of a unit that normalises first, of its branch."""
+    addition, over IMAGES validation images; the last of a unit that normalises first has none."""
     return {
         "responses": {name: deviations(run) for name, run in runs.items()},
         "plain": {name: CutOpen(run.model).is_plain for name, run in runs.items()},
@@ -40,11 +40,12 @@ def deviations(run: Kept) -> list[float]:
 
     def run_unit(number, unit, x):
         branch, shortcut = parts(unit, x)
-        y = x
-        for conv, bn in _pairs(unit):
+        preactivated = hasattr(unit, "activated")
+        y = unit.activated(x, training=False) if preactivated else x
+        # Where the ReLU comes after the addition, the last normalisation ends the branch itself.
+        for conv, bn in unit.branch_pairs if preactivated else unit.branch_pairs[:-1]:
             y = bn(conv(y), training=False)
-            if bn is not unit.conv_bn_pairs[-1][1]:
-                found.append(_deviation(y))
+            found.append(_deviation(y))
             y = tf.nn.relu(y)
         found.append(_deviation(branch))
         return finished(unit, branch if network.is_plain else branch + shortcut)
@@ -55,11 +56,6 @@ def deviations(run: Kept) -> list[float]:
 
 def _deviation(x):
     return float(tf.math.reduce_std(tf.cast(x, tf.float32)))
-
-
-def _pairs(unit):
-    """(convolution, normalisation) of the branch but the last, whose output is the branch's."""
-    return [] if hasattr(unit, "activated") else unit._branch_pairs()[:-1]
 
 
 def verdict(measured: dict) -> tuple[str, str]:

@@ -45,7 +45,7 @@ class _Preactivated(_Unit):
             shape = conv.compute_output_shape(shape)
 
     @property
-    def conv_bn_pairs(self):
+    def branch_pairs(self):
         pairs = [(self.conv1, self.bn2)]
         return [*pairs, (self.conv2, self.bn3)] if self.bottleneck else pairs
 

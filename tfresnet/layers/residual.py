@@ -72,18 +72,20 @@ class _Unit(keras.layers.Layer):
             epsilon=self.epsilon, gamma_initializer=gamma, dtype=self.dtype_policy, name=name
         )
 
-    def _branch_pairs(self):
+    @property
+    def branch_pairs(self):
+        """(convolution, the normalisation of its output) of the branch, in order."""
         pairs = [(self.conv1, self.bn1), (self.conv2, self.bn2)]
         return [*pairs, (self.conv3, self.bn3)] if self.bottleneck else pairs
 
     @property
     def conv_bn_pairs(self):
-        """(convolution, the normalisation of its output), for folding."""
-        return self._branch_pairs()
+        """Those of the whole unit, for folding."""
+        return self.branch_pairs
 
     def build(self, input_shape):
         shape = input_shape
-        for conv, bn in self._branch_pairs():
+        for conv, bn in self.branch_pairs:
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
             bn.build(shape)

@@ -58,6 +58,13 @@ def test_runs_that_differ_in_their_seed_are_one_row(run, tmp_path):
     assert row["runs"] == "[0](s0/) [1](s1/) [2](s2/)"
 
 
+def test_epochs_of_small_images_are_counted_among_themselves(run):
+    small, whole = [33.0, 30.0, 30.0, 90.0, 30.0, 30.0], [60.0, 60.0, 66.0, 60.0]
+    settings = {"image_sizes": "24,32", "epochs": 10}
+    (row,) = rows(table([run("a", settings, {"epoch_seconds": small + whole})]))
+    assert row["minutes"] == "7"
+
+
 def test_any_other_setting_is_another_row_whose_command_says_it(run):
     usual, smoothed = run("a"), run("b", {"label_smoothing": 0.1, "augment": False})
     commands = [row["command"] for row in rows(table([usual, smoothed]))]

@@ -12,6 +12,7 @@ from tfresnet.complexity import count, structure_only
 from tfresnet.runs.folder import RunFolder
 from tfresnet.training.command import command
 from tfresnet.training.config import TrainConfig
+from tfresnet.training.schedules import image_sides
 
 # Test error in percent after 164 epochs, best of five for resnet110: Table 6 of arXiv:1512.03385.
 PAPER = {
@@ -46,13 +47,19 @@ class _Kept:
 
     @property
     def minutes(self):
-        seconds = self.result.get("epoch_seconds", [])
-        return len(seconds) * undisturbed(seconds) / 60 if seconds else None
+        seconds, config = self.result.get("epoch_seconds", []), self.config
+        sides = image_sides(config.image_sizes or "32", config.epochs or len(seconds))
+        by_side: dict[int, list[float]] = {}
+        for side, one in zip(sides, seconds, strict=False):  # a target may have ended the run
+            by_side.setdefault(side, []).append(one)
+        return sum(map(undisturbed, by_side.values())) / 60
 
 
 def undisturbed(seconds: Iterable[float]) -> float:
-    """The mean of the three fastest epochs, which other work has held up least."""
-    return statistics.mean(sorted(seconds)[:3])
+    """Seconds of these epochs, had each taken the mean of the three fastest, which other work has
+    held up least."""
+    seconds = sorted(seconds)
+    return len(seconds) * statistics.mean(seconds[:3])
 
 
 def table(folders: Iterable[Path], start: Path = Path()) -> str:
@@ -65,8 +72,8 @@ def rows(folders: Iterable[Path], start: Path = Path()) -> list[list[str]]:
     seed are one row.
 
     Errors are those of the one test at the end of each run, in percent: the mean, and the standard
-    deviation from three seeds on. "minutes" are the epochs times the mean of the three fastest, of
-    the run of a row that was disturbed least.
+    deviation from three seeds on. "minutes" are the epochs times the mean of the three fastest (of
+    each size of the images), of the run of a row that was disturbed least.
 
     Args:
         folders: run folders.

@@ -24,7 +24,7 @@ from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.config import TrainConfig
 from tfresnet.training.muon import Muon
 from tfresnet.training.optimizer import SGD
-from tfresnet.training.schedules import share_of_peak
+from tfresnet.training.schedules import image_sides, share_of_peak
 from tfresnet.training.step import Measured
 
 _BATCHES_FOR_STATISTICS = 30  # of which the moving averages, at momentum 0.9, see the last well
@@ -66,7 +66,7 @@ class Run:
         self.total_steps = config.max_steps or config.epochs * self.steps_per_epoch
         self.epochs = -(-self.total_steps // self.steps_per_epoch)
         side = self.dataset.image_shape[0]
-        self._sides = _by_epoch(config.image_sizes or str(side), self.epochs)
+        self._sides = image_sides(config.image_sizes or str(side), self.epochs)
         if self._sides[-1] != side:
             raise InputError(
                 f"image_sizes must end with {side}, the side of the images. "
@@ -261,14 +261,6 @@ class Run:
 
     def _where(self):
         return f"after step {self.state.step} with learning rate {self.last_learning_rate:.6g}"
-
-
-def _by_epoch(sides: str, epochs: int) -> list[int]:
-    """Side of the images of each epoch: small ones, each for as long, in two thirds of them."""
-    *small, whole = [int(side) for side in sides.split(",")]
-    first = 2 * epochs // 3 if small else 0
-    growing = [small[epoch * len(small) // first] for epoch in range(first)]
-    return growing + (epochs - first) * [whole]
 
 
 def _optimizer(config, trainable):

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step."""
+"""The learning rate as a function of the step, the side of the images as one of the epoch."""
 
 import math
 
@@ -24,3 +24,12 @@ def share_of_peak(step: int, lr_scheduler: str, warmup_steps: int, total_steps: 
         "linear": 1 - done,
         "constant": 1.0,
     }[lr_scheduler]
+
+
+def image_sides(sizes: str, epochs: int) -> list[int]:
+    """Side of the images of each epoch, in pixels: of "24,32" the smaller ones, each for as long,
+    in two thirds of the epochs, then the last."""
+    *small, whole = [int(size) for size in sizes.split(",")]
+    first = 2 * epochs // 3 if small else 0
+    growing = [small[epoch * len(small) // first] for epoch in range(first)]
+    return growing + (epochs - first) * [whole]

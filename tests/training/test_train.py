@@ -256,6 +256,13 @@ def test_a_page_that_fails_does_not_end_the_training(
     assert "goes on without TensorBoard: a page of no use" in caplog.text
 
 
+@pytest.mark.parametrize("more", [{"image_sizes": "24,32"}, {"ema": 0.9, "train_size": 128}])
+def test_pages_are_there_whatever_is_evaluated(settings_with_pages, more, caplog):
+    run = train(settings_with_pages, **more)
+    assert "goes on without" not in caplog.text
+    assert RunFolder(run.path).thumbnails.exists()
+
+
 def test_pages_of_the_test_that_fail_leave_its_result(settings, monkeypatch, caplog):
     monkeypatch.setattr("tfresnet.training.loop.write_test", lambda *_: {}["nothing"])
     run = train(settings, epochs=1)
@@ -268,7 +275,8 @@ def test_pages_of_the_test_that_fail_leave_its_result(settings, monkeypatch, cap
     [
         ({"image_sizes": "24"}, "image_sizes must end with 32"),
         ({"image_sizes": "16,64"}, "image_sizes must end with 32"),
-        ({"image_sizes": "16,32", "model": "alexnet"}, "alexnet"),
+        ({"image_sizes": "16,32", "model": "alexnet"}, "alexnet can be trained on"),
+        ({"image_sizes": "12,32", "model": "googlenet"}, "googlenet can be trained on"),
     ],
 )
 def test_sides_that_do_not_fit(settings, more, message):

@@ -12,7 +12,7 @@ from tfresnet.models import (  # noqa: F401  (they register themselves)
     vgg19,
 )
 from tfresnet.models.files import load_model
-from tfresnet.models.inference import inference_copy, of_one_size, refold, without_auxiliary
+from tfresnet.models.inference import inference_copy, of_any_size, refold, without_auxiliary
 from tfresnet.models.inspection import (
     gives_probabilities,
     precision_of,
@@ -33,7 +33,7 @@ __all__ = [
     "list_models",
     "load_model",
     "load_weights",
-    "of_one_size",
+    "of_any_size",
     "precision_of",
     "preprocessing_of",
     "read_weights",

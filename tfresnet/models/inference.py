@@ -19,10 +19,17 @@ def without_auxiliary(network: keras.Model) -> keras.Model:
     return keras.Model(network.inputs, network.outputs[0], name=network.name)
 
 
-def of_one_size(model: keras.Model, input_shape: tuple[int, int, int]) -> keras.Model:
-    """`model`, the same layers, for images of one size, where it takes any."""
-    images = keras.Input(input_shape, name=model.inputs[0].name)
-    return keras.models.clone_model(model, images, clone_function=lambda layer: layer)
+def of_any_size(model: keras.Model, smallest: int) -> keras.Model:
+    """`model`, the same layers, for square images of any side from `smallest` pixels on.
+
+    Raises:
+        ValueError: a layer is made for one size, or has no pixel left of the smallest image.
+    """
+    channels = model.input_shape[-1]
+    images = keras.Input((None, None, channels), name=model.inputs[0].name)
+    model = keras.models.clone_model(model, images, clone_function=lambda layer: layer)
+    model(keras.KerasTensor((1, smallest, smallest, channels)))
+    return model
 
 
 def inference_copy(model: keras.Model, dtype: str | None = None) -> keras.Model:

@@ -29,14 +29,11 @@ def build_network(settings: dict, dataset: Dataset) -> keras.Model:
     frozen = settings.get("transfer", "all") != "all"
     if models.has_auxiliary(settings["model"]) and not frozen:
         options["auxiliary"] = True
-    shape = dataset.image_shape
-    if settings.get("image_sizes"):
-        shape = (None, None, shape[-1])
     keras.utils.set_random_seed(settings["seed"])
     network = models.create_model(
         settings["model"],
         num_classes=dataset.num_classes,
-        input_shape=shape,
+        input_shape=dataset.image_shape,
         preprocessing=prepared(settings.get("mean"), settings.get("std"), dataset),
         dtype=settings["precision"],
         **options,

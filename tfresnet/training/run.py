@@ -75,17 +75,24 @@ class Run:
         devices.agree(self._facts())
         self.averages = None
         with devices.together(), devices.strategy.scope():
-            self.network = build_network(config.to_dict(), self.dataset)
+            whole = build_network(config.to_dict(), self.dataset)
+            self.network = self._for_all_sides(whole) if config.image_sizes else whole
             self.optimizer = _optimizer(config, self.network.trainable_variables)
             if config.ema:
                 twin = build_network(config.to_dict(), self.dataset)
                 self.averages = AveragedWeights(twin, self.network, config.ema)
-            evaluated = self.averages.network if self.averages else self.network
-            self.model = models.without_auxiliary(evaluated)
-            if config.image_sizes:
-                self.model = models.of_one_size(self.model, self.dataset.image_shape)
+            self.model = models.without_auxiliary(self.averages.network if self.averages else whole)
         self.state = State(replicas=devices.replicas)
         self.waited = 0.0
+
+    def _for_all_sides(self, network):
+        try:
+            return models.of_any_size(network, self._sides[0])
+        except ValueError as error:
+            raise InputError(
+                f"image_sizes must be sides that {network.name} can be trained on, made for "
+                f"{self._sides[-1]}. Received: {self.config.image_sizes!r}"
+            ) from error
 
     def _facts(self):
         """What has to be the same at all workers."""

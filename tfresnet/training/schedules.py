@@ -28,8 +28,8 @@ def share_of_peak(step: int, lr_scheduler: str, warmup_steps: int, total_steps: 
 
 def image_sides(sizes: str, epochs: int) -> list[int]:
     """Side of the images of each epoch, in pixels: of "24,32" the smaller ones, each for as long,
-    in two thirds of the epochs, then the last."""
+    in two thirds of the epochs (to the nearest whole one), then the last."""
     *small, whole = [int(size) for size in sizes.split(",")]
-    first = 2 * epochs // 3 if small else 0
+    first = min(round(2 * epochs / 3), epochs - 1) if small else 0
     growing = [small[epoch * len(small) // first] for epoch in range(first)]
     return growing + (epochs - first) * [whole]

@@ -11,7 +11,7 @@ from tfresnet.layers import IdentityBlock, ProjectionBlock
 
 
 def _chain(unit, x, step, last):
-    pairs = unit.branch_pairs
+    pairs = unit.branch_pairs()
     for conv, bn in pairs[:-1]:
         x = step(conv, bn, x)
     return last(*pairs[-1], x)

@@ -43,7 +43,7 @@ def deviations(run: Kept) -> list[float]:
         preactivated = hasattr(unit, "activated")
         y = unit.activated(x, training=False) if preactivated else x
         # Where the ReLU comes after the addition, the last normalisation ends the branch itself.
-        for conv, bn in unit.branch_pairs if preactivated else unit.branch_pairs[:-1]:
+        for conv, bn in unit.branch_pairs() if preactivated else unit.branch_pairs()[:-1]:
             y = bn(conv(y), training=False)
             found.append(_deviation(y))
             y = tf.nn.relu(y)

@@ -44,7 +44,6 @@ class _Preactivated(_Unit):
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
 
-    @property
     def branch_pairs(self):
         pairs = [(self.conv1, self.bn2)]
         return [*pairs, (self.conv2, self.bn3)] if self.bottleneck else pairs

@@ -72,7 +72,7 @@ class _Unit(keras.layers.Layer):
             epsilon=self.epsilon, gamma_initializer=gamma, dtype=self.dtype_policy, name=name
         )
 
-    @property
+    # No property: Keras keeps the weights of what it finds in one under that name.
     def branch_pairs(self):
         """(convolution, the normalisation of its output) of the branch, in order."""
         pairs = [(self.conv1, self.bn1), (self.conv2, self.bn2)]
@@ -81,11 +81,11 @@ class _Unit(keras.layers.Layer):
     @property
     def conv_bn_pairs(self):
         """Those of the whole unit, for folding."""
-        return self.branch_pairs
+        return self.branch_pairs()
 
     def build(self, input_shape):
         shape = input_shape
-        for conv, bn in self.branch_pairs:
+        for conv, bn in self.branch_pairs():
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
             bn.build(shape)

@@ -3,11 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from statistics import mean, stdev
 
 import pytest
 
 from tfresnet.results.__main__ import main
 from tfresnet.results.table import table
+from tfresnet.runs.folder import RunFolder
 
 LOGS = Path(__file__).parent.parent / "logs"
 
@@ -63,6 +65,25 @@ def test_epochs_of_small_images_are_counted_among_themselves(run):
     settings = {"image_sizes": "24,32", "epochs": 10}
     (row,) = rows(table([run("a", settings, {"epoch_seconds": small + whole})]))
     assert row["minutes"] == "7"
+
+
+def test_what_small_images_save_and_cost_is_said_as_the_kept_runs_have_it():
+    lost: dict[str, list[float]] = {"held out": [], "test": []}
+    seconds = {"val": 0.0, "sizes": 0.0}
+    for seed in range(3):
+        runs = [
+            RunFolder(LOGS / f"resnet20-cifar10-10epochs-{kind}-seed{seed}") for kind in seconds
+        ]
+        results = [run.read_result() for run in runs]
+        held_out = [run.read_history()[-1]["val_top1"] for run in runs]
+        lost["held out"].append(100 * (held_out[0] - held_out[1]))
+        lost["test"].append(100 * (results[0]["top1"] - results[1]["top1"]))
+        for kind, result in zip(seconds, results, strict=True):
+            seconds[kind] += sum(result["epoch_seconds"])
+    said = {k: f"{mean(v):.2f} ± {stdev(v) / 3**0.5:.2f}" for k, v in lost.items()}
+    readme = " ".join((LOGS.parent / "README.md").read_text(encoding="utf-8").split())
+    assert f"{said['held out']} points lower on the images held out, {said['test']} on" in readme
+    assert f"take {100 * (1 - seconds['sizes'] / seconds['val']):.0f} % less time" in readme
 
 
 def test_any_other_setting_is_another_row_whose_command_says_it(run):

@@ -21,7 +21,7 @@ CLAIM = (
 SOURCE = "deck B; Veit et al., 2016, sections 3 and 4.3, Fig. 6"
 EXPECTED = "the gradient at the input falls with length; most of it comes by less than half of n"
 RUNS = {"resnet56": {"model": "resnet56"}}
-IMAGES, DRAWS = 100, 10
+IMAGES, DRAWS = 25, 60  # many draws: of the paths of a length, few carry most of the gradient
 LECTURE_UNITS = 54
 MOST = 0.9  # of the product of number and gradient
 

@@ -50,6 +50,7 @@ def test_an_error_of_a_callback_passes_as_it_is(tiny):
         tfresnet.train(tiny(), callbacks=[Wrong()])
 
 
+@pytest.mark.slow
 def test_deterministic_operations_train_too(settings_with_pages):
     """With all that is measured and drawn. TensorFlow has no public way back."""
     from tensorflow.python.framework import config

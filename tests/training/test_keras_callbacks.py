@@ -132,6 +132,7 @@ def test_a_stopped_training_stays_stopped_after_a_resume(tiny, monkeypatch):
     assert run.history == whole.history
 
 
+@pytest.mark.slow
 def test_a_callback_sets_the_highest_rate_and_a_checkpoint_keeps_it(tiny):
     class Halve(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

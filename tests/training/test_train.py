@@ -204,7 +204,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(settings):
 
 
 def test_an_option_that_only_one_network_has(settings):
-    settings |= {"model": "wrn16_4", "model_option": "dropout=0.3"}
+    settings |= {"model": "wrn16_2", "model_option": "dropout=0.3"}
     run = Run(tfresnet.TrainConfig(**settings), Devices())
     rates = [unit.dropout for unit in run.model.layers if hasattr(unit, "dropout")]
     assert rates
@@ -243,7 +243,14 @@ def test_an_output_folder_that_cannot_be_made(settings, tmp_path):
         train(settings, output_dir=str(tmp_path / "file" / "logs"))
 
 
-@pytest.mark.parametrize("name", ["write_graphs", "write_validation", "texts"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "write_validation",
+        pytest.param("write_graphs", marks=pytest.mark.slow),
+        pytest.param("texts", marks=pytest.mark.slow),
+    ],
+)
 def test_a_page_that_fails_does_not_end_the_training(
     settings_with_pages, name, monkeypatch, caplog
 ):
@@ -256,7 +263,9 @@ def test_a_page_that_fails_does_not_end_the_training(
     assert "goes on without TensorBoard: a page of no use" in caplog.text
 
 
-@pytest.mark.parametrize("more", [{"image_sizes": "24,32"}, {"ema": 0.9, "train_size": 128}])
+@pytest.mark.parametrize(
+    "more", [{"image_sizes": "24,32"}, pytest.param({"ema": 0.9}, marks=pytest.mark.slow)]
+)
 def test_pages_are_there_whatever_is_evaluated(settings_with_pages, more, caplog):
     run = train(settings_with_pages, **more)
     assert "goes on without" not in caplog.text

@@ -25,11 +25,10 @@ def of_any_size(model: keras.Model, smallest: int) -> keras.Model:
     Raises:
         ValueError: a layer is made for one size, or has no pixel left of the smallest image.
     """
-    channels = model.input_shape[-1]
-    images = keras.Input((None, None, channels), name=model.inputs[0].name)
-    model = keras.models.clone_model(model, images, clone_function=lambda layer: layer)
-    model(keras.KerasTensor((1, smallest, smallest, channels)))
-    return model
+    for side in (smallest, None):  # the first finds out, where None would let all pass
+        images = keras.Input((side, side, model.input_shape[-1]), name=model.inputs[0].name)
+        view = keras.models.clone_model(model, images, clone_function=lambda layer: layer)
+    return view
 
 
 def inference_copy(model: keras.Model, dtype: str | None = None) -> keras.Model:

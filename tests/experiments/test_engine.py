@@ -136,6 +136,14 @@ def test_a_plan_lists_what_is_left_once(quick_needed, tmp_path, monkeypatch):
     assert plan.table({"first": [quick_needed]}) == "nothing is left to train"
 
 
+def test_a_run_that_was_stopped_in_its_test_is_not_finished(quick_needed):
+    folder = made(quick_needed, step=quick_needed.steps_per_epoch)
+    assert quick_needed.epochs_done == quick_needed.settings["epochs"]
+    assert not quick_needed.is_finished
+    folder.write_result({"top1": 0.5})
+    assert quick_needed.is_finished
+
+
 def test_a_run_of_other_settings_is_not_taken_for_the_studies(quick_needed):
     made(quick_needed, step=1, lr=0.5)
     with pytest.raises(tfresnet.InputError, match=r"other lr .* Received: .*resnet8"):

@@ -130,7 +130,8 @@ class Needed:
     @property
     def is_finished(self) -> bool:
         """Whether its outcome is there; the model may not be, which git does not keep."""
-        return self.epochs_done == self.settings["epochs"]
+        trained = self.epochs_done == self.settings["epochs"]
+        return trained and RunFolder(self.path).read_result() is not None
 
     def trained(self, limit: "TimeLimit") -> Kept:
         """The run, trained as far as it was not, its source before it.

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import combined
 from tfresnet.experiments.engine.runs import Kept
-from tfresnet.experiments.engine.units import CutOpen, finished, parts
+from tfresnet.experiments.engine.units import CutOpen, finished, is_preactivated, parts
 
 ORDER = 10
 ANY_RUNS = True
@@ -40,10 +40,12 @@ def deviations(run: Kept) -> list[float]:
 
     def run_unit(number, unit, x):
         branch, shortcut = parts(unit, x)
-        preactivated = hasattr(unit, "activated")
-        y = unit.activated(x, training=False) if preactivated else x
-        # Where the ReLU comes after the addition, the last normalisation ends the branch itself.
-        for conv, bn in unit.branch_pairs() if preactivated else unit.branch_pairs()[:-1]:
+        y, pairs = x, unit.branch_pairs()
+        if is_preactivated(unit):
+            y = unit.activated(x, training=False)
+        else:
+            pairs = pairs[:-1]  # the last normalisation ends the branch itself
+        for conv, bn in pairs:
             y = bn(conv(y), training=False)
             found.append(_deviation(y))
             y = tf.nn.relu(y)

@@ -111,14 +111,8 @@ class Needed:
 
     @property
     def epochs_done(self) -> float:
-        """In epochs, of a run that was stopped also a part of one."""
-        run = RunFolder(self.path)
-        if not run.config.exists():
-            return 0.0
-        self._check(run)
-        if run.read_result():
-            return float(self.settings["epochs"])
-        paths = run.checkpoints.paths()
+        """Epochs in the newest checkpoint, also a part of one."""
+        paths = self._checked_folder().checkpoints.paths()
         return int(paths[-1].stem[5:]) / self.steps_per_epoch if paths else 0.0
 
     @property
@@ -130,8 +124,7 @@ class Needed:
     @property
     def is_finished(self) -> bool:
         """Whether its outcome is there; the model may not be, which git does not keep."""
-        trained = self.epochs_done == self.settings["epochs"]
-        return trained and RunFolder(self.path).read_result() is not None
+        return self._checked_folder().read_result() is not None
 
     def trained(self, limit: "TimeLimit") -> Kept:
         """The run, trained as far as it was not, its source before it.
@@ -156,6 +149,12 @@ class Needed:
             place = {"output_dir": str(self.folder), "name": self.path.name}
             train(TrainConfig(**self.settings, **place), callbacks=[limit])
         return Kept(self.path)
+
+    def _checked_folder(self):
+        run = RunFolder(self.path)
+        if run.config.exists():
+            self._check(run)
+        return run
 
     def _check(self, run):
         found = EARLIER | run.read_config()["settings"]

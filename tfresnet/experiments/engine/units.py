@@ -38,10 +38,14 @@ def parts(unit: keras.layers.Layer, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
     return unit.branch(x, training=False), unit.shortcut(x)
 
 
+def is_preactivated(unit: keras.layers.Layer) -> bool:
+    """Whether a unit normalises and activates before its convolutions, and not after its sum."""
+    return isinstance(unit, PreactIdentityBlock | PreactProjectionBlock)
+
+
 def finished(unit: keras.layers.Layer, total: tf.Tensor) -> tf.Tensor:
     """The output of a unit from the sum of its parts."""
-    preactivated = isinstance(unit, PreactIdentityBlock | PreactProjectionBlock)
-    return total if preactivated else tf.nn.relu(total)
+    return total if is_preactivated(unit) else tf.nn.relu(total)
 
 
 class CutOpen:

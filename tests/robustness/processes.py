@@ -63,6 +63,15 @@ def complete(*flags, **kwargs) -> str:
     return out
 
 
+def assert_stopped(training: Training, status: int, where: str, run: Path) -> None:
+    """It ended by itself, with one line that says where and how to go on."""
+    found, _, err = training.end()
+    assert (found, err.count("\n")) == (status, 1), err
+    assert err.startswith("train.py: stopped")
+    assert where in err
+    assert err.endswith(f"Go on with: python train.py --resume {run}\n")
+
+
 def checkpoints(run: Path) -> list[str]:
     return sorted(path.name for path in run.glob("checkpoints/step-*.npz"))
 

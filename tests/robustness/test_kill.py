@@ -1,4 +1,7 @@
-"""SIGKILL at any moment loses nothing: the resumed run ends bit for bit like one never stopped."""
+"""SIGKILL at any moment loses nothing: the resumed run ends bit for bit like one never stopped.
+
+Among the quick tests SIGTERM stands here, too; every other stop is in `test_stop.py`.
+"""
 
 import random
 import signal
@@ -6,7 +9,14 @@ import time
 
 import pytest
 from picture_folders import make_folder
-from processes import Training, assert_equal_runs, checkpoints, complete, is_writing
+from processes import (
+    Training,
+    assert_equal_runs,
+    assert_stopped,
+    checkpoints,
+    complete,
+    is_writing,
+)
 
 EVERY_STEP = ("--checkpoint-minutes", "1e-9")
 
@@ -38,17 +48,20 @@ def newest_step(run):
 
 
 @pytest.mark.parametrize("dataset", ["shapes10", pytest.param("folder", marks=pytest.mark.slow)])
-def test_two_kills_change_nothing(dataset, tmp_path):
+def test_a_stop_and_two_kills_change_nothing(dataset, tmp_path):
     flags = SMALL
     if dataset == "folder":
         make_folder(tmp_path / "pictures", {"train": 60, "test": 10}, ending="jpg")
         flags = (*FOLDER, "--data-dir", tmp_path / "pictures")
     complete(*settings(tmp_path, "whole", *flags))
     run = tmp_path / "killed"
-    with Training(*settings(tmp_path, "killed", *flags, *EVERY_STEP)) as first:
-        kill_at_a_checkpoint(first, run, write=False, steps=3)
+    start = settings(tmp_path, "killed", *flags, *EVERY_STEP)
+    with Training(*start, stop="on_train_batch_end 2 SIGTERM") as first:
+        assert_stopped(first, 143, "0 epochs and 2 steps; everything is saved", run)
     with Training("--resume", run) as second:
-        kill_at_a_checkpoint(second, run, write=True, steps=1)
+        kill_at_a_checkpoint(second, run, write=False, steps=3)
+    with Training("--resume", run) as third:
+        kill_at_a_checkpoint(third, run, write=True, steps=1)
     assert "resuming" in complete("--resume", run)
     assert_equal_runs(run, tmp_path / "whole")
 

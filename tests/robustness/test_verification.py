@@ -5,8 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
-from processes import charts, checkpoints, complete
+from processes import charts, checkpoints
+from small import shrink_shapes10
 
+import tfresnet
 from tfresnet.errors import InputError
 from tfresnet.runs.verification import verify
 from tfresnet.verify import main
@@ -14,10 +16,11 @@ from tfresnet.verify import main
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("verify")
-    flags = ("--model", "resnet8", "--dataset", "shapes10", "--epochs", 1, "--val-size", 50)
-    complete(*flags, "--output-dir", folder, "--name", "run")
-    return folder / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        shrink_shapes10(patch)
+        folder = str(tmp_path_factory.mktemp("verify"))
+        small = {"model": "resnet8", "dataset": "shapes10", "epochs": 1, "val_size": 50}
+        return tfresnet.train(tfresnet.TrainConfig(**small, output_dir=folder, name="run")).path
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import tfresnet
+from tfresnet.experiments import study_names
 from tfresnet.results.table import table as table_of_results
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +72,18 @@ def test_a_kept_model_still_gives_its_result(run):
     found = tfresnet.evaluate(run, data_dir=data_dir)
     kept = json.loads((run / "result.json").read_text())
     assert found["confusion"] == kept["confusion"]
+
+
+def test_the_table_of_studies_has_the_kept_verdicts():
+    kept = {name: ROOT / "logs" / "experiments" / name / "results.json" for name in study_names()}
+    rows = dict(
+        re.findall(r"^\| `(\w+)` \| .* \| \[(\w+)\]\(logs/experiments/", README, re.MULTILINE)
+    )
+    assert rows == {
+        name: json.loads(path.read_text())["verdict"]
+        for name, path in kept.items()
+        if path.exists()
+    }
 
 
 def test_the_reading_path_is_as_long_as_it_says():

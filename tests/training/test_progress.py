@@ -1,10 +1,11 @@
 """Terminals, and everything that is none."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 
-from tfresnet.training.progress import redraws
+from tfresnet.training.progress import Progress, redraws
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are Unix's")
 
@@ -32,3 +33,9 @@ def test_no_terminal(tmp_path):
         for stream in (None, io.StringIO(), file):
             assert not redraws(stream)
     assert not redraws(file)  # closed
+
+
+def test_the_time_left_counts_the_larger_images_to_come():
+    run = SimpleNamespace(epoch=1, epochs=3, steps_per_epoch=10, total_steps=26, sides=[16, 16, 32])
+    run.state, run.image_side = SimpleNamespace(step=14), 16
+    assert Progress(run)._left(0.5) == 0.5 * (6 + 6 * 4)

@@ -42,18 +42,28 @@ class Progress(Companion):
 
     def _estimate(self, pace):
         self._estimated = True
-        left = self.run.total_steps - self.run.state.step
+        run = self.run
+        pixels = f" at {run.image_side} pixels" if run.config.image_sizes else ""
         self._say(
-            f"{duration(pace * self.run.steps_per_epoch)} an epoch, "
-            f"{duration(pace * left)} for the {left} steps left "
-            f"({self.run.config.batch_size / pace:.0f} images/s)"
+            f"{duration(pace * run.steps_per_epoch)} an epoch{pixels}, "
+            f"{duration(self._left(pace))} for the {run.total_steps - run.state.step} steps left "
+            f"({run.config.batch_size / pace:.0f} images/s)"
         )
+
+    def _left(self, pace):
+        """Seconds of the steps to come: larger images take longer in proportion to their area."""
+        run, seconds = self.run, 0.0
+        for epoch in range(run.epoch, run.epochs):
+            first = max(run.state.step, epoch * run.steps_per_epoch)
+            last = min((epoch + 1) * run.steps_per_epoch, run.total_steps)
+            seconds += pace * (last - first) * (run.sides[epoch] / run.image_side) ** 2
+        return seconds
 
     def _bar(self, pace, columns):
         run, means = self.run, self.run.means()
         step, steps = run.step_in_epoch, run.steps_per_epoch
         filled = round(20 * step / steps)
-        left = duration(pace * (run.total_steps - run.state.step))
+        left = duration(self._left(pace))
         parts = [f"epoch {run.epoch + 1}/{run.epochs}"]
         parts += [f" {'#' * filled}{'.' * (20 - filled)} {step}/{steps}", f"  {left} left"]
         parts += [f"  loss {means['loss']:.4f}", f"  top-1 {100 * means['top1']:.2f}"]

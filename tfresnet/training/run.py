@@ -66,8 +66,8 @@ class Run:
         self.total_steps = config.max_steps or config.epochs * self.steps_per_epoch
         self.epochs = -(-self.total_steps // self.steps_per_epoch)
         side = self.dataset.image_shape[0]
-        self._sides = image_sides(config.image_sizes or str(side), self.epochs)
-        if self._sides[-1] != side:
+        self.sides = image_sides(config.image_sizes or str(side), self.epochs)
+        if self.sides[-1] != side:
             raise InputError(
                 f"image_sizes must end with {side}, the side of the images. "
                 f"Received: {config.image_sizes!r}"
@@ -87,11 +87,11 @@ class Run:
 
     def _for_all_sides(self, network):
         try:
-            return models.of_any_size(network, self._sides[0])
+            return models.of_any_size(network, self.sides[0])
         except ValueError as error:
             raise InputError(
                 f"image_sizes must be sides that {network.name} can be trained on, made for "
-                f"{self._sides[-1]}. Received: {self.config.image_sizes!r}"
+                f"{self.sides[-1]}. Received: {self.config.image_sizes!r}"
             ) from error
 
     def _facts(self):
@@ -118,7 +118,7 @@ class Run:
     @property
     def image_side(self) -> int:
         """Of the images of the epoch that is being trained, in pixels."""
-        return self._sides[min(self.epoch, self.epochs - 1)]
+        return self.sides[min(self.epoch, self.epochs - 1)]
 
     @property
     def last_step_of_epoch(self) -> int:

@@ -136,7 +136,9 @@ def _mean(top1s):
 def machine(run: _Kept) -> str:
     """Cores, processor and arithmetic of anything with `config` and `environment`."""
     about = run.environment
-    return f"{about.get('cores', '?')} cores {about.get('processor', '?')}, {arithmetic(run)}"
+    cores = about.get("cores", "?")
+    plural = "" if cores == 1 else "s"
+    return f"{cores} core{plural} {about.get('processor', '?')}, {arithmetic(run)}"
 
 
 def arithmetic(run: _Kept) -> str:

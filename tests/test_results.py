@@ -86,6 +86,17 @@ def test_what_small_images_save_and_cost_is_said_as_the_kept_runs_have_it():
     assert f"take {100 * (1 - seconds['sizes'] / seconds['val']):.0f} % less time" in readme
 
 
+def test_what_small_images_do_to_resnet18_is_said_as_the_kept_runs_have_it():
+    runs = [RunFolder(LOGS / f"resnet18-cifar10-3epochs{kind}") for kind in ("", "-sizes")]
+    whole, sizes = (run.read_result()["epoch_seconds"] for run in runs)
+    saved = 1 - (2 * min(sizes[:2]) + sizes[2]) / (3 * min(whole))  # undisturbed epochs
+    points = [100 * run.read_history()[-1]["val_top1"] for run in runs]
+    top1s = [100 * run.read_result()["top1"] for run in runs]
+    readme = " ".join((LOGS.parent / "README.md").read_text(encoding="utf-8").split())
+    said = f"take {100 * saved:.0f} % less and end {points[0] - points[1]:.1f} points lower on the "
+    assert f"{said}images held out, {top1s[0] - top1s[1]:.1f} on the test images" in readme
+
+
 def test_any_other_setting_is_another_row_whose_command_says_it(run):
     usual, smoothed = run("a"), run("b", {"label_smoothing": 0.1, "augment": False})
     commands = [row["command"] for row in rows(table([usual, smoothed]))]

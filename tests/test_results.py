@@ -12,6 +12,7 @@ from tfresnet.results.table import table
 from tfresnet.runs.folder import RunFolder
 
 LOGS = Path(__file__).parent.parent / "logs"
+README = " ".join((LOGS.parent / "README.md").read_text(encoding="utf-8").split())  # one line
 
 
 def rows(text):
@@ -81,9 +82,8 @@ def test_what_small_images_save_and_cost_is_said_as_the_kept_runs_have_it():
         for kind, result in zip(seconds, results, strict=True):
             seconds[kind] += sum(result["epoch_seconds"])
     said = {k: f"{mean(v):.2f} ± {stdev(v) / 3**0.5:.2f}" for k, v in lost.items()}
-    readme = " ".join((LOGS.parent / "README.md").read_text(encoding="utf-8").split())
-    assert f"{said['held out']} points lower on the images held out, {said['test']} on" in readme
-    assert f"take {100 * (1 - seconds['sizes'] / seconds['val']):.0f} % less time" in readme
+    assert f"{said['held out']} points lower on the images held out, {said['test']} on" in README
+    assert f"take {100 * (1 - seconds['sizes'] / seconds['val']):.0f} % less time" in README
 
 
 def test_what_small_images_do_to_resnet18_is_said_as_the_kept_runs_have_it():
@@ -92,9 +92,8 @@ def test_what_small_images_do_to_resnet18_is_said_as_the_kept_runs_have_it():
     saved = 1 - (2 * min(sizes[:2]) + sizes[2]) / (3 * min(whole))  # undisturbed epochs
     points = [100 * run.read_history()[-1]["val_top1"] for run in runs]
     top1s = [100 * run.read_result()["top1"] for run in runs]
-    readme = " ".join((LOGS.parent / "README.md").read_text(encoding="utf-8").split())
     said = f"take {100 * saved:.0f} % less and end {points[0] - points[1]:.1f} points lower on the "
-    assert f"{said}images held out, {top1s[0] - top1s[1]:.1f} on the test images" in readme
+    assert f"{said}images held out, {top1s[0] - top1s[1]:.1f} on the test images" in README
 
 
 def test_any_other_setting_is_another_row_whose_command_says_it(run):

@@ -137,8 +137,8 @@ def machine(run: _Kept) -> str:
     """Cores, processor and arithmetic of anything with `config` and `environment`."""
     about = run.environment
     cores = about.get("cores", "?")
-    plural = "" if cores == 1 else "s"
-    return f"{cores} core{plural} {about.get('processor', '?')}, {arithmetic(run)}"
+    processor = about.get("processor", "?")
+    return f"{cores} core{'s' * (cores != 1)} {processor}, {arithmetic(run)}"
 
 
 def arithmetic(run: _Kept) -> str:

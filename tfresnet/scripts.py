@@ -1,6 +1,7 @@
 """How the commands start and end: what TensorFlow is told, what the user sees, the exit status."""
 
 import errno
+import gc
 import os
 import sys
 import warnings
@@ -55,6 +56,7 @@ def load_tensorflow() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # A user can do nothing about those in other packages, and `python -W error` would end on them.
     warnings.simplefilter("ignore", DeprecationWarning)
+    gc.disable()  # an import makes no garbage, and looking for it takes a fifth of the start
     try:
         import_tensorflow()
         import keras
@@ -66,6 +68,9 @@ def load_tensorflow() -> None:
         raise InputError(
             f"settings of Keras (keras.json, KERAS_...) must be possible ones. Received: {error!r}"
         ) from error
+    finally:
+        gc.enable()
+    gc.freeze()  # nor is it looked for later among what has been imported
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     signals.raise_on_terminate()

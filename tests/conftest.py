@@ -28,6 +28,16 @@ def small_shapes10(monkeypatch):
 
 
 @pytest.fixture
+def small_model(monkeypatch):
+    """Every network has two layers: for tests of what a training does, whatever it trains."""
+    from small import small_network
+
+    from tfresnet import models
+
+    monkeypatch.setattr(models, "create_model", small_network)
+
+
+@pytest.fixture
 def settings_with_pages(tmp_path, small_shapes10):
     """Those of a run of two epochs of five steps."""
     return {

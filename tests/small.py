@@ -44,7 +44,10 @@ def small_network(name, num_classes, input_shape, preprocessing, dtype):
 
     layers = keras.layers
     inputs = keras.Input(input_shape)
-    x = layers.Conv2D(4, 3, strides=2, activation="relu", name="conv")(preprocessing(inputs))
-    x = layers.GlobalAveragePooling2D()(layers.BatchNormalization(name="bn")(x))
-    outputs = layers.Dense(num_classes, name="predictions")(layers.Dropout(0.2)(x))
+    x = layers.Conv2D(4, 3, strides=2, activation="relu", dtype=dtype, name="conv")(
+        preprocessing(inputs)
+    )
+    x = layers.BatchNormalization(dtype=dtype, name="bn")(x)
+    x = layers.Dropout(0.2, dtype=dtype)(layers.GlobalAveragePooling2D(dtype=dtype)(x))
+    outputs = layers.Dense(num_classes, dtype="float32", name="predictions")(x)
     return keras.Model(inputs, outputs, name=name)

@@ -122,6 +122,7 @@ def test_two_processes_that_read_cifar10_for_the_first_time(tmp_path):
     assert [path.suffix for path in cached] == [".npy"]
 
 
+@pytest.mark.slow
 def test_a_second_training_is_refused_and_disturbs_nothing(tmp_path):
     run = tmp_path / "run"
     flags = (*FLAGS, "--batch-size", 32, "--output-dir", tmp_path, "--name", "run")

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from picture_folders import make_folder
-from small import leave_pages_out, small_network, without_times
+from small import leave_pages_out, without_times
 
 import tfresnet
 from tfresnet import TrainConfig, cli, models
@@ -18,15 +18,12 @@ from tfresnet.training import opening
 from tfresnet.training import run as run_module
 from tfresnet.training.run import Run
 
+pytestmark = pytest.mark.usefixtures("small_model")
+
 
 @pytest.fixture
 def root(tmp_path):
     return make_folder(tmp_path / "pictures", {"train": 20, "test": 5}, ending="jpg")
-
-
-@pytest.fixture(autouse=True)
-def _small(monkeypatch):
-    monkeypatch.setattr(models, "create_model", small_network)
 
 
 def config(root, **more):

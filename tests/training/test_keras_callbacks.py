@@ -8,6 +8,8 @@ from small import without_times
 import tfresnet
 from tfresnet.signals import Interrupted, StopRequest
 
+pytestmark = pytest.mark.usefixtures("small_model")
+
 
 class Recorder(keras.callbacks.Callback):
     """Writes down every call with its arguments."""

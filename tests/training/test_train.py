@@ -20,7 +20,7 @@ from tfresnet.training.run import DivergedError, Run
 
 
 @pytest.fixture
-def settings(settings_with_pages, monkeypatch):
+def settings(settings_with_pages, small_model, monkeypatch):
     leave_pages_out(monkeypatch)
     return settings_with_pages
 
@@ -77,6 +77,7 @@ def test_the_first_lines_say_how_long_it_will_take(settings, capsys, monkeypatch
 
 
 def test_same_seed_same_losses_other_seed_others(settings):
+    settings |= {"epochs": 1}
     first = train(settings)
     second = train(settings, name="again")
     other = train(settings, name="other", seed=1)
@@ -188,10 +189,10 @@ def test_starting_from_the_weights_of_another_run(settings):
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_other_precisions_train(settings, precision, monkeypatch):
+def test_other_precisions_train(settings_with_pages, precision, monkeypatch):
     # Few images: a processor without bfloat16 emulates it slowly.
     shrink_shapes10(monkeypatch, 32, 10)
-    run = train(settings, epochs=1, precision=precision, val_size=0, batch_size=16)
+    run = train(settings_with_pages, epochs=1, precision=precision, val_size=0, batch_size=16)
     assert np.isfinite(run.history[0]["loss"])
     assert keras.config.dtype_policy().name == "float32"
 
@@ -203,9 +204,9 @@ def test_a_loss_that_is_not_finite_ends_the_run(settings):
         train(settings, lr=1e30, label_smoothing=0.0)
 
 
-def test_an_option_that_only_one_network_has(settings):
-    settings |= {"model": "wrn16_2", "model_option": "dropout=0.3"}
-    run = Run(tfresnet.TrainConfig(**settings), Devices())
+def test_an_option_that_only_one_network_has(settings_with_pages):
+    options = {"model": "wrn16_2", "model_option": "dropout=0.3"}
+    run = Run(tfresnet.TrainConfig(**settings_with_pages | options), Devices())
     rates = [unit.dropout for unit in run.model.layers if hasattr(unit, "dropout")]
     assert rates
     assert set(rates) == {0.3}
@@ -223,9 +224,9 @@ def test_an_option_that_only_one_network_has(settings):
         ({"model": "plain20", "shortcut": "B"}, "shortcut of plain20"),
     ],
 )
-def test_bad_settings_write_nothing(settings, bad, message, tmp_path):
+def test_bad_settings_write_nothing(settings_with_pages, bad, message, tmp_path):
     with pytest.raises(InputError, match=message):
-        train(settings, **bad)
+        train(settings_with_pages, **bad)
     assert not (tmp_path / "logs").exists()
 
 
@@ -288,7 +289,7 @@ def test_pages_of_the_test_that_fail_leave_its_result(settings, monkeypatch, cap
         ({"image_sizes": "24,32", "model": "googlenet"}, "googlenet can be trained on"),
     ],
 )
-def test_sides_that_do_not_fit(settings, more, message):
+def test_sides_that_do_not_fit(settings_with_pages, more, message, tmp_path):
     with pytest.raises(InputError, match=message):
-        train(settings, **more)
-    assert not (Path(settings["output_dir"]) / settings["name"]).exists()
+        train(settings_with_pages, **more)
+    assert not (tmp_path / "logs").exists()

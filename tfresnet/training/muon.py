@@ -62,10 +62,10 @@ def orthogonal(matrices: tf.Tensor) -> tf.Tensor:
     wide = x.shape[1] < x.shape[2]
     # All factors are polynomials of the smaller of x x^T and x^T x, so the large products are two.
     square = tf.matmul(x, x, transpose_a=not wide, transpose_b=wide)
-    product = identity = tf.eye(square.shape[1])
+    identity, product = tf.eye(square.shape[1]), None
     for left in reversed(range(_ITERATIONS)):
         factor = _A * identity + _B * square + _C * tf.matmul(square, square)
-        product = tf.matmul(product, factor)
+        product = factor if product is None else tf.matmul(product, factor)
         if left:
             square = tf.matmul(square, tf.matmul(factor, factor))
     return tf.matmul(product, x) if wide else tf.matmul(x, product)

@@ -30,11 +30,9 @@ def small_shapes10(monkeypatch):
 @pytest.fixture
 def small_model(monkeypatch):
     """Every network has two layers: for tests of what a training does, whatever it trains."""
-    from small import small_network
+    from small import shrink_networks
 
-    from tfresnet import models
-
-    monkeypatch.setattr(models, "create_model", small_network)
+    shrink_networks(monkeypatch)
 
 
 @pytest.fixture

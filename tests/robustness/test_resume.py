@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import leave_pages_out, shrink_shapes10, small_network, without_times
+from small import leave_pages_out, shrink_networks, shrink_shapes10, without_times
 
 import tfresnet
-from tfresnet import TrainConfig, models
+from tfresnet import TrainConfig
 from tfresnet.errors import InputError, RunError
 from tfresnet.runs.checkpoints import read
 from tfresnet.runs.folder import RunFolder
@@ -39,7 +39,7 @@ def whole(tmp_path_factory):
 def small(patch):
     """Few images, a small network with everything that has a state, and no pictures."""
     shrink_shapes10(patch)
-    patch.setattr(models, "create_model", small_network)
+    shrink_networks(patch)
     leave_pages_out(patch)
 
 

@@ -1,5 +1,6 @@
 """The table of results against the runs that git keeps."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -84,6 +85,17 @@ def test_what_small_images_save_and_cost_is_said_as_the_kept_runs_have_it():
     said = {k: f"{mean(v):.2f} ± {stdev(v) / 3**0.5:.2f}" for k, v in lost.items()}
     assert f"{said['held out']} points lower on the images held out, {said['test']} on" in README
     assert f"take {100 * (1 - seconds['sizes'] / seconds['val']):.0f} % less time" in README
+
+
+def test_what_smaller_images_cost_resnet20_is_said_as_the_trials_have_it():
+    lost = []
+    for trial in csv.DictReader((LOGS / "trials.csv").read_text(encoding="utf-8").splitlines()):
+        if "--image-sizes 20,32" in trial["settings"]:
+            run = RunFolder(LOGS / f"resnet20-cifar10-10epochs-val-seed{trial['seed']}")
+            whole = run.read_history()[-1]["val_top1"]
+            lost.append(100 * whole - float(trial["val_top1"]))
+    assert len(lost) == 3
+    assert f"[{mean(lost):.2f} ± {stdev(lost) / 3**0.5:.2f} points](logs/trials.csv)" in README
 
 
 def test_what_small_images_do_to_resnet18_is_said_as_the_kept_runs_have_it():

@@ -21,6 +21,10 @@ def rows(text):
     return [dict(zip(titles, line, strict=True)) for line in lines]
 
 
+def with_standard_error(values):
+    return f"{mean(values):.2f} ± {stdev(values) / len(values) ** 0.5:.2f}"
+
+
 @pytest.fixture
 def run(tmp_path):
     """A function that copies a kept run, with other settings and another result."""
@@ -82,7 +86,7 @@ def test_what_small_images_save_and_cost_is_said_as_the_kept_runs_have_it():
         lost["test"].append(100 * (results[0]["top1"] - results[1]["top1"]))
         for kind, result in zip(seconds, results, strict=True):
             seconds[kind] += sum(result["epoch_seconds"])
-    said = {k: f"{mean(v):.2f} ± {stdev(v) / 3**0.5:.2f}" for k, v in lost.items()}
+    said = {kind: with_standard_error(values) for kind, values in lost.items()}
     assert f"{said['held out']} points lower on the images held out, {said['test']} on" in README
     assert f"take {100 * (1 - seconds['sizes'] / seconds['val']):.0f} % less time" in README
 
@@ -95,7 +99,8 @@ def test_what_smaller_images_cost_resnet20_is_said_as_the_trials_have_it():
             whole = run.read_history()[-1]["val_top1"]
             lost.append(100 * whole - float(trial["val_top1"]))
     assert len(lost) == 3
-    assert f"[{mean(lost):.2f} ± {stdev(lost) / 3**0.5:.2f} points](logs/trials.csv)" in README
+    cost = f"[{with_standard_error(lost)} points](logs/trials.csv)"
+    assert f"{cost} of the images held out" in README
 
 
 def test_what_small_images_do_to_resnet18_is_said_as_the_kept_runs_have_it():

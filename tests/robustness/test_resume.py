@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 
 import keras
@@ -180,11 +181,32 @@ def test_a_folder_without_settings_is_refused(content, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def content_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("left", ["result.json", "history.csv", "train"])
+def test_a_run_whose_checkpoints_were_left_out_is_not_started_over(left, whole, tmp_path):
+    run, _ = whole
+    shutil.copy(run.path / "config.json", tmp_path)
+    if left == "train":
+        with tf.summary.create_file_writer(str(tmp_path / left)).as_default(step=20):
+            tf.summary.scalar("loss", 1.0)
+    else:
+        shutil.copy(run.path / left, tmp_path)
+    before = content_of(tmp_path)
+    with pytest.raises(InputError, match=r"needs a checkpoint to be continued.* Received: "):
+        tfresnet.train(resume=tmp_path)
+    assert content_of(tmp_path) == before
+
+
 def test_one_training_at_a_time(tmp_path):
     class Second(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
+            before = (tmp_path / "run" / "config.json").read_bytes()
             with pytest.raises(InputError, match="one training at a time"):
-                tfresnet.train(resume=tmp_path / "run")
+                tfresnet.train(resume=tmp_path / "run", strategy="none")
+            assert (tmp_path / "run" / "config.json").read_bytes() == before
 
     tfresnet.train(config(tmp_path, epochs=1), callbacks=[Second()])
 

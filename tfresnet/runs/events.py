@@ -31,6 +31,12 @@ def records(folder: Path) -> Iterator[tuple[Path, bytes | None]]:
             yield path, None
 
 
+def last_step(folder: Path) -> int:
+    """The highest step of an event in `folder`, 0 without any."""
+    steps = [tf.compat.v1.Event.FromString(r).step for _, r in records(folder) if r]
+    return max(steps, default=0)
+
+
 def drop_events_after(folder: Path, step: int, kept_by: str | None = None) -> None:
     """Rewrites the event files in `folder` without what a run resumed at `step` writes again.
 

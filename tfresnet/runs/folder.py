@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tfresnet.atomic import remove_leftovers, write_text
 from tfresnet.errors import InputError
+from tfresnet.runs import events
 from tfresnet.runs.checkpoints import Checkpoints
 from tfresnet.runs.lock import locked
 from tfresnet.tables import csv_text
@@ -69,6 +70,10 @@ class RunFolder:
         content = {"settings": settings, "environment": environment}
         write_text(self.config, json.dumps(content, indent=2) + "\n")
 
+    def replace_settings(self, settings: dict) -> None:
+        """Writes `config.json` anew with other settings and the same environment."""
+        self.write_config(settings, self.read_config()["environment"])
+
     @staticmethod
     def new_path(settings: dict) -> Path:
         """Where a new run goes, checked as far as possible without making anything.
@@ -94,6 +99,26 @@ class RunFolder:
                 f"Received: {settings['output_dir']} ({existing} is not)"
             )
         return path
+
+    def check_resumable(self) -> None:
+        """A run that has trained needs a checkpoint: without one it would start over.
+
+        Every run saves a checkpoint before its first step, so results or charts without any mean
+        that the checkpoints were left out or lost.
+
+        Raises:
+            InputError: there are results or charts, and no checkpoint.
+        """
+        if self.checkpoints.paths() or self.checkpoints.damaged():
+            return
+        parts = (self.path / part for part in self.PARTS)
+        left = [path for path in (self.result, self.history) if path.exists()]
+        left += [part for part in parts if events.last_step(part) > 0]
+        if left:
+            raise InputError(
+                "a run that has trained needs a checkpoint to be continued, and this one has none "
+                f"(begin a new run). Received: {left[0]}"
+            )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -179,7 +204,7 @@ class SilentFolder(RunFolder):
 
     def _nothing(self, *_) -> None: ...
 
-    say = note = write_config = write_history = write_result = _nothing
+    say = note = write_config = replace_settings = write_history = write_result = _nothing
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -64,6 +64,8 @@ def train(
     with run.folder.lock(), explained(run.folder), run.devices.together():
         if resume is not None:
             run.restore()
+            if moved:
+                run.folder.replace_settings(run.config.to_dict())
         evaluator = Evaluator(run.model, run.dataset.class_names, devices=run.devices)
         if not run.is_trained:
             with stop_requests() as stop:

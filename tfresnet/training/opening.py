@@ -55,6 +55,7 @@ def resume(path: str | Path, **moved: str | Path) -> Run:
         InputError: no such run, or missing data.
     """
     content = RunFolder(path).read_config()
+    RunFolder(path).check_resumable()
     config = dataclasses.replace(TrainConfig.from_dict(content["settings"]), **moved)
     devices = Devices.choose(config.strategy)
     folder = RunFolder(path) if devices.is_chief else SilentFolder(path)
@@ -64,8 +65,6 @@ def resume(path: str | Path, **moved: str | Path) -> Run:
             "a run can be continued on the same pictures alone. Received: other names or sizes "
             f"of files than when it began, in {run.config.data_dir}"
         )
-    if moved:
-        folder.write_config(run.config.to_dict(), content["environment"])
     return run
 
 

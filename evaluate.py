@@ -3,28 +3,28 @@
 import contextlib
 import sys
 
-from tfresnet import scripts
+from tfresnet.system import commands
 
 
 def main(argv: list[str] | None = None) -> dict:
     import json
 
-    from tfresnet import cli
+    from tfresnet.evaluation.flags import parse
 
-    args = cli.parse_evaluate(argv)
-    scripts.load_tensorflow()
-    from tfresnet import evaluation
+    args = parse(argv)
+    commands.load_tensorflow()
+    from tfresnet.evaluation import evaluate, text
 
     options = {name: value for name, value in vars(args).items() if name != "json"}
     with contextlib.redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
-        result = evaluation.evaluate(**options)
-        print(evaluation.report(result))
+        result = evaluate.evaluate(**options)
+        print(text.report(result))
     if args.json == "-":
         print(json.dumps(result, indent=2))
     elif args.json:
-        evaluation.write_json(result, args.json)
+        text.write_json(result, args.json)
     return result
 
 
 if __name__ == "__main__":
-    scripts.run(main, "evaluate.py")
+    commands.run(main, "evaluate.py")

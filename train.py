@@ -1,17 +1,17 @@
 """Trains a network on CIFAR-10: `python train.py --help`."""
 
-from tfresnet import scripts
+from tfresnet.system import commands
 
 
 def main(argv: list[str] | None = None):
-    from tfresnet import cli
+    from tfresnet.training.flags import parse
 
-    arguments = cli.parse_train(argv)
-    scripts.load_tensorflow()
+    arguments = parse(argv)
+    commands.load_tensorflow()
     import tfresnet
 
     return tfresnet.train(**arguments)
 
 
 if __name__ == "__main__":
-    scripts.run(main, "train.py")
+    commands.run(main, "train.py")

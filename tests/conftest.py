@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfresnet.scripts import load_tensorflow
+from tfresnet.system.commands import load_tensorflow
 
 load_tensorflow()
 
@@ -22,7 +22,7 @@ def _home_of_keras(tmp_path_factory, monkeypatch):
 @pytest.fixture
 def small_shapes10(monkeypatch):
     """shapes10 with 360 training and 60 test images, for whole trainings in seconds."""
-    from small import shrink_shapes10
+    from support.small import shrink_shapes10
 
     shrink_shapes10(monkeypatch)
 
@@ -30,7 +30,7 @@ def small_shapes10(monkeypatch):
 @pytest.fixture
 def small_model(monkeypatch):
     """Every network has two layers: for tests of what a training does, whatever it trains."""
-    from small import shrink_networks
+    from support.small import shrink_networks
 
     shrink_networks(monkeypatch)
 
@@ -52,7 +52,7 @@ def settings_with_pages(tmp_path, small_shapes10):
 @pytest.fixture
 def tiny(settings_with_pages, monkeypatch):
     """A function of settings to the `TrainConfig` of a run of one such epoch, without pages."""
-    from small import leave_pages_out
+    from support.small import leave_pages_out
 
     from tfresnet import TrainConfig
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_folders import make_folder
+from support.picture_folders import make_folder
 
 from tfresnet.benchmark import command, keras_networks, pictures
 from tfresnet.benchmark.contest import Result, Worker, assignment, contest

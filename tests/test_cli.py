@@ -10,9 +10,11 @@ import pytest
 
 import evaluate
 import tfresnet
-from tfresnet import cli, evaluation
-from tfresnet.model_names import MODELS
-from tfresnet.training.config import TrainConfig
+from tfresnet import verify
+from tfresnet.evaluation import flags as evaluate_flags
+from tfresnet.settings.config import TrainConfig
+from tfresnet.settings.model_names import MODELS
+from tfresnet.training import flags as train_flags
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = [
@@ -28,18 +30,18 @@ def run(*command, **options):
 
 
 def test_every_setting_is_a_flag_and_arrives():
-    parsed = cli.parse_train(
+    parsed = train_flags.parse(
         ["--model", "resnet20", "--lr", "0.2", "--no-augment", "--weight-decay", "1e-4", "--seed=3"]
     )
     config = TrainConfig(model="resnet20", lr=0.2, augment=False, weight_decay=1e-4, seed=3)
     assert parsed == {"config": config}
-    assert cli.parse_train([]) == {"config": TrainConfig()}
+    assert train_flags.parse([]) == {"config": TrainConfig()}
 
 
 def test_a_run_is_continued_with_its_own_settings_and_data_that_may_have_moved():
     run = str(ROOT / "logs")
-    assert cli.parse_train(["--resume", run]) == {"resume": run}
-    moved = cli.parse_train(["--resume", run, "--data-dir", "here"])
+    assert train_flags.parse(["--resume", run]) == {"resume": run}
+    moved = train_flags.parse(["--resume", run, "--data-dir", "here"])
     assert moved == {"resume": run, "data_dir": "here"}
 
 
@@ -66,7 +68,7 @@ def test_a_run_is_continued_with_its_own_settings_and_data_that_may_have_moved()
 )
 def test_bad_flags_of_train(argv, message, capsys):
     with pytest.raises(SystemExit) as caught:
-        cli.parse_train(argv)
+        train_flags.parse(argv)
     error = capsys.readouterr().err
     assert caught.value.code == 2
     assert error.startswith(f"train.py: error: {message}")
@@ -88,18 +90,18 @@ def test_help_is_quick(command):
 
 
 def test_unknown_names_are_told_without_loading_tensorflow():
-    for parse, argv in (
-        ("train", ["--model", "resnet19"]),
-        ("train", ["--dataset", "mnist"]),
-        ("evaluate", ["logs", "--dataset", "mnist"]),
-        ("evaluate", ["logs", "--json", "nowhere/result.json"]),
-        ("evaluate", ["nowhere"]),
-        ("param_count", ["resnet20", "resnet19"]),
+    for module, argv in (
+        ("training.flags", ["--model", "resnet19"]),
+        ("training.flags", ["--dataset", "mnist"]),
+        ("evaluation.flags", ["logs", "--dataset", "mnist"]),
+        ("evaluation.flags", ["logs", "--json", "nowhere/result.json"]),
+        ("evaluation.flags", ["nowhere"]),
+        ("param_count.__main__", ["resnet20", "resnet19"]),
     ):
         code = f"""if True:
             import sys
-            from tfresnet import cli
-            try: cli.parse_{parse}({argv!r})
+            from tfresnet.{module} import parse
+            try: parse({argv!r})
             except SystemExit as end: print(end.code, {{'tensorflow', 'keras'}} & set(sys.modules))
         """
         done = run("-c", code)
@@ -112,14 +114,14 @@ def test_the_home_folder_stands_in_every_path(monkeypatch, tmp_path):
     (tmp_path / "run").mkdir()
     home = {"output_dir": "~/a", "data_dir": "~/b", "weights": "~/c"}
     argv = [f"--{name.replace('_', '-')}={path}" for name, path in home.items()]
-    config = cli.parse_train(argv)["config"]
+    config = train_flags.parse(argv)["config"]
     for name, path in home.items():
         assert getattr(config, name) == path.replace("~", str(tmp_path))
-    assert cli.parse_train(["--resume=~/run"]) == {"resume": str(tmp_path / "run")}
-    args = cli.parse_evaluate(["~/run", "--data-dir=~/d", "--json=~/result"])
+    assert train_flags.parse(["--resume=~/run"]) == {"resume": str(tmp_path / "run")}
+    args = evaluate_flags.parse(["~/run", "--data-dir=~/d", "--json=~/result"])
     found = [Path(path).relative_to(tmp_path) for path in (args.source, args.data_dir, args.json)]
     assert [str(path) for path in found] == ["run", "d", "result"]
-    assert cli.parse_verify(["~/run"]).run == str(tmp_path / "run")
+    assert verify.parse(["~/run"]).run == str(tmp_path / "run")
 
 
 @pytest.mark.parametrize("file", ["", "nowhere/result.json", "folder", "~", "file/result.json"])
@@ -128,7 +130,7 @@ def test_a_result_that_cannot_be_written_is_refused_at_once(file, tmp_path, monk
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit) as caught:
-        cli.parse_evaluate([str(tmp_path), "--json", file])
+        evaluate_flags.parse([str(tmp_path), "--json", file])
     assert caught.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("evaluate.py: error: argument --json: must be a ")
@@ -140,8 +142,8 @@ def test_json_on_standard_output_stands_there_alone(monkeypatch, capsys):
         print("downloading")
         return {"top1": 0.5}
 
-    monkeypatch.setattr(evaluation, "evaluate", evaluated)
-    monkeypatch.setattr(evaluation, "report", lambda result: "a report")
+    monkeypatch.setattr("tfresnet.evaluation.evaluate.evaluate", evaluated)
+    monkeypatch.setattr("tfresnet.evaluation.text.report", lambda result: "a report")
     evaluate.main([str(ROOT / "logs"), "--json", "-"])
     shown = capsys.readouterr()
     assert json.loads(shown.out) == {"top1": 0.5}
@@ -154,7 +156,7 @@ def test_the_names_of_all_networks_are_known():
 
 def test_help_of_train_is_complete(capsys):
     with pytest.raises(SystemExit):
-        cli.parse_train(["--help"])
+        train_flags.parse(["--help"])
     shown = capsys.readouterr().out
     for field in dataclasses.fields(TrainConfig):
         assert "--" + field.name.replace("_", "-") in shown

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tfresnet import cli
+from tfresnet.check_unit import __main__ as check_unit
+from tfresnet.evaluation import flags as evaluate_flags
 from tfresnet.experiments import study_names
 from tfresnet.experiments.__main__ import main as experiments
-from tfresnet.model_names import MODELS
+from tfresnet.param_count import __main__ as param_count
+from tfresnet.report import __main__ as report
+from tfresnet.settings.model_names import MODELS
+from tfresnet.training import flags as train_flags
 
 ROOT = Path(__file__).parent.parent
 PARSERS = {
-    "train.py": cli.parse_train,
-    "evaluate.py": cli.parse_evaluate,
-    "-m tfresnet.param_count": cli.parse_param_count,
-    "-m tfresnet.check_unit": cli.parse_check_unit,
-    "-m tfresnet.report": cli.parse_report,
+    "train.py": train_flags.parse,
+    "evaluate.py": evaluate_flags.parse,
+    "-m tfresnet.param_count": param_count.parse,
+    "-m tfresnet.check_unit": check_unit.parse,
+    "-m tfresnet.report": report.parse,
 }
 
 

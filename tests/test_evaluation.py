@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import shrink_shapes10
+from support.small import shrink_shapes10
 
 import tfresnet
-from tfresnet import evaluation
 from tfresnet.data import shapes10
 from tfresnet.errors import InputError
-from tfresnet.evaluation import Evaluator
+from tfresnet.evaluation import metrics, text
+from tfresnet.evaluation.evaluator import EVAL_BATCH, Evaluator
 from tfresnet.layers import Preprocessing
 from tfresnet.runs.folder import RunFolder
 
@@ -44,7 +44,7 @@ def test_metrics_follow_their_definitions():
     logits = np.array([[3, 2, 1, 0], [0, 3, 2, 1], [0, 1, 2, 3], [5, 0, 0, 0]], "float32")
     labels = np.array([0, 2, 0, 3])
     names = ("a", "b", "c", "d")
-    result = evaluation.metrics(logits, labels, names)
+    result = metrics.metrics(logits, labels, names)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert result["n"] == 4
     assert result["loss"] == pytest.approx(-np.log(probabilities[range(4), labels]).mean())
@@ -56,7 +56,7 @@ def test_metrics_follow_their_definitions():
 
 def test_top5_counts_ranks():
     logits = np.arange(10.0)[None].repeat(10, axis=0)
-    result = evaluation.metrics(logits, np.arange(10), tuple("abcdefghij"))
+    result = metrics.metrics(logits, np.arange(10), tuple("abcdefghij"))
     assert (result["top1"], result["top5"]) == (0.1, 0.5)
 
 
@@ -65,23 +65,21 @@ def test_an_answer_that_is_no_number_is_not_right():
     logits = random.normal(size=(1000, 10)).astype("float32")
     logits[:300] = np.nan
     labels = random.integers(0, 10, 1000, np.int32)
-    found = evaluation.metrics(logits, labels, tuple("abcdefghij"))
-    kept = evaluation.metrics(logits[300:], labels[300:], tuple("abcdefghij"))
+    found = metrics.metrics(logits, labels, tuple("abcdefghij"))
+    kept = metrics.metrics(logits[300:], labels[300:], tuple("abcdefghij"))
     assert found["top1"] == pytest.approx(0.7 * kept["top1"])
     assert found["top5"] == pytest.approx(0.7 * kept["top5"])
-    nothing = evaluation.metrics(
-        np.full((4, 10), np.nan, "float32"), labels[:4], tuple("abcdefghij")
-    )
+    nothing = metrics.metrics(np.full((4, 10), np.nan, "float32"), labels[:4], tuple("abcdefghij"))
     assert (nothing["top1"], nothing["top5"]) == (0, 0)
 
 
 def test_of_equal_logits_the_lower_class_comes_first():
-    ranks = evaluation.ranks(tf.zeros((6, 6)), tf.range(6)).numpy()
+    ranks = metrics.ranks(tf.zeros((6, 6)), tf.range(6)).numpy()
     np.testing.assert_array_equal(ranks, range(6))
 
 
 def test_the_last_partial_batch_counts(model, data):
-    assert len(data.test) % evaluation.EVAL_BATCH
+    assert len(data.test) % EVAL_BATCH
     found = Evaluator(model, data.class_names)(data.test)
     assert found.metrics["n"] == 510
     assert np.sum(found.metrics["confusion"]) == 510
@@ -157,9 +155,9 @@ def test_keys_of_the_result(model_file, data):
         *("n", "loss", "top1", "top5", "per_class", "confusion"),
         "images_per_second",
     ]
-    text = evaluation.report(result)
-    assert f"top-1 {100 * result['top1']:.2f} %" in text
-    assert all(name in text for name in data.class_names)
+    shown = text.report(result)
+    assert f"top-1 {100 * result['top1']:.2f} %" in shown
+    assert all(name in shown for name in data.class_names)
 
 
 def test_a_model_that_does_not_know_its_pixels_is_fed_as_the_data_has_it(model, tmp_path, caplog):
@@ -196,13 +194,13 @@ def test_a_run_that_is_not_finished(tiny, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("tfresnet.training.loop._test", stop)
+        patch.setattr("tfresnet.training.loop.test", stop)
         with pytest.raises(KeyboardInterrupt):
             tfresnet.train(tiny())
     path = f"{tiny().output_dir}/run"
     result = tfresnet.evaluate(path)
     assert (result["split"], result["n"], result["unfinished"]) == ("val", 40, "step 5")
-    assert "unfinished, step 5" in evaluation.report(result)
+    assert "unfinished, step 5" in text.report(result)
     row = RunFolder(path).read_history()[-1]
     assert result["loss"] == pytest.approx(row["val_loss"], rel=1e-4)
     assert tfresnet.evaluate(path, split="test")["n"] == 60

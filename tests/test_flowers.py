@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_folders import noise
 from PIL import Image
+from support.picture_folders import noise
 
 import tfresnet
-from tfresnet import cli
+from tfresnet.training import flags as train_flags
 
 PAGE = (Path(__file__).parent.parent / "docs" / "flowers.md").read_text()
 COMMANDS = re.findall(r"^python (train\.py .*)$", PAGE, re.MULTILINE)
@@ -43,7 +43,7 @@ def test_the_code_of_the_page_makes_class_folders(flowers):
 def test_the_commands_of_the_page_are_possible():
     assert len(COMMANDS) == 4
     for command in COMMANDS:
-        config = cli.parse_train(shlex.split(command)[1:])["config"].resolved()
+        config = train_flags.parse(shlex.split(command)[1:])["config"].resolved()
         assert config.dataset == "folder"
 
 
@@ -51,6 +51,6 @@ def test_the_commands_of_the_page_are_possible():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_networks_of_the_page_train(command, flowers):
     flags = [*shlex.split(command)[1:], "--train-size", "64", "--batch-size", "16", "--epochs", "1"]
-    run = tfresnet.train(**cli.parse_train(flags))
+    run = tfresnet.train(**train_flags.parse(flags))
     assert run.result["n"] == 272
     assert tfresnet.evaluate(run.path)["top1"] == run.result["top1"]

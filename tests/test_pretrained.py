@@ -8,7 +8,7 @@ import pytest
 
 import tfresnet
 from tfresnet import pretrained
-from tfresnet.model_names import CIFAR_NETWORKS, MODELS
+from tfresnet.settings.model_names import CIFAR_NETWORKS, MODELS
 from tfresnet.ship import main
 
 SHIPPED = pretrained.names()

@@ -14,9 +14,9 @@ _HOMES = {
     "list_models": "tfresnet.models",
     "load_model": "tfresnet.models",
     "load_dataset": "tfresnet.data",
-    "TrainConfig": "tfresnet.training.config",
+    "TrainConfig": "tfresnet.settings.config",
     "train": "tfresnet.training.loop",
-    "evaluate": "tfresnet.evaluation",
+    "evaluate": "tfresnet.evaluation.evaluate",
     "load": "tfresnet.predict.classifier",
 }
 _MODULES = ("complexity", "data", "evaluation", "layers", "models", "training")
@@ -27,7 +27,7 @@ __all__ = ["InputError", "__version__", *_HOMES, *_MODULES]
 def __getattr__(name):
     if name not in __all__:
         raise AttributeError(f"module 'tfresnet' has no attribute {name!r}")
-    from tfresnet.backend import require_tensorflow
+    from tfresnet.system.backend import require_tensorflow
 
     require_tensorflow()
     if name in _MODULES:

@@ -1,13 +1,31 @@
 """A trained network for other programs: `python -m tfresnet.export RUN_OR_MODEL --format ...`."""
 
-from tfresnet import scripts
+from tfresnet.system import commands
+
+
+def parse(argv: list[str] | None = None):
+    """The flags of `python -m tfresnet.export`."""
+    from tfresnet.evaluation.flags import IMAGE_SIZE, add_source, check_source
+    from tfresnet.system.arguments import ArgumentParser, at_least_1, path
+
+    about = "Writes a trained network for other programs, and compares its answers."
+    parser = ArgumentParser("tfresnet.export", about)
+    add_source(parser)
+    add = parser.add_argument
+    add("--image-size", type=at_least_1, metavar="N", help=IMAGE_SIZE)
+    formats = ("saved_model", "tflite", "onnx")
+    add("--format", choices=formats, default="saved_model", help="form of the output")
+    about = "new file, or folder of a saved_model; None: model.FORMAT in this folder"
+    add("--output", type=path, metavar="PATH", help=about)
+    args = parser.parse_args(argv)
+    check_source(parser, args)
+    args.output = args.output or f"model.{args.format}"
+    return args
 
 
 def main(argv: list[str] | None = None):
-    from tfresnet import cli
-
-    args = cli.parse_export(argv)
-    scripts.load_tensorflow()
+    args = parse(argv)
+    commands.load_tensorflow()
     from tfresnet.predict.classifier import load
     from tfresnet.predict.exported import export
 
@@ -17,4 +35,4 @@ def main(argv: list[str] | None = None):
 
 
 if __name__ == "__main__":
-    scripts.run(main, "tfresnet.export")
+    commands.run(main, "tfresnet.export")

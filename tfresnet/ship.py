@@ -1,6 +1,6 @@
 """Makes a model that ships out of a finished run: `python -m tfresnet.ship RUN [--half]`."""
 
-from tfresnet import scripts
+from tfresnet.system import commands
 
 
 def ship(folder: str, half: bool = False):
@@ -12,12 +12,12 @@ def ship(folder: str, half: bool = False):
         InputError: no finished run on images of 32 pixels, or the network had other options.
     """
     from tfresnet import models, pretrained
-    from tfresnet.runs.folder import RunFolder
+    from tfresnet.runs.record import RunRecord
 
-    settings = RunFolder(folder).read_config()["settings"]
+    config = RunRecord(folder).config
     weights = models.read_weights(folder)
     model = models.create_model(
-        settings["model"],
+        config.model,
         num_classes=weights.num_classes,
         input_shape=(32, 32, 3),
         weights=weights,
@@ -25,7 +25,7 @@ def ship(folder: str, half: bool = False):
     )
     if half:
         model.set_weights([_rounded(array) for array in model.get_weights()])
-    path = pretrained.FOLDER / f"{settings['model']}-{settings['dataset']}.keras"
+    path = pretrained.FOLDER / f"{config.model}-{config.dataset}.keras"
     model.save(path)
     _compress(path)
     return path
@@ -48,17 +48,17 @@ def _compress(path):
 
 
 def main(argv: list[str] | None = None) -> None:
-    from tfresnet.cli import ArgumentParser, existing
+    from tfresnet.system.arguments import ArgumentParser, existing
 
     about = "Makes a model that ships out of a finished run; its card is written by hand."
     parser = ArgumentParser("tfresnet.ship", about)
     parser.add_argument("run", type=existing, metavar="RUN", help="folder of the run")
     parser.add_argument("--half", action="store_true", help="round kernels to float16")
     args = parser.parse_args(argv)
-    scripts.load_tensorflow()
+    commands.load_tensorflow()
     path = ship(args.run, args.half)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
-    scripts.run(main, "tfresnet.ship")
+    commands.run(main, "tfresnet.ship")

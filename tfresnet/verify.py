@@ -2,14 +2,22 @@
 
 import sys
 
-from tfresnet import scripts
+from tfresnet.system import commands
+
+
+def parse(argv: list[str] | None = None):
+    """The flags of `python -m tfresnet.verify`."""
+    from tfresnet.system.arguments import ArgumentParser, existing
+
+    about = "Checks a run folder. Exit status 0: sound; 1: something is damaged."
+    parser = ArgumentParser("tfresnet.verify", about)
+    parser.add_argument("run", type=existing, metavar="RUN", help="run folder")
+    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None):
-    from tfresnet import cli
-
-    args = cli.parse_verify(argv)
-    scripts.load_tensorflow()
+    args = parse(argv)
+    commands.load_tensorflow()
     from tfresnet.runs.verification import verify
 
     report = verify(args.run)
@@ -20,4 +28,4 @@ def main(argv: list[str] | None = None):
 
 
 if __name__ == "__main__":
-    scripts.run(main, "tfresnet.verify")
+    commands.run(main, "tfresnet.verify")

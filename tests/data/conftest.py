@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_cifar10 import ROWS, FakeCifar10
+from support.fake_cifar10 import ROWS, FakeCifar10
 
 from tfresnet.data import cifar10_files
 from tfresnet.data.dataset import Split

@@ -11,7 +11,7 @@ from tfresnet.data.augmentation import (
     draw_mirrored,
     draw_shifts,
 )
-from tfresnet.training.recipes import PADDING_MODES
+from tfresnet.settings.recipes import PADDING_MODES
 
 
 def draw(seed, epoch, n, *, flip=True):

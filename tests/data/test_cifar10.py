@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_cifar10 import ARCHIVE, FOLDER, ROWS, write_archive, write_folder
+from support.fake_cifar10 import ARCHIVE, FOLDER, ROWS, write_archive, write_folder
 
 from tfresnet.data import array_cache, cifar10, cifar10_files, places
 from tfresnet.data.dataset import channel_statistics

@@ -7,7 +7,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from fake_cifar10 import ARCHIVE, FOLDER, ROWS, write_archive, write_folder
+from support.fake_cifar10 import ARCHIVE, FOLDER, ROWS, write_archive, write_folder
 
 from tfresnet.data import cifar10_files
 from tfresnet.errors import InputError

@@ -5,8 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-from picture_folders import make_folder, noise
 from PIL import Image
+from support.picture_folders import make_folder, noise
 
 from tfresnet import data
 from tfresnet.data import folder, picture_files

@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
-from picture_folders import noise
 from PIL import Image
+from support.picture_folders import noise
 
 from tfresnet.data import picture_files
 from tfresnet.errors import InputError

@@ -6,8 +6,8 @@ import threading
 import numpy as np
 import pytest
 import tensorflow as tf
-from picture_folders import noise
 from PIL import Image
+from support.picture_folders import noise
 
 from tfresnet import data
 from tfresnet.data import picture_files, pictures

@@ -11,12 +11,13 @@ from tfresnet.experiments import __main__ as command
 from tfresnet.experiments import study_names, transfer
 from tfresnet.experiments.engine import command as engine_command
 from tfresnet.experiments.engine import plan, runs
-from tfresnet.experiments.engine.budget import BUDGET, name_of, settings_of
+from tfresnet.experiments.engine.budget import BUDGET, config_of, name_of
 from tfresnet.experiments.engine.judging import bar, combined, is_higher
-from tfresnet.experiments.engine.runs import Kept, Needed
+from tfresnet.experiments.engine.runs import Needed
 from tfresnet.experiments.engine.study import VERDICTS, load_studies
 from tfresnet.runs.folder import RunFolder
-from tfresnet.signals import Interrupted
+from tfresnet.runs.record import RunRecord
+from tfresnet.system.signals import Interrupted
 
 KEPT = Path(__file__).parents[2] / "logs" / "experiments"
 STUDIES = load_studies(study_names())
@@ -29,7 +30,7 @@ def test_a_study_has_all_that_the_engine_asks_for(name):
         assert getattr(study, needed), needed
     for differences in study.RUNS.values():
         assert differences["model"] in tfresnet.list_models()
-        tfresnet.TrainConfig(**settings_of(differences))
+        assert config_of(differences)
 
 
 def test_the_four_runs_of_degradation_come_first():
@@ -39,11 +40,9 @@ def test_the_four_runs_of_degradation_come_first():
 
 
 def test_the_budget_decides_every_setting_that_changes_a_training():
-    beside = {"data_dir", "max_steps", "warmup_epochs", "precision", "remat", "output_dir", "name"}
-    beside |= {"model", "checkpoint_minutes", "histograms", "profile_steps", "strategy", "muon_lr"}
-    beside |= {"target_top1", "image_size", "skip_broken", "mean", "std", "train_stages"}
-    fields = set(tfresnet.TrainConfig.__dataclass_fields__)
-    assert fields - beside == set(BUDGET)
+    beside = {"model", "max_steps", "warmup_epochs", "muon_lr", "target_top1", "train_stages"}
+    beside |= {"image_size", "skip_broken", "mean", "std"}
+    assert set(config_of({"model": "resnet20"}).identity) - beside == set(BUDGET)
     assert BUDGET["zero_init_residual"] is False
 
 
@@ -52,8 +51,8 @@ def test_the_same_settings_have_one_name_and_others_another():
     assert name_of({"model": "resnet20", "epochs": BUDGET["epochs"]}) == "resnet20"
     assert name_of({"shortcut": "B", "model": "resnet20"}) == "resnet20-shortcut_B"
     every = [run for study in STUDIES.values() for run in study.RUNS.values()]
-    settings = {name_of(run): settings_of(run) for run in every}
-    assert all(settings[name_of(run)] == settings_of(run) for run in every)
+    configs = {name_of(run): config_of(run) for run in every}
+    assert all(configs[name_of(run)] == config_of(run) for run in every)
 
 
 def check_results(study, results, runs):
@@ -71,14 +70,14 @@ def test_kept_results_follow_from_the_kept_runs(name):
     if not file.exists():
         pytest.skip("not run yet")
     results = json.loads(file.read_text())
-    kept = {label: Kept(KEPT / "runs" / run) for label, run in results["runs"].items()}
+    kept = {label: RunRecord(KEPT / "runs" / run) for label, run in results["runs"].items()}
     check_results(STUDIES[name], results, kept)
 
 
 def test_a_quick_study_trains_each_run_once_and_writes_what_it_found(
     tmp_path, small_shapes10, monkeypatch, capsys
 ):
-    from small import leave_pages_out
+    from support.small import leave_pages_out
 
     leave_pages_out(monkeypatch)
     monkeypatch.setattr("tfresnet.experiments.engine.budget.QUICK", QUICK)
@@ -91,7 +90,7 @@ def test_a_quick_study_trains_each_run_once_and_writes_what_it_found(
     folder = tmp_path / "quick"
     for name, results in found.items():
         assert json.loads((folder / name / "results.json").read_text()) == results
-        kept = {label: Kept(folder / "runs" / run) for label, run in results["runs"].items()}
+        kept = {label: RunRecord(folder / "runs" / run) for label, run in results["runs"].items()}
         check_results(STUDIES[name], results, kept)
         assert [*(folder / name).glob("*.png")]
     shown = capsys.readouterr().out
@@ -114,9 +113,8 @@ def quick_needed(tmp_path, monkeypatch):
 
 
 def made(needed, step, **changes):
-    folder = RunFolder.create(
-        needed.settings | {"output_dir": str(needed.folder), "name": needed.path.name} | changes, {}
-    )
+    place = {"output_dir": str(needed.folder), "name": needed.path.name}
+    folder = RunFolder.create(needed.config.to_dict() | place | changes, {})
     folder.checkpoints.folder.mkdir()
     (folder.checkpoints.folder / f"step-{step:09d}.npz").touch()
     return folder
@@ -138,7 +136,7 @@ def test_a_plan_lists_what_is_left_once(quick_needed, tmp_path, monkeypatch):
 
 def test_a_run_that_was_stopped_in_its_test_is_not_finished(quick_needed):
     folder = made(quick_needed, step=quick_needed.steps_per_epoch)
-    assert quick_needed.epochs_done == quick_needed.settings["epochs"]
+    assert quick_needed.epochs_done == quick_needed.config.epochs
     assert not quick_needed.is_finished
     folder.write_result({"top1": 0.5})
     assert quick_needed.is_finished
@@ -153,7 +151,7 @@ def test_a_run_of_other_settings_is_not_taken_for_the_studies(quick_needed):
 def test_a_run_that_starts_from_another_trains_it_first(
     tmp_path, small_shapes10, monkeypatch, capsys
 ):
-    from small import leave_pages_out
+    from support.small import leave_pages_out
 
     leave_pages_out(monkeypatch)
     monkeypatch.chdir(tmp_path)
@@ -161,15 +159,15 @@ def test_a_run_that_starts_from_another_trains_it_first(
     first = {"model": "resnet20", "classes": "0-4", "name": "first"}
     second = {"model": "resnet20", "classes": "5-9", "name": "second", "transfer": "head"}
     needed = Needed(second | {"weights": first}, Path("runs"), quick=True)
-    assert needed.trained(runs.TimeLimit(None)).settings["weights"] == "runs/first"
+    assert needed.trained(runs.TimeLimit(None)).config.weights == "runs/first"
     assert [path.name for path in sorted(Path("runs").iterdir())] == ["first", "second"]
     Path("runs").rename("moved")
     moved = Needed(needed.differences, tmp_path / "moved", quick=True)
     assert moved.is_finished
     Path("moved/first/model.keras").unlink()
-    assert moved.trained(runs.TimeLimit(None)).settings["transfer"] == "head"
+    assert moved.trained(runs.TimeLimit(None)).config.transfer == "head"
     Path("moved/second").rename("moved/away")
-    with pytest.raises(tfresnet.InputError, match=r"git keeps none.* no .*moved/first/model.keras"):
+    with pytest.raises(tfresnet.InputError, match=r"its model was left out.*moved/first"):
         moved.trained(runs.TimeLimit(None))
 
 
@@ -181,7 +179,7 @@ def test_a_quick_study_has_one_seed():
 def test_when_the_minutes_are_over_the_run_is_saved_and_goes_on(
     tmp_path, small_shapes10, monkeypatch, capsys
 ):
-    from small import leave_pages_out
+    from support.small import leave_pages_out
 
     leave_pages_out(monkeypatch)
     monkeypatch.setattr("tfresnet.experiments.engine.budget.QUICK", QUICK)

@@ -219,7 +219,7 @@ def test_the_response_of_a_zero_branch_is_zero_and_the_first_layer_is_its_normal
     unit.bn2.gamma.assign(tf.zeros_like(unit.bn2.gamma))
     unit.bn2.beta.assign(tf.zeros_like(unit.bn2.beta))
     images = Split(PIXELS.astype(np.uint8), LABELS)
-    found = responses.deviations(SimpleNamespace(model=model, validation=lambda n: images))
+    found = responses.deviations(SimpleNamespace(model=model, held_out=lambda n: images))
     assert len(found) == 6
     assert found[3] == 0
     stem = keras.Model(model.input, model.get_layer("conv1").output)(PIXELS)
@@ -230,7 +230,7 @@ def test_the_response_of_a_zero_branch_is_zero_and_the_first_layer_is_its_normal
 def test_where_units_normalise_first_every_convolution_of_a_branch_has_a_response():
     model = network("wrn16_2")
     images = Split(PIXELS.astype(np.uint8), LABELS)
-    found = responses.deviations(SimpleNamespace(model=model, validation=lambda n: images))
+    found = responses.deviations(SimpleNamespace(model=model, held_out=lambda n: images))
     stem = keras.Model(model.input, model.get_layer("conv1").output)(PIXELS)
     first = CutOpen(model).units[0]
     inside = first.bn2(first.conv1(first.activated(stem)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from reference import conv_bn, relu
+from support.reference import conv_bn, relu
 
 from tfresnet.errors import InputError
 from tfresnet.layers import (

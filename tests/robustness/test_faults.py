@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import ROOT, Training, assert_equal_runs, checkpoints, complete
-
-sys.path.append(str(Path(__file__).parents[1] / "data"))
-from fake_cifar10 import ARCHIVE, FOLDER, ROWS, FakeCifar10, write_archive
+from support.fake_cifar10 import ARCHIVE, FOLDER, ROWS, FakeCifar10, write_archive
+from support.processes import ROOT, Training, assert_equal_runs, checkpoints, complete
 
 FLAGS = ("--model", "resnet8", "--dataset", "shapes10", "--epochs", 1, "--val-size", 150)
 

@@ -3,24 +3,22 @@
 import gzip
 import io
 import json
-import sys
 import tarfile
 import time
 import zipfile
-from pathlib import Path
 
-import fuzz
 import keras
 import numpy as np
 import pytest
+from support import fuzz
+from support.fake_cifar10 import ROWS, FakeCifar10
 
-from tfresnet import cli, models
+from tfresnet import models, verify
 from tfresnet.data import array_cache, cifar10_files
+from tfresnet.evaluation import flags as evaluate_flags
 from tfresnet.runs.folder import RunFolder
-from tfresnet.training.config import TrainConfig
-
-sys.path.append(str(Path(__file__).parents[1] / "data"))
-from fake_cifar10 import ROWS, FakeCifar10
+from tfresnet.settings.config import TrainConfig
+from tfresnet.training import flags as train_flags
 
 DEFAULT, SLOW = 60, 1000  # cases of each input
 
@@ -142,7 +140,7 @@ def model_files():
 def command_lines():
     flags = ["--" + name.replace("_", "-") for name in TrainConfig().to_dict()]
     values = [str(value) for value in VALUES] + ["1", "0.1", "-5", "cifar10", "--", "--help", "é"]
-    programs = (cli.parse_train, cli.parse_evaluate, cli.parse_verify)
+    programs = (train_flags.parse, evaluate_flags.parse, verify.parse)
 
     def make(rng, _folder):
         parse, pieces = rng.choice(programs), [*flags, "--resume", "--json", "--no-augment", "-x"]
@@ -152,7 +150,7 @@ def command_lines():
 
         def case():
             parsed = parse(argv)
-            if parse is cli.parse_train and "config" in parsed:
+            if parse is train_flags.parse and "config" in parsed:
                 parsed["config"].resolved()
 
         return case

@@ -13,7 +13,7 @@ from tfresnet import models
 from tfresnet.data import array_cache
 from tfresnet.errors import InputError
 from tfresnet.runs.folder import RunFolder
-from tfresnet.training.config import TrainConfig
+from tfresnet.settings.config import TrainConfig
 
 
 class Touch:

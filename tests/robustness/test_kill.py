@@ -8,8 +8,8 @@ import signal
 import time
 
 import pytest
-from picture_folders import make_folder
-from processes import (
+from support.picture_folders import make_folder
+from support.processes import (
     Training,
     assert_equal_runs,
     assert_stopped,

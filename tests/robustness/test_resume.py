@@ -9,15 +9,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import leave_pages_out, shrink_networks, shrink_shapes10, without_times
+from support.small import leave_pages_out, shrink_networks, shrink_shapes10, without_times
 
 import tfresnet
 from tfresnet import TrainConfig
 from tfresnet.errors import InputError, RunError
 from tfresnet.runs.checkpoints import read
 from tfresnet.runs.folder import RunFolder
-from tfresnet.signals import Interrupted, StopRequest
-from tfresnet.training import loop
+from tfresnet.system.signals import Interrupted, StopRequest
+from tfresnet.training import loop, setup, testing
 from tfresnet.training import run as run_module
 from tfresnet.training.run import DivergedError, Run
 
@@ -120,8 +120,8 @@ def die(*_args, **_kwargs):
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        *((keras.Model, "save"), (loop, "write_test"), (RunFolder, "write_result")),
-        *((Run, "save"), (Run, "batches"), (Run, "close_epoch"), (loop, "_test")),
+        *((keras.Model, "save"), (testing, "write_test"), (RunFolder, "write_result")),
+        *((Run, "save"), (Run, "batches"), (Run, "close_epoch"), (loop, "test")),
     ],
 )
 def test_a_death_at_a_turn_changes_nothing(owner, name, whole, tmp_path, monkeypatch):
@@ -134,12 +134,12 @@ def test_a_death_at_a_turn_changes_nothing(owner, name, whole, tmp_path, monkeyp
 
 def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_test", die)
+        patch.setattr(loop, "test", die)
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path, data_dir="before"))
-    asked, load = [], run_module.load_dataset
+    asked, load = [], setup.load_dataset
     monkeypatch.setattr(
-        run_module, "load_dataset", lambda name, folder, **_: asked.append(folder) or load(name)
+        setup, "load_dataset", lambda name, folder, **_: asked.append(folder) or load(name)
     )
     run = tfresnet.train(resume=tmp_path / "run", data_dir="after")
     assert_as_whole(run, whole)
@@ -150,7 +150,7 @@ def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):
 
 def test_a_damaged_checkpoint_costs_only_time(whole, tmp_path, caplog, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_test", die)
+        patch.setattr(loop, "test", die)
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path))
     path = sorted((tmp_path / "run" / "checkpoints").glob("step-*.npz"))[-1]
@@ -259,7 +259,7 @@ def test_a_failing_worker_of_the_pipeline(whole, tmp_path, monkeypatch):
 )
 def test_an_error_of_the_system_destroys_no_progress(error, whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_test", die)
+        patch.setattr(loop, "test", die)
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path))
     before = sorted((tmp_path / "run" / "checkpoints").iterdir())
@@ -277,7 +277,7 @@ def test_an_error_of_the_system_destroys_no_progress(error, whole, tmp_path, mon
 
 def test_a_run_with_nothing_but_damaged_checkpoints_is_not_started_over(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_test", die)
+        patch.setattr(loop, "test", die)
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path))
     for path in (tmp_path / "run" / "checkpoints").iterdir():
@@ -289,7 +289,7 @@ def test_a_run_with_nothing_but_damaged_checkpoints_is_not_started_over(tmp_path
 
 def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_test", die)
+        patch.setattr(loop, "test", die)
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path))
     position = {"epoch": 1, "step": 2, "history": [], "logs": {}, "arrays": []}

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM: the step is finished, the state saved, the way to go on said."""
 
 import pytest
-from processes import Training, assert_equal_runs, assert_stopped, checkpoints, complete
+from support.processes import Training, assert_equal_runs, assert_stopped, checkpoints, complete
 
 FLAGS = ("--model", "resnet8", "--dataset", "shapes10", "--epochs", 2, "--val-size", 150)
 FLAGS += ("--batch-size", 32)  # four steps an epoch

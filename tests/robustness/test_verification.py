@@ -5,8 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-from processes import charts, checkpoints
-from small import shrink_shapes10
+from support.processes import charts, checkpoints
+from support.small import shrink_shapes10
 
 import tfresnet
 from tfresnet.errors import InputError

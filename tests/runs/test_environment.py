@@ -26,6 +26,6 @@ def test_versions_are_those_of_the_modules(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux has it")
 def test_cores_are_those_that_may_be_used():
     code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
-    code += "from tfresnet.hardware import cores; print(cores())"
+    code += "from tfresnet.system.hardware import cores; print(cores())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"

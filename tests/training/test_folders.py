@@ -3,19 +3,21 @@
 import json
 import shutil
 from collections import Counter
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from picture_folders import make_folder
-from small import leave_pages_out, without_times
+from support.picture_folders import make_folder
+from support.small import leave_pages_out, without_times
 
 import tfresnet
-from tfresnet import TrainConfig, cli, models
+from tfresnet import TrainConfig, models
 from tfresnet.data import picture_files
 from tfresnet.errors import InputError, RunError
+from tfresnet.evaluation import flags as evaluate_flags
 from tfresnet.runs.checkpoints import read
-from tfresnet.training import opening
-from tfresnet.training import run as run_module
+from tfresnet.training import flags as train_flags
+from tfresnet.training import setup
 from tfresnet.training.run import Run
 
 pytestmark = pytest.mark.usefixtures("small_model")
@@ -116,14 +118,15 @@ def test_a_model_of_other_classes_is_refused(root, no_pages):
 
 def test_a_picture_that_goes_while_it_is_trained_on_breaks_the_run_off(root, no_pages, monkeypatch):
     monkeypatch.setattr("tfresnet.data.folder.free_memory", lambda: 0)
-    start = opening.start
+    start = setup.started
 
+    @contextmanager
     def start_and_lose_a_picture(config):
-        run = start(config)
-        (root / "train" / "cat" / "003.jpg").unlink()
-        return run
+        with start(config) as run:
+            (root / "train" / "cat" / "003.jpg").unlink()
+            yield run
 
-    monkeypatch.setattr(opening, "start", start_and_lose_a_picture)
+    monkeypatch.setattr(setup, "started", start_and_lose_a_picture)
     with pytest.raises(
         RunError, match=r"cat/003\.jpg \(No such file.*Go on with: python train\.py"
     ):
@@ -185,9 +188,9 @@ def test_some_classes_in_training_and_evaluation(tiny):
 
 def test_flags_reach_the_settings(root):
     flags = ["--dataset", "folder", "--data-dir", str(root), "--image-size", "48", "--skip-broken"]
-    settings = cli.parse_train([*flags, "--classes", "0-1"])["config"]
-    assert (settings.image_size, settings.skip_broken, settings.classes) == (48, True, "0-1")
+    settings = train_flags.parse([*flags, "--classes", "0-1"])["config"]
+    assert (settings.image_size, settings.skip_broken, settings.classes) == (48, True, (0, 1))
     assert json.loads(json.dumps(settings.to_dict()))["val_size"] is None
-    args = cli.parse_evaluate([str(root), "--classes", "0-1", "--skip-broken"])
+    args = evaluate_flags.parse([str(root), "--classes", "0-1", "--skip-broken"])
     assert (args.classes, args.skip_broken) == ("0-1", True)
-    assert set(run_module.OPTIONS) == {"classes", "image_size", "skip_broken"}
+    assert set(setup.OPTIONS) == {"classes", "image_size", "skip_broken"}

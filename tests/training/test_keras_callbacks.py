@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from small import without_times
+from support.small import without_times
 
 import tfresnet
-from tfresnet.signals import Interrupted, StopRequest
+from tfresnet.system.signals import Interrupted, StopRequest
 
 pytestmark = pytest.mark.usefixtures("small_model")
 

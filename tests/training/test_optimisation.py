@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfresnet.settings.schedules import LR_SCHEDULERS, image_side, share_of_peak
 from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.muon import Muon, orthogonal
 from tfresnet.training.optimizer import SGD
-from tfresnet.training.schedules import LR_SCHEDULERS, image_sides, share_of_peak
 
 COURSES = {
     "cosine": lambda t: 0.5 * (1 + math.cos(math.pi * (t - 20) / 80)),
@@ -39,15 +39,15 @@ def test_the_paper_divides_after_32000_and_48000_steps():
 @pytest.mark.parametrize(
     ("sizes", "epochs", "sides"),
     [
-        ("32", 2, [32, 32]),
-        ("24,32", 1, [32]),
-        ("24,32", 2, [24, 32]),
-        ("24,32", 10, 7 * [24] + 3 * [32]),
-        ("16,24,32", 15, 5 * [16] + 5 * [24] + 5 * [32]),
+        ((32,), 2, [32, 32]),
+        ((24, 32), 1, [32]),
+        ((24, 32), 2, [24, 32]),
+        ((24, 32), 10, 7 * [24] + 3 * [32]),
+        ((16, 24, 32), 15, 5 * [16] + 5 * [24] + 5 * [32]),
     ],
 )
 def test_small_images_share_two_thirds_of_the_epochs(sizes, epochs, sides):
-    assert image_sides(sizes, epochs) == sides
+    assert [image_side(sizes, epoch, epochs) for epoch in range(epochs)] == sides
 
 
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0.9, False), (0.9, True), (0.0, False)])

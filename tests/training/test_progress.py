@@ -36,6 +36,7 @@ def test_no_terminal(tmp_path):
 
 
 def test_the_time_left_counts_the_larger_images_to_come():
-    run = SimpleNamespace(epoch=1, epochs=3, steps_per_epoch=10, total_steps=26, sides=[16, 16, 32])
+    run = SimpleNamespace(epoch=1, epochs=3, steps_per_epoch=10, total_steps=26)
+    run.side_of_epoch = [16, 16, 32].__getitem__
     run.state, run.image_side = SimpleNamespace(step=14), 16
     assert Progress(run)._left(0.5) == 0.5 * (6 + 6 * 4)

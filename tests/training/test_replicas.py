@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import replicas
+from support import replicas
 
 ROOT = Path(__file__).parents[2]
 

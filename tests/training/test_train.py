@@ -7,16 +7,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from small import leave_pages_out, shrink_shapes10, without_times
+from support.small import leave_pages_out, shrink_shapes10, without_times
 
 import tfresnet
-from tfresnet.devices import Devices
 from tfresnet.errors import InputError
 from tfresnet.runs.checkpoints import State
 from tfresnet.runs.folder import RunFolder
 from tfresnet.training import loop
-from tfresnet.training.finished import times
-from tfresnet.training.run import DivergedError, Run
+from tfresnet.training.learner import Learner
+from tfresnet.training.run import DivergedError
+from tfresnet.training.setup import with_material
+from tfresnet.training.testing import times
 
 
 @pytest.fixture
@@ -205,9 +206,12 @@ def test_a_loss_that_is_not_finite_ends_the_run(settings):
 
 
 def test_an_option_that_only_one_network_has(settings_with_pages):
-    options = {"model": "wrn16_2", "model_option": "dropout=0.3"}
-    run = Run(tfresnet.TrainConfig(**settings_with_pages | options), Devices())
-    rates = [unit.dropout for unit in run.model.layers if hasattr(unit, "dropout")]
+    options = {"model": "wrn16_2", "model_option": "dropout=0.3", "precision": "float32"}
+    config, material = with_material(
+        tfresnet.TrainConfig(**settings_with_pages | options).resolved()
+    )
+    learner = Learner.build(config, material.dataset)
+    rates = [unit.dropout for unit in learner.model.layers if hasattr(unit, "dropout")]
     assert rates
     assert set(rates) == {0.3}
 
@@ -274,7 +278,7 @@ def test_pages_are_there_whatever_is_evaluated(settings_with_pages, more, caplog
 
 
 def test_pages_of_the_test_that_fail_leave_its_result(settings, monkeypatch, caplog):
-    monkeypatch.setattr("tfresnet.training.loop.write_test", lambda *_: {}["nothing"])
+    monkeypatch.setattr("tfresnet.training.testing.write_test", lambda *_: {}["nothing"])
     run = train(settings, epochs=1)
     assert (run.path / "result.json").exists()
     assert "goes on without the pages of the test" in caplog.text

@@ -13,7 +13,7 @@ from tfresnet import TrainConfig, models
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
 from tfresnet.models.weights import Weights
-from tfresnet.training.opening import fitted_to
+from tfresnet.training.setup import fitted_to_weights
 
 
 def by_path(model):
@@ -52,7 +52,7 @@ def test_what_is_frozen_stays_bit_for_bit(transfer, stages, trained, weights, ti
 
 def test_the_time_of_the_features_counts(weights, tiny, monkeypatch):
     clock = SimpleNamespace(monotonic=itertools.count(0, 1000).__next__)
-    monkeypatch.setattr("tfresnet.training.transfer.time", clock)
+    monkeypatch.setattr("tfresnet.training.features.time", clock)
     run = tfresnet.train(tiny(weights=str(weights), transfer="head"))
     assert 1000 < run.result["epoch_seconds"][0] < 2000
 
@@ -84,6 +84,10 @@ def test_a_head_resumes_bit_for_bit(weights, tiny):
             r"train_stages must be at most 4, the stages of resnet8 \(conv1, conv2, conv3, conv4\)",
         ),
         ({"weights": "m", "transfer": "head", "model": "nin"}, "transfer must not be head: nin"),
+        (
+            {"weights": "m", "transfer": "head", "image_sizes": "16,32"},
+            "image_sizes must not be given with transfer=head.* Received: 16,32",
+        ),
     ],
 )
 def test_what_cannot_be(bad, message, tiny, weights, tmp_path):
@@ -98,22 +102,22 @@ def test_pixels_are_prepared_as_for_the_weights(caplog):
     pixels = Preprocessing((0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
     own = Weights("ours", {}, pixels)
     config = TrainConfig(weights="ours")
-    fitted = fitted_to(config, own)
-    assert (fitted.mean, fitted.std) == ("0.1,0.2,0.3", "0.5,0.6,0.7")
-    assert fitted_to(fitted, own) == fitted
+    fitted = fitted_to_weights(config, own)
+    assert (fitted.mean, fitted.std) == ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
+    assert fitted_to_weights(fitted, own) == fitted
     assert caplog.text == ""
     other = replace(config, mean="0.5,0.5,0.5", std="0.5,0.5,0.5")
-    assert fitted_to(other, own) == other
-    assert "was trained on pixels of mean 0.1,0.2,0.3 and std 0.5,0.6,0.7" in caplog.text
+    assert fitted_to_weights(other, own) == other
+    assert "was trained on pixels of mean (0.1, 0.2, 0.3) and std (0.5, 0.6, 0.7)" in caplog.text
     with pytest.raises(InputError, match="mean must be given with std"):
-        fitted_to(TrainConfig(mean="0.1,0.2,0.3"), None)
+        fitted_to_weights(TrainConfig(mean="0.1,0.2,0.3"), None)
 
 
-@pytest.mark.parametrize("option", [None, "shortcut=B"])
+@pytest.mark.parametrize("option", [{}, {"shortcut": "B"}])
 def test_the_stride_of_bottlenecks_comes_along(option):
     config = TrainConfig(model_option=option)
-    fitted = fitted_to(config, Weights("v1.5", {}, stride_in_3x3=True)).model_option
-    assert fitted == ",".join(filter(None, [option, "stride_in_3x3=True"]))
+    fitted = fitted_to_weights(config, Weights("v1.5", {}, stride_in_3x3=True)).model_option
+    assert fitted == option | {"stride_in_3x3": True}
 
 
 def test_a_run_keeps_how_its_pixels_are_prepared(weights, tiny, caplog):

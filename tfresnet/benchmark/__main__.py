@@ -1,6 +1,6 @@
 """Compares with others: `python -m tfresnet.benchmark --help`."""
 
-from tfresnet import scripts
+from tfresnet.system import commands
 
 
 def main(argv: list[str] | None = None):
@@ -10,4 +10,4 @@ def main(argv: list[str] | None = None):
 
 
 if __name__ == "__main__":
-    scripts.run(main, "tfresnet.benchmark")
+    commands.run(main, "tfresnet.benchmark")

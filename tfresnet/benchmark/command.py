@@ -13,11 +13,12 @@ import itertools
 import statistics
 
 from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
-from tfresnet.cli import ArgumentParser, output_file
 from tfresnet.errors import InputError
-from tfresnet.hardware import PRECISIONS, choose_precision, processor_name
-from tfresnet.scripts import load_tensorflow
-from tfresnet.tables import aligned
+from tfresnet.settings.config import PRECISIONS
+from tfresnet.system.arguments import ArgumentParser, output_file
+from tfresnet.system.commands import load_tensorflow
+from tfresnet.system.hardware import choose_precision, processor_name
+from tfresnet.system.tables import aligned
 
 _TITLES = ["network", "task", "other", "ours", "other's", "ratio", "spread", "GiB", "other's"]
 
@@ -27,7 +28,7 @@ def compare(argv: list[str] | None = None) -> None:
     args = _parse(argv)
     load_tensorflow()
     from tfresnet.benchmark.contest import contest
-    from tfresnet.evaluation import write_json
+    from tfresnet.evaluation.text import write_json
     from tfresnet.models.resnet import NETWORKS
 
     for name in args.model:

@@ -7,11 +7,11 @@ from tfresnet import models
 from tfresnet.benchmark.contestants import EVAL_IMAGES, Assignment, Step
 from tfresnet.benchmark.tensorflow_steps import images, inference, start_up
 from tfresnet.data import train_batches
-from tfresnet.devices import Devices
-from tfresnet.evaluation import Evaluator
-from tfresnet.training.config import TrainConfig
+from tfresnet.evaluation.evaluator import Evaluator
+from tfresnet.settings.config import TrainConfig
+from tfresnet.training.learner import Learner
 from tfresnet.training.loop import train
-from tfresnet.training.run import Run
+from tfresnet.training.setup import with_material
 from tfresnet.training.step import TrainStep
 
 _TRAIN_IMAGES = 50_000
@@ -40,14 +40,16 @@ def step(what: Assignment, remat: bool = False) -> Step:
                 train(config(folder), callbacks=callbacks)
 
         return start_up(train_in_no_folder)
-    run = Run(config(), Devices())
+    settings, material = with_material(config().resolved())
+    learner = Learner.build(settings, material.dataset)
     if what.task == "inference":
-        return inference(models.inference_copy(run.model))
+        return inference(models.inference_copy(learner.model))
     if what.task == "evaluation":
-        evaluator, split = Evaluator(run.model, run.dataset.class_names), images(EVAL_IMAGES)
+        evaluator = Evaluator(learner.model, material.dataset.class_names)
+        split = images(EVAL_IMAGES)
         return lambda: evaluator(split), EVAL_IMAGES
-    train_step = TrainStep(run.network, run.optimizer, run.config.label_smoothing)
-    batches = _batches(what, run.config.padding_mode)
+    train_step = TrainStep(learner.network, learner.optimizer, settings.label_smoothing)
+    batches = _batches(what, settings.padding_mode)
     return lambda: train_step(*next(batches), _SHARE), what.batch_size
 
 

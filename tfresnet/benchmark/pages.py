@@ -10,13 +10,14 @@ import collections
 import statistics
 import time
 
-from tfresnet import cli, scripts
-from tfresnet.tables import aligned
+from tfresnet.system import commands
+from tfresnet.system.tables import aligned
+from tfresnet.training import flags
 
 
 def main(argv: list[str] | None = None) -> None:
-    arguments = cli.parse_train(argv)
-    scripts.load_tensorflow()
+    arguments = flags.parse(argv)
+    commands.load_tensorflow()
     from tfresnet.training import loop
     from tfresnet.training.step import TrainStep
 
@@ -54,4 +55,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    scripts.run(main, "tfresnet.benchmark.pages")
+    commands.run(main, "tfresnet.benchmark.pages")

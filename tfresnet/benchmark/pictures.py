@@ -11,10 +11,10 @@ import resource
 import statistics
 import time
 
-from tfresnet.cli import ArgumentParser, existing, output_file
-from tfresnet.hardware import processor_name
-from tfresnet.scripts import load_tensorflow, run
-from tfresnet.tables import aligned
+from tfresnet.system.arguments import ArgumentParser, existing, output_file
+from tfresnet.system.commands import load_tensorflow, run
+from tfresnet.system.hardware import processor_name
+from tfresnet.system.tables import aligned
 
 WARM_UP = 5  # steps of a turn that are not timed: batches that were made ahead in another's turn
 KINDS = ("one batch", "an array", "pictures kept", "pictures read")
@@ -27,13 +27,15 @@ def measure(config, rounds: int, steps: int) -> dict[str, dict[str, list[float]]
     Raises:
         InputError: impossible settings or missing data.
     """
-    from tfresnet.devices import Devices
-    from tfresnet.training.run import Run
+    from tfresnet.training.learner import Learner
+    from tfresnet.training.setup import fitted_to_machine, with_material
     from tfresnet.training.step import TrainStep
 
-    run = Run(config, Devices())
-    step = TrainStep(run.network, run.optimizer, run.config.label_smoothing)
-    inputs = _inputs(run)
+    config, _ = fitted_to_machine(config.resolved())
+    config, material = with_material(config)
+    learner = Learner.build(config, material.dataset)
+    step = TrainStep(learner.network, learner.optimizer, config.label_smoothing)
+    inputs = _inputs(config, material.train)
     found = {kind: {"step": [], "input": [], "processors": []} for kind in KINDS}
     for _, kind in itertools.product(range(rounds), KINDS):
         waited = 0.0
@@ -50,14 +52,14 @@ def measure(config, rounds: int, steps: int) -> dict[str, dict[str, list[float]]
     return found
 
 
-def _inputs(run):
+def _inputs(config, split):
     from tfresnet.data import Split, train_batches
     from tfresnet.data.pictures import Memory, Pictures
 
-    split, side = run.train, run.config.image_size
+    side = config.image_size
     images = split.images[:]  # which also fills the memory
     sources = (images, split.images, Pictures(split.images.files, side, Memory(2 * side, 0)))
-    flags = {"batch_size": run.config.batch_size, "seed": 0, "flip": True}
+    flags = {"batch_size": config.batch_size, "seed": 0, "flip": True}
     streams = [iter(train_batches(Split(source, split.labels), **flags)) for source in sources]
     return dict(zip(KINDS, [itertools.repeat(next(streams[0])), *streams], strict=True))
 
@@ -84,8 +86,8 @@ def main(argv: list[str] | None = None) -> None:
     add("--json", type=output_file, metavar="FILE", help="also write all figures to a file")
     args = parser.parse_args(argv)
     load_tensorflow()
-    from tfresnet.evaluation import write_json
-    from tfresnet.training.config import TrainConfig
+    from tfresnet.evaluation.text import write_json
+    from tfresnet.settings.config import TrainConfig
 
     settings = {name: getattr(args, name) for name in ("data_dir", "model", "image_size")}
     settings |= {"batch_size": args.batch_size, "epochs": 15}

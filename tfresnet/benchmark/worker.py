@@ -19,7 +19,7 @@ def main() -> None:
     assignment = Assignment(**json.loads(sys.argv[1]))
     contestant = CONTESTANTS[assignment.contestant]
     if contestant.package != "torch":
-        from tfresnet.scripts import import_tensorflow
+        from tfresnet.system.commands import import_tensorflow
 
         import_tensorflow()
     step, amount = pkgutil.resolve_name(f"tfresnet.benchmark.{contestant.make}")(assignment)

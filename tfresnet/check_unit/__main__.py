@@ -2,14 +2,35 @@
 
 import sys
 
-from tfresnet import scripts
+from tfresnet.system import commands
+
+
+def parse(argv: list[str] | None = None):
+    """The flags of `python -m tfresnet.check_unit`."""
+    from tfresnet.settings.model_names import check_model_name
+    from tfresnet.system.arguments import ArgumentParser, checked, existing
+
+    about = (
+        "Compares a residual unit or network of your own with ours: shapes, parameters, strides, "
+        "outputs for the same weights, gradients. Exit status 0: the same; 1: something differs."
+    )
+    parser = ArgumentParser("check_unit", about)
+    add = parser.add_argument
+    about = "Python file that defines a Keras layer, a function that builds one, or a model"
+    add("file", type=existing, metavar="FILE.py", help=about)
+    about = "what of the file is compared; None: the only thing that it defines"
+    add("name", nargs="?", metavar="NAME", help=about)
+    about = "basic, bottleneck or a network; None: basic for a unit, resnet18 for a network"
+    add("--against", metavar="WHAT", help=about)
+    args = parser.parse_args(argv)
+    if args.against not in (None, "basic", "bottleneck"):
+        checked(parser, check_model_name, args.against)
+    return args
 
 
 def main(argv: list[str] | None = None) -> None:
-    from tfresnet import cli
-
-    args = cli.parse_check_unit(argv)
-    scripts.load_tensorflow()
+    args = parse(argv)
+    commands.load_tensorflow()
     from tfresnet.check_unit.comparison import compare
     from tfresnet.check_unit.student import load
 
@@ -20,4 +41,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    scripts.run(main, "check_unit")
+    commands.run(main, "check_unit")

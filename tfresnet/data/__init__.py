@@ -5,7 +5,7 @@ TensorFlow is imported only when a function of the pipeline is first asked for.
 
 import difflib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ def load_dataset(
     name: str,
     data_dir: str | Path | None = None,
     *,
-    classes: str | None = None,
+    classes: str | Iterable[int | str] | None = None,
     image_size: int | None = None,
     skip_broken: bool = False,
 ) -> Dataset:
@@ -71,7 +71,7 @@ def load_dataset(
 
     Args:
         data_dir: where its files are, if it has any.
-        classes: the classes to keep, as "0-4" or "0,2,5-7"; see `Dataset.of_classes`.
+        classes: the classes to keep, as "0-4" or "cat,dog"; see `Dataset.of_classes`.
         image_size: side of the images in pixels; only of "folder", where it is 64 by default.
         skip_broken: leave broken pictures of "folder" out, where they would be refused.
 

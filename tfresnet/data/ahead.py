@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tfresnet.hardware import cores
+from tfresnet.system.hardware import cores
 
 WORKERS = min(cores(), 16)
 Made = TypeVar("Made")

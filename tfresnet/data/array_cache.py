@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfresnet.atomic import replaced
+from tfresnet.system.atomic import replaced
 
 ABANDONED = 3600  # seconds; a writer is done in a few
 logger = logging.getLogger("tfresnet")

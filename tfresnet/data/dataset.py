@@ -1,12 +1,15 @@
 """What a data set is: labels, images that are fetched by index, and what is known about them."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfresnet.errors import InputError
+from tfresnet.settings.values import as_text
+from tfresnet.settings.values import classes as parse_classes
 
 if TYPE_CHECKING:
     from tfresnet.data.pictures import Pictures
@@ -53,6 +56,18 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
+class Features(Split):
+    """What a network has made of images: `images` is float32 `(n, channels)`."""
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 2 or len(self.images) != len(self.labels):
+            raise InputError(
+                "features must be of shape (n, channels), with a label each. "
+                f"Received: {self.images.shape}, {len(self.labels)} labels"
+            )
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A training and a test split with the facts that training needs.
 
@@ -80,17 +95,26 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int]:
         return self.train.images.shape[1:]
 
-    def of_classes(self, classes: str) -> "Dataset":
-        """The images of some classes alone, which are numbered anew in their order.
+    def of_classes(self, classes: str | Iterable[int | str]) -> "Dataset":
+        """The images of some classes alone, which are numbered anew in the data set's order.
 
-        classes: as "0-4" or "0,2,5-7". Raises `InputError` for numbers that are none of a class,
-        and for fewer than two.
+        Args:
+            classes: their numbers or names, as `settings.values.classes` takes them.
+
+        Raises:
+            InputError: numbers or names of no class, or fewer than two.
         """
-        numbers = _numbers(classes)
-        if not numbers or len(numbers) < 2 or numbers[-1] >= self.num_classes:
+        try:
+            names = self.class_names
+            chosen = parse_classes(classes)
+            numbers = sorted({c if isinstance(c, int) else names.index(c) for c in chosen})
+        except (TypeError, ValueError):
+            numbers = []
+        if len(numbers) < 2 or numbers[-1] >= self.num_classes:
+            shown = classes if isinstance(classes, str) else as_text(tuple(classes))
             raise InputError(
-                "classes must be two or more, as 0-4 or 0,2,5-7, with numbers up to "
-                f"{self.num_classes - 1}. Received: {classes!r}"
+                "classes must be two or more of the data set, by name or by number up to "
+                f"{self.num_classes - 1}. Received: {shown!r}"
             )
         chosen = {"class_names": tuple(self.class_names[number] for number in numbers)}
         for name in ("train", "validation", "test"):
@@ -141,18 +165,6 @@ def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
         members = shuffled[labels[shuffled] == label]
         turn[members] = (np.arange(len(members)) + 0.5) / len(members)
     return shuffled[np.argsort(turn[shuffled], kind="stable")]
-
-
-def _numbers(text: str) -> list[int]:
-    """[0, 1, 2, 5] for "0-2,5", in order; empty if it is no such text."""
-    numbers = set()
-    for part in text.split(","):
-        first, dash, last = (bound.strip() for bound in part.partition("-"))
-        last = last if dash else first
-        if not all(n.isascii() and n.isdecimal() and len(n) < 6 for n in (first, last)):
-            return []
-        numbers |= set(range(int(first), int(last) + 1))
-    return sorted(numbers)
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

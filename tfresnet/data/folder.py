@@ -22,7 +22,7 @@ from tfresnet.data.dataset import Dataset, Split, balanced_order
 from tfresnet.data.pictures import Memory, Pictures
 from tfresnet.data.places import PICTURES, keras_datasets, resolve_data_dir
 from tfresnet.errors import InputError
-from tfresnet.hardware import free_memory
+from tfresnet.system.hardware import free_memory
 
 IMAGE_SIZE = 64  # the largest that the networks' stems for small images are made for
 TEST_SHARE = 0.2  # of each class, in a folder without test pictures: the same for every seed

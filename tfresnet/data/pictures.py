@@ -14,7 +14,7 @@ from PIL import Image
 
 from tfresnet.data import picture_files
 from tfresnet.errors import InputError, RunError
-from tfresnet.hardware import free_memory
+from tfresnet.system.hardware import free_memory
 
 SMALLEST = 0.25  # share of a picture's area in a random crop
 FLATTEST = 3 / 4  # height to width of a random crop, and the other way round

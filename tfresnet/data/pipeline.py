@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfresnet.data import picture_batches
 from tfresnet.data.augmentation import crop_and_flip, draw_boxes, draw_mirrored, draw_shifts
-from tfresnet.data.dataset import Split
+from tfresnet.data.dataset import Features, Split
 from tfresnet.data.picture_batches import Batches
 from tfresnet.data.pictures import Pictures
 from tfresnet.errors import InputError
@@ -59,9 +59,10 @@ def train_batches(
         )
     if start_step < 0:
         raise InputError(f"start_step must be at least 0. Received: {start_step}")
-    largest = min(split.images.shape[1:3])
+    are_features = isinstance(split, Features)
+    largest = image_size if are_features else min(split.images.shape[1:3])
     side = largest if image_size is None else image_size
-    if not 1 <= side <= largest:
+    if not are_features and not 1 <= side <= largest:
         raise InputError(f"image_size must be from 1 to {largest}. Received: {image_size}")
     start_epoch, first = divmod(start_step, steps)
     is_files = isinstance(split.images, Pictures)
@@ -82,6 +83,8 @@ def train_batches(
     images, labels = _on_host(split)
 
     def batch(indices: tf.Tensor, shift: tf.Tensor, mirrored: tf.Tensor):
+        if are_features:
+            return tf.gather(images, indices), tf.gather(labels, indices)
         shown = crop_and_flip(images, indices, shift, mirrored, padding_mode)
         if side < largest:
             shown = tf.image.resize(shown, (side, side), antialias=True)

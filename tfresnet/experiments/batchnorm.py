@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from tfresnet.experiments.engine.budget import SMALL
 from tfresnet.experiments.engine.figures import chart, lines
 from tfresnet.experiments.engine.judging import bar, combined, said
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.layers import BatchNormalization
+from tfresnet.runs.record import RunRecord
 
 ORDER = 4
 CLAIM = (
@@ -30,7 +30,7 @@ BATCHES, BATCH, MOMENTUM = 20, 64, 0.9
 ROUNDING = 1e-3  # of activations with a deviation of one
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     """Validation errors in percent by epoch; steps to the best error of the network without,
     and to an error that is an error bar above it and below it."""
     errors = {name: run.curve("val_top1") for name, run in runs.items()}
@@ -54,7 +54,7 @@ def _steps_to(target, errors, steps):
     return None
 
 
-def examine(runs: dict[str, Kept]) -> dict:
+def examine(runs: dict[str, RunRecord]) -> dict:
     """Largest differences between the lecture's formulas and the layer, on real activations."""
     run = runs["before"]
     images = run.dataset.train.images[: BATCHES * BATCH].astype(np.float32)
@@ -112,7 +112,7 @@ def _is_sooner(steps, without):
     return False if near is None or near >= without else None
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     figure, (axes,) = chart(
         "cnn3, normalised", x="epoch of 10,000 images", y="validation error (%)"
     )

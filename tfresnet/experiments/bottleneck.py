@@ -4,8 +4,8 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import bars, chart
 from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.param_count.reports import measure as count
+from tfresnet.runs.record import RunRecord
 
 ORDER = 6
 CLAIM = (
@@ -25,7 +25,7 @@ RUNS = {name: {"model": name} | BUDGET for name in NETWORKS}
 CHANCE, MARGIN = 90.0, 10.0
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     """Parameters and multiply-adds at 224x224 and 1000 classes; test errors here, in percent."""
     counted = {name: count(name).complexity for name in NETWORKS}
     return {
@@ -56,7 +56,7 @@ def verdict(measured: dict) -> tuple[str, str]:
     return combined([abs(ratio - 1) < 0.1, fewer, *learn]), why
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     errors = measured["test_error_with_bar"]
     title = f"{BUDGET['epochs']} epochs of {BUDGET['train_size']:,} images"
     error, (axes,) = chart(title, x="network", y="test error (%)")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from tfresnet import models
 from tfresnet.errors import InputError
 from tfresnet.experiments.engine.judging import combined
-from tfresnet.experiments.engine.runs import Kept
+from tfresnet.runs.record import RunRecord
 
 ORDER = 11
 ANY_RUNS = True
@@ -29,11 +29,11 @@ IMAGES, SHOWN = 500, 12
 COVERED = 0.25
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     return {}
 
 
-def examine(runs: dict[str, Kept]) -> dict:
+def examine(runs: dict[str, RunRecord]) -> dict:
     """Mean loss of probability of the true class, with two standard errors, over the validation
     images; how far the mean of a map and its logit are apart, offset and all."""
     return {"images": IMAGES, "networks": {name: _covering(run) for name, run in runs.items()}}
@@ -62,7 +62,7 @@ def class_maps(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _covering(run):
-    model, split = run.model, run.validation(IMAGES)
+    model, split = run.model, run.held_out(IMAGES)
     images = split.images.astype(np.float32)
     maps, offsets = class_maps(model, images)
     logits = model.predict(images, verbose=0)
@@ -108,13 +108,13 @@ def verdict(measured: dict) -> tuple[str, str]:
     return combined(answers), "; ".join(why)
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     return {f"{name}.png": _contact_sheet(name, run) for name, run in runs.items()}
 
 
 def _contact_sheet(name, run):
     """Images, and the same under the maps of the class that the network took them for."""
-    split = run.validation(SHOWN)
+    split = run.held_out(SHOWN)
     images = split.images.astype(np.float32)
     predicted = run.model.predict(images, verbose=0).argmax(axis=1)
     marks = _enlarged(class_maps(run.model, images)[0], predicted, images.shape[1:3])

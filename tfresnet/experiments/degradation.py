@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import chart, lines
 from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher, said
-from tfresnet.experiments.engine.runs import Kept
+from tfresnet.runs.record import RunRecord
 
 ORDER = 1
 CLAIM = (
@@ -18,7 +18,7 @@ NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
 RUNS = {name: {"model": name} for name in NETWORKS}
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     """Errors in percent by epoch."""
     curves = {
         name: {"training": run.curve("top1"), "validation": run.curve("val_top1")}
@@ -41,7 +41,7 @@ def verdict(measured: dict) -> tuple[str, str]:
     return combined([degrades, residual is not True]), why
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     figure, axes = chart("plain", "residual", x="epoch", y="error (%)")
     for one, family in zip(axes, ("plain", "resnet"), strict=True):
         curves = {

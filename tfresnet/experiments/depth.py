@@ -4,8 +4,8 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher, said
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.results.table import PAPER
+from tfresnet.runs.record import RunRecord
 
 ORDER = 2
 CLAIM = (
@@ -28,7 +28,7 @@ NOT_RUN = {
 }
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     """Test errors in percent, each with its bar."""
     errors = {
         name: [run.test_error, round(bar(run.test_error, 10_000), 2)] for name, run in runs.items()
@@ -48,7 +48,7 @@ def verdict(measured: dict) -> tuple[str, str]:
     return combined([deeper, wider]), why
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     figure, (axes,) = chart("error against depth", x="weighted layers", y="test error (%)")
     errors = measured["test_error_with_bar"]
     ours = [errors[f"resnet{depth}"] for depth in DEPTHS]

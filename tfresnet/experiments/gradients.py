@@ -1,6 +1,7 @@
 """How much gradient reaches the early stages, with shortcuts and without, by depth."""
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -8,11 +9,11 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tfresnet.data import Dataset
-from tfresnet.experiments.engine.budget import settings_of
+from tfresnet.experiments.engine.budget import config_of
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import combined
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.runs.network import build_network
+from tfresnet.runs.record import RunRecord
 from tfresnet.training.step import cross_entropy
 
 ORDER = 9
@@ -31,19 +32,19 @@ RUNS = {name: {"model": name} for name in ("plain20", "plain56", "resnet20", "re
 BATCHES, BATCH = 3, 64
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     return {}
 
 
-def examine(runs: dict[str, Kept]) -> dict:
+def examine(runs: dict[str, RunRecord]) -> dict:
     """Norms of the gradient of each stage's weights, a list of batches each."""
     data = next(iter(runs.values())).dataset
     depths = DEPTHS if data.name == "cifar10" else DEPTHS[:1]  # shapes10: to try the program
     start = {}
     for family in FAMILIES:
         for depth in depths:
-            settings = settings_of({"model": f"{family}{depth}"}) | {"precision": "float32"}
-            network = build_network(settings | {"remat": False}, data)
+            config = replace(config_of({"model": f"{family}{depth}"}), precision="float32")
+            network = build_network(config, data)
             start[f"{family}{depth}"] = norms(network, data)
     return {
         "before_training": start,
@@ -97,7 +98,7 @@ def verdict(measured: dict) -> tuple[str, str]:
     return combined([drifts]), why
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     start, end = measured["before_training"], measured["after_training"]
     before, axes = chart(*FAMILIES, x="stage", y="gradient before training (norm)")
     for one, family in zip(axes, FAMILIES, strict=True):

@@ -7,10 +7,10 @@ from tfresnet.complexity import count, structure_only
 from tfresnet.experiments.engine.budget import SMALL
 from tfresnet.experiments.engine.figures import bars, chart
 from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher, said
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.layers import InceptionModule
 from tfresnet.layers.pooling import pool2d
 from tfresnet.models import create_model
+from tfresnet.runs.record import RunRecord
 
 ORDER = 5
 CLAIM = (
@@ -29,7 +29,7 @@ GRID = (35, 35, 320)  # the example of the second paper, section 5, to 17x17x640
 MARGIN = 2.0  # points that a cheaper module may cost
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     """Test errors in percent, parameters and multiply-adds of the networks; costs of the grids."""
     errors = {
         kind: [run.test_error, round(bar(run.test_error, 10_000), 2)] for kind, run in runs.items()
@@ -96,7 +96,7 @@ def _costs_no_accuracy(error, cheap, dear):
     return None if worse is None else not worse
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     figure, (axes,) = chart("inception3, by module", x="module", y="test error (%)")
     errors = measured["test_error_with_bar"]
     bars(axes, {kind: pair[0] for kind, pair in errors.items()}, [e[1] for e in errors.values()])

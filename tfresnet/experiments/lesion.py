@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import bar, combined
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.experiments.engine.units import CutOpen
+from tfresnet.runs.record import RunRecord
 
 ORDER = 7
 ANY_RUNS = True
@@ -28,17 +28,17 @@ COUNTS = (1, 2, 3, 5, 8, 12, 16, 20)
 MEDIAN_COST, NEAR_CHANCE = 3.0, 80.0
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     return {}
 
 
-def examine(runs: dict[str, Kept]) -> dict:
+def examine(runs: dict[str, RunRecord]) -> dict:
     """Validation errors in percent on IMAGES images; `by_number` has a list of draws each."""
     return {"images": IMAGES, "networks": {name: _lesions(run) for name, run in runs.items()}}
 
 
 def _lesions(run):
-    network, split = CutOpen(run.model), run.validation(IMAGES)
+    network, split = CutOpen(run.model), run.held_out(IMAGES)
     images = split.images, split.labels
     n = len(network.units)
     found = {
@@ -119,7 +119,7 @@ def _rises(whole, errors_by_number, images):
     return all(means[i] - means[i - 1] > -np.hypot(widths[i], widths[i - 1]) for i in steps)
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     one, (axes,) = chart("one unit deleted", x="unit", y="validation error (%)")
     numbers, others = chart(
         "units deleted", "pairs exchanged", x="number", y="validation error (%)"

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from tfresnet.errors import InputError
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import combined
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.experiments.engine.units import CutOpen, finished, parts
+from tfresnet.runs.record import RunRecord
 
 ORDER = 8
 ANY_RUNS = True
@@ -26,17 +26,17 @@ LECTURE_UNITS = 54
 MOST = 0.9  # of the product of number and gradient
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     return {}
 
 
-def examine(runs: dict[str, Kept]) -> dict:
+def examine(runs: dict[str, RunRecord]) -> dict:
     """Norms of the gradient at the input by length, a list of draws each."""
     return {"networks": {name: _by_length(run) for name, run in runs.items()}}
 
 
 def _by_length(run):
-    network, split = CutOpen(run.model), run.validation(IMAGES)
+    network, split = CutOpen(run.model), run.held_out(IMAGES)
     if network.is_plain:
         raise InputError(f"paths need shortcuts. Received: {run.path}")
     n = len(network.units)
@@ -131,7 +131,7 @@ def _binomial(n):
     return np.array([math.comb(n, k) / 2**n for k in range(n + 1)])
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     number, (lengths,) = chart("how long paths are", x="units on the path", y="share of all paths")
     one, (axes,) = chart("one path", x="units on the path", y="gradient at the input (norm)")
     product, (carried,) = chart("all paths", x="units on the path", y="share of the gradient")

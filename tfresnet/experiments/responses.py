@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import combined
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.experiments.engine.units import CutOpen, finished, is_preactivated, parts
+from tfresnet.runs.record import RunRecord
 
 ORDER = 10
 ANY_RUNS = True
@@ -21,11 +21,11 @@ RUNS = {name: {"model": name} for name in ("plain20", "plain56", "resnet20", "re
 IMAGES = 500
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     return {}
 
 
-def examine(runs: dict[str, Kept]) -> dict:
+def examine(runs: dict[str, RunRecord]) -> dict:
     """Standard deviation of every unit's layers after their normalisation, before the ReLU or the
     addition, over IMAGES validation images; the last of a unit that normalises first has none."""
     return {
@@ -34,7 +34,7 @@ def examine(runs: dict[str, Kept]) -> dict:
     }
 
 
-def deviations(run: Kept) -> list[float]:
+def deviations(run: RunRecord) -> list[float]:
     network = CutOpen(run.model)
     found = []
 
@@ -52,7 +52,7 @@ def deviations(run: Kept) -> list[float]:
         found.append(_deviation(branch))
         return finished(unit, branch if network.is_plain else branch + shortcut)
 
-    network.run(tf.constant(run.validation(IMAGES).images, tf.float32), run_unit)
+    network.run(tf.constant(run.held_out(IMAGES).images, tf.float32), run_unit)
     return [round(value, 5) for value in found]
 
 
@@ -74,7 +74,7 @@ def verdict(measured: dict) -> tuple[str, str]:
     return combined(answers or [None]), f"mean deviation of the responses: {shown}"
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     figure, axes = chart("in order", "from large to small", x="layer", y="standard deviation")
     for index, (name, values) in enumerate(measured["responses"].items()):
         look = style(index) | {"markersize": 3}

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import bars, chart
 from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher
-from tfresnet.experiments.engine.runs import Kept
+from tfresnet.runs.record import RunRecord
 
 ORDER = 3
 CLAIM = (
@@ -23,7 +23,7 @@ RUNS = {
 }
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     """Test errors in percent, each with its bar."""
     errors = {
         name: [run.test_error, round(bar(run.test_error, 10_000), 2)] for name, run in runs.items()
@@ -41,7 +41,7 @@ def verdict(measured: dict) -> tuple[str, str]:
     return combined(None if far is None else not far for far in far_apart), why
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     figure, (axes,) = chart("resnet20", x="shortcut (option)", y="test error (%)")
     errors = measured["test_error_with_bar"]
     values = {name: pair[0] for name, pair in errors.items()}

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import bars, chart, lines
 from tfresnet.experiments.engine.judging import bar, combined, said
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.results.table import undisturbed
+from tfresnet.runs.record import RunRecord
 
 ORDER = 12
 CLAIM = (
@@ -46,10 +46,10 @@ RUNS = {f"pretraining, {seed}": _pretraining(seed) for seed in SEEDS}
 RUNS |= {f"{way}, {seed}": _move(way, seed) for way in RATES for seed in SEEDS}
 
 
-def measure(runs: dict[str, Kept]) -> dict:
+def measure(runs: dict[str, RunRecord]) -> dict:
     """A row a way: test accuracy in percent and seconds of training, mean and deviation over the
     seeds; and the mean validation error in percent by epoch."""
-    ways: dict[str, list[Kept]] = {}
+    ways: dict[str, list[RunRecord]] = {}
     for label, run in runs.items():
         ways.setdefault(label.partition(",")[0], []).append(run)
     return {
@@ -109,7 +109,7 @@ def verdict(measured: dict) -> tuple[str, str]:
     return combined(better.values()), why
 
 
-def figures(measured: dict, runs: dict[str, Kept]) -> dict[str, Figure]:
+def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     rows = {way: measured["table"][way] for way in RATES}
     accuracy, (axes,) = chart("100 pictures a class", x="what is trained", y="test accuracy (%)")
     bars(axes, {way: row["accuracy"] for way, row in rows.items()}, [*map(_bar, rows.values())])

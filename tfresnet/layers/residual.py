@@ -6,9 +6,10 @@ Source: He et al., 2015, "Deep Residual Learning", https://arxiv.org/abs/1512.03
 import keras
 from keras import ops
 
-from tfresnet.errors import InputError, whole_number
+from tfresnet.errors import InputError
 from tfresnet.layers.convolution import Conv2D
 from tfresnet.layers.normalization import BatchNormalization
+from tfresnet.settings.values import whole_number
 
 SHORTCUTS = ("A", "B", "C", None)
 BOTTLENECK_EXPANSION = 4

@@ -2,8 +2,9 @@
 
 import keras
 
-from tfresnet.errors import InputError, whole_number
+from tfresnet.errors import InputError
 from tfresnet.layers import BatchNormalization, ConvBN
+from tfresnet.settings.values import whole_number
 
 
 def image_input(network) -> keras.KerasTensor:

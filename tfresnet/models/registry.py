@@ -7,12 +7,13 @@ from pathlib import Path
 
 import keras
 
-from tfresnet.errors import InputError, whole_number
+from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
-from tfresnet.model_names import check_model_name
 from tfresnet.models.head import image_input, pooled
 from tfresnet.models.network import Network
 from tfresnet.models.weights import Weights, read_weights
+from tfresnet.settings.model_names import check_model_name
+from tfresnet.settings.values import whole_number
 
 SMALL_IMAGE = 64  # up to this side the strides of an ImageNet stem would leave too little to see
 _NETWORKS: dict[str, dict[str, Network]] = {}

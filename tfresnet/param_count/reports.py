@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tfresnet.tables import aligned, csv_text, markdown
+from tfresnet.system.tables import aligned, csv_text, markdown
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help has no use for it
     from tfresnet.complexity import Complexity

@@ -1,17 +1,45 @@
 """What is in pictures: `python -m tfresnet.predict RUN_OR_MODEL IMAGE...`."""
 
-from tfresnet import scripts
+from tfresnet.system import commands
+
+
+def parse(argv: list[str] | None = None):
+    """The flags of `python -m tfresnet.predict`."""
+    import os
+
+    from tfresnet import pretrained
+    from tfresnet.data.places import PICTURES
+    from tfresnet.evaluation.flags import IMAGE_SIZE, add_weights_options, check_source
+    from tfresnet.system.arguments import ArgumentParser, at_least_1, output_file, path
+
+    parser = ArgumentParser("tfresnet.predict", "Says what is in pictures.")
+    add = parser.add_argument
+    about = "picture files and folders of them; first the model, unless it is the shipped one"
+    add("images", nargs="+", type=path, metavar="[RUN_OR_MODEL] IMAGE", help=about)
+    add_weights_options(parser)
+    add("--image-size", type=at_least_1, metavar="N", help=IMAGE_SIZE)
+    add("--top", type=at_least_1, default=5, metavar="K", help="classes to name for a picture")
+    add("--json", action="store_true", help="print JSON")
+    about = "write the picture with the places that spoke for its first class"
+    add("--cam", type=output_file, metavar="FILE", help=about)
+    args = parser.parse_args(argv)
+    check_source(parser, args)
+
+    first = args.images[0]
+    is_model = len(args.images) > 1 and os.path.splitext(first)[1].lower() not in PICTURES
+    args.source = args.images.pop(0) if is_model else None
+    if not is_model and pretrained.default() is None:
+        parser.error(f"a run or a model must come before pictures. Received: {first!r}")
+    return args
 
 
 def main(argv: list[str] | None = None):
-    from tfresnet import cli
-
-    args = cli.parse_predict(argv)
-    scripts.load_tensorflow()
+    args = parse(argv)
+    commands.load_tensorflow()
     from tfresnet.predict.command import predict
 
     return predict(args)
 
 
 if __name__ == "__main__":
-    scripts.run(main, "tfresnet.predict")
+    commands.run(main, "tfresnet.predict")

@@ -1,18 +1,34 @@
 """Writes a lab report: `python -m tfresnet.report --help`."""
 
-from tfresnet import scripts
+from tfresnet.system import commands
+
+
+def parse(argv: list[str] | None = None):
+    """The flags of `python -m tfresnet.report`."""
+    from tfresnet.system.arguments import ArgumentParser, existing, path
+
+    about = (
+        "Writes a lab report of finished runs and studies, as Markdown and as one HTML page, with "
+        "places for your own words, which a later call keeps."
+    )
+    parser = ArgumentParser("report", about)
+    add = parser.add_argument
+    add("--lang", choices=("en", "zh"), default="en", help="language of the report")
+    about = "folders of finished runs and of studies; None: all in logs and logs/experiments"
+    add("--runs", type=existing, nargs="+", metavar="RUN", help=about)
+    about = "folder of report.md and report.html (report.zh.md ...) and their figures"
+    add("--output-dir", type=path, metavar="DIR", default="logs/report", help=about)
+    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
-    from tfresnet import cli
-
-    args = cli.parse_report(argv)
-    scripts.load_tensorflow()
+    args = parse(argv)
+    commands.load_tensorflow()
     from tfresnet.report import command
 
-    for path in command.write(args.runs, args.lang, args.output_dir):
-        print(path)
+    for file in command.write(args.runs, args.lang, args.output_dir):
+        print(file)
 
 
 if __name__ == "__main__":
-    scripts.run(main, "report")
+    commands.run(main, "report")

@@ -4,12 +4,12 @@ import errno
 import tomllib
 from pathlib import Path
 
-from tfresnet.atomic import replaced
 from tfresnet.errors import InputError
 from tfresnet.report import sources
 from tfresnet.report.blocks import Picture, written_words
 from tfresnet.report.page import page
 from tfresnet.report.sections import Material, document
+from tfresnet.system.atomic import replaced
 
 SUFFIXES = {"en": "", "zh": ".zh"}  # of the files' stems
 LOGS = Path("logs")

@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tfresnet.experiments.engine.figures import COLOURS, chart, lines
-from tfresnet.report.sources import Run
+from tfresnet.runs.record import RunRecord
 
 TOGETHER = len(COLOURS)  # runs that a chart can tell apart
 _COLOURS = 128  # of a picture with a palette, a third of the size
 
 
-def curves(runs: Sequence[Run]) -> bytes:
+def curves(runs: Sequence[RunRecord]) -> bytes:
     """Training and validation error by epoch of up to `TOGETHER` runs."""
     splits = {"training": "top1", "validation": "val_top1"}
     if not any("val_top1" in run.history[0] for run in runs):

@@ -13,10 +13,11 @@ from tfresnet.experiments.engine.judging import bar
 from tfresnet.param_count import reports
 from tfresnet.report import drawings
 from tfresnet.report.blocks import Block, Code, Heading, Picture, Table, Text, Words
-from tfresnet.report.sources import Run, Study
+from tfresnet.report.sources import Study
 from tfresnet.results import table
-from tfresnet.runs.network import options_of
-from tfresnet.training.command import OF_ONE_RUN, command
+from tfresnet.runs.network import model_options
+from tfresnet.runs.record import RunRecord
+from tfresnet.settings.command_line import command
 
 SIZE = 32  # pixels, of CIFAR-10 and shapes10
 MOST_CLASSES = 50  # more make no readable table
@@ -35,7 +36,7 @@ class Material:
         written: key -> what stands in the place for `Words` in an earlier one.
     """
 
-    runs: list[Run]
+    runs: list[RunRecord]
     studies: list[Study]
     texts: dict
     place: Path
@@ -47,7 +48,7 @@ class Material:
         named = [self.texts["columns"].get(titles[n], titles[n]) for n in used]
         return Table(named, [[row[n] for n in used] for row in rows])
 
-    def by_run(self, **columns: Callable[[Run], object]) -> Table:
+    def by_run(self, **columns: Callable[[RunRecord], object]) -> Table:
         """A row a run, with what each function says of it."""
         titles = [name.replace("_", " ") for name in ("run", *columns)]
         say = columns.values()
@@ -75,7 +76,7 @@ def _background(of, texts):
 def _networks(of, texts):
     rows = {}
     for run in of.runs:
-        options = options_of(run.config.to_dict())
+        options = model_options(run.config)
         usual = folder.IMAGE_SIZE if run.config.dataset == "folder" else SIZE
         shape = run.config.image_size or usual, len(run.result["per_class"])
         form = ", ".join([f"{run.config.model}", *(f"{k}={v}" for k, v in options.items())])
@@ -131,7 +132,7 @@ def _highest_rate(run):
 
 
 def _command(run):
-    left_out = OF_ONE_RUN if run.config.dataset == "folder" else (*OF_ONE_RUN, "data_dir")
+    left_out = () if run.config.dataset == "folder" else ("data_dir",)
     return f"{command(run.config, left_out)} --name {shlex.quote(run.name)}"
 
 
@@ -162,7 +163,7 @@ def _error(top1):
 
 def _classes(of, texts):
     """For each set of classes that is small enough."""
-    alike: dict[tuple, list[Run]] = {}
+    alike: dict[tuple, list[RunRecord]] = {}
     for run in of.runs:
         alike.setdefault((run.config.dataset, *run.result["per_class"]), []).append(run)
     for (_, *names), runs in alike.items():

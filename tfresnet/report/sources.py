@@ -1,33 +1,15 @@
 """What a report is made from: the folders of finished runs and of studies."""
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfresnet.errors import InputError
 from tfresnet.experiments import study_names
-from tfresnet.experiments.engine.runs import Kept
 from tfresnet.experiments.engine.study import VERDICTS, load_studies, read_results
-from tfresnet.training.config import TrainConfig
+from tfresnet.runs.record import RunRecord
 
 _OF_A_RESULT = {"dataset", "split", "n", "top1", "top5", "per_class", "confusion"}
 _OF_A_STUDY = {"claim", "source", "verdict", "why"}
-
-
-class Run(Kept):
-    """A finished run, by the name of its folder."""
-
-    @property
-    def name(self) -> str:
-        return self.path.resolve().name
-
-    @functools.cached_property
-    def config(self) -> TrainConfig:
-        return TrainConfig.from_dict(self.settings).resolved()
-
-    @functools.cached_property
-    def environment(self) -> dict:
-        return self.folder.read_config()["environment"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +34,7 @@ def kept_in(logs: Path) -> list[Path]:
     return [file.parent for file in files]
 
 
-def read(paths: list[Path]) -> tuple[list[Run], list[Study]]:
+def read(paths: list[Path]) -> tuple[list[RunRecord], list[Study]]:
     """The runs in the order of their paths, and the studies in the order of the lecture.
 
     Raises:
@@ -75,10 +57,10 @@ def _is_study(path):
 
 def _run(path):
     """The run, read as far as a report reads it."""
-    run = Run(path)
-    run.folder.read_config()  # or a line about it
+    run = RunRecord(path)
     try:
-        whole = run.config and run.history and (run.result or {}).keys() >= _OF_A_RESULT
+        parts = (run.config, run.history, (run.result or {}).keys() >= _OF_A_RESULT)
+        whole = all(parts) and isinstance(run.environment, dict)
     except (ValueError, KeyError) as error:
         raise InputError(f"a run must be whole ({error}). Received: {path}") from error
     if not whole:

@@ -7,12 +7,12 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from tfresnet import models, tables
+from tfresnet import models
 from tfresnet.complexity import count, structure_only
-from tfresnet.runs.folder import RunFolder
-from tfresnet.training.command import command
-from tfresnet.training.config import TrainConfig
-from tfresnet.training.schedules import image_sides
+from tfresnet.runs.record import RunRecord
+from tfresnet.settings.command_line import command
+from tfresnet.settings.schedules import image_side
+from tfresnet.system import tables
 
 # Test error in percent after 164 epochs, best of five for resnet110: Table 6 of arXiv:1512.03385.
 PAPER = {
@@ -25,34 +25,27 @@ PAPER = {
 }
 TITLES = ("network", "parameters", "command", "epochs", "images", "seeds", "error", "with flip")
 TITLES += ("paper", "minutes", "machine", "commit", "runs")
-# What may differ between the runs of one row.
-_OF_ONE_RUN = {"seed", "name", "output_dir", "data_dir", "precision", "checkpoint_minutes"}
-_OF_ONE_RUN |= {"histograms", "profile_steps"}
 _IMAGES, _HELD_OUT = 50_000, 5_000  # of CIFAR-10, for training and, by default, validation
 
 
-@dataclasses.dataclass
-class _Kept:
-    """A finished run as its folder tells it."""
+def _key(run):
+    """What all runs of a row have in common; their seeds differ."""
+    return tuple((k, str(v)) for k, v in _config(run).identity.items() if k != "seed")
 
-    path: Path
-    config: TrainConfig
-    environment: dict
-    result: dict
 
-    @property
-    def key(self):
-        settings = self.config.to_dict()
-        return tuple(sorted((k, str(v)) for k, v in settings.items() if k not in _OF_ONE_RUN))
+def _config(run):
+    """The settings; the usual number of images held out is that of the default."""
+    held_out = None if run.config.val_size == _HELD_OUT else run.config.val_size
+    return dataclasses.replace(run.config, val_size=held_out)
 
-    @property
-    def minutes(self):
-        seconds, config = self.result.get("epoch_seconds", []), self.config
-        sides = image_sides(config.image_sizes or "32", config.epochs or len(seconds))
-        by_side: dict[int, list[float]] = {}
-        for side, one in zip(sides, seconds, strict=False):  # a target may have ended the run
-            by_side.setdefault(side, []).append(one)
-        return sum(map(undisturbed, by_side.values())) / 60
+
+def _minutes(run):
+    seconds = run.result.get("epoch_seconds", [])
+    sides, epochs = run.config.image_sizes or (32,), run.config.epochs or len(seconds)
+    by_side: dict[int, list[float]] = {}
+    for epoch, one in enumerate(seconds):
+        by_side.setdefault(image_side(sides, epoch, epochs), []).append(one)
+    return sum(map(undisturbed, by_side.values())) / 60
 
 
 def undisturbed(seconds: Iterable[float]) -> float:
@@ -79,33 +72,26 @@ def rows(folders: Iterable[Path], start: Path = Path()) -> list[list[str]]:
         folders: run folders.
         start: folder that the links begin at.
     """
-    alike: dict[tuple, list[_Kept]] = {}
-    for run in filter(None, map(_read, folders)):
-        alike.setdefault(run.key, []).append(run)
+    alike: dict[tuple, list[RunRecord]] = {}
+    for run in filter(_is_shown, map(RunRecord, folders)):
+        alike.setdefault(_key(run), []).append(run)
     ordered = sorted(
         alike.values(), key=lambda runs: (_parameters(runs[0].config.model), runs[0].result["top1"])
     )
     return [_row(runs, start) for runs in ordered]
 
 
-def _read(path):
-    folder = RunFolder(path)
-    result = folder.read_result()
-    if result is None or result["dataset"] != "cifar10" or result["split"] != "test":
-        return None
-    content = folder.read_config()
-    config = TrainConfig.from_dict(content["settings"]).resolved()
-    if config.val_size == _HELD_OUT:
-        config = dataclasses.replace(config, val_size=None)
-    return _Kept(folder.path, config, content["environment"], result)
+def _is_shown(run):
+    result = run.result
+    return result and (result["dataset"], result["split"]) == ("cifar10", "test")
 
 
 def _row(runs, start):
     first = min(runs, key=lambda run: run.config.seed)
-    config, seeds = first.config, sorted(run.config.seed for run in runs)
+    config, seeds = _config(first), sorted(run.config.seed for run in runs)
     held_out = _HELD_OUT if config.val_size is None else config.val_size
     flips = [run.result["top1_flip"] for run in runs if "top1_flip" in run.result]
-    minutes = [run.minutes for run in runs if run.minutes]
+    minutes = [found for run in runs if (found := _minutes(run))]
     links = [
         f"[{run.config.seed}]({Path(os.path.relpath(run.path, start)).as_posix()}/)"
         for run in sorted(runs, key=lambda run: run.config.seed)
@@ -113,7 +99,7 @@ def _row(runs, start):
     return [
         config.model,
         f"{_parameters(config.model):,}",
-        f"`{command(config, _OF_ONE_RUN)}`",
+        f"`{command(config, ('seed', 'precision', 'data_dir'))}`",
         str(len(first.result.get("epoch_seconds", [])) or config.epochs),
         f"{config.train_size or _IMAGES - held_out:,}",
         str(len(seeds)),
@@ -133,7 +119,7 @@ def _mean(top1s):
     return f"{statistics.mean(errors):.2f}{spread} %"
 
 
-def machine(run: _Kept) -> str:
+def machine(run: RunRecord) -> str:
     """Cores, processor and arithmetic of anything with `config` and `environment`."""
     about = run.environment
     cores = about.get("cores", "?")
@@ -141,7 +127,7 @@ def machine(run: _Kept) -> str:
     return f"{cores} core{'s' * (cores != 1)} {processor}, {arithmetic(run)}"
 
 
-def arithmetic(run: _Kept) -> str:
+def arithmetic(run: RunRecord) -> str:
     """Of the activations: float32, bfloat16 or float16."""
     return run.environment.get("dtype_policy", run.config.precision).removeprefix("mixed_")
 

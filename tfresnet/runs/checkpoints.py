@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfresnet.atomic import replaced
 from tfresnet.errors import InputError
+from tfresnet.system.atomic import replaced
 
 _POSITION = "position.json"
 logger = logging.getLogger("tfresnet")
@@ -29,9 +29,10 @@ class State:
     step: training steps done since the start of the run, its only position.
     sums: what the steps of the begun epoch measured, added up.
     history: a row for each finished epoch.
-    stopped: whether the training has ended before its time.
-    seconds: that each epoch has trained, the begun one last: all that a repeated run has otherwise.
-    replicas: how many have shared each batch, on which the rounding depends.
+    stopped: whether the training is to end before its last epoch.
+    ended: whether the training is over and its hooks have been told, so that only the test is left.
+    seconds: of training in each epoch, the present one last. A repeated run has other times.
+    replicas: how many have shared each batch. The rounding depends on it.
     arrays: every variable of model and optimiser, by a unique name.
     """
 
@@ -39,6 +40,7 @@ class State:
     sums: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
     stopped: bool = False
+    ended: bool = False
     seconds: list[float] = field(default_factory=lambda: [0.0])
     replicas: int = 1
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
@@ -155,7 +157,7 @@ def _parsed(content):
 
 def _checked(state):
     for item in fields(State):
-        numbers = {"step": int, "replicas": int, "stopped": bool}
+        numbers = {"step": int, "replicas": int, "stopped": bool, "ended": bool}
         expected = (numbers | {"history": list, "seconds": list}).get(item.name, dict)
         if type(getattr(state, item.name)) is not expected:
             raise ValueError(f"impossible {item.name} {getattr(state, item.name)!r}")

@@ -10,7 +10,7 @@ import numpy
 import tensorboard
 import tensorflow
 
-from tfresnet.hardware import cores, processor_name
+from tfresnet.system.hardware import cores, processor_name
 
 # Asked themselves: a distribution may have another name (tensorflow-cpu, tf-nightly).
 _PACKAGES = (tensorflow, keras, numpy, tensorboard)
@@ -18,14 +18,20 @@ _PACKAGES = (tensorflow, keras, numpy, tensorboard)
 
 def environment() -> dict:
     """The record that `config.json` keeps beside the settings."""
-    return {
-        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    return sitting() | {
         "python": platform.python_version(),
         **{package.__name__: package.__version__ for package in _PACKAGES},
+        "system": platform.platform(),
+    }
+
+
+def sitting() -> dict:
+    """When, with which code and on which processor a run begins or goes on."""
+    return {
+        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "commit": _commit(),
         "processor": processor_name(),
         "cores": cores(),
-        "system": platform.platform(),
     }
 
 

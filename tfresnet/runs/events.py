@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfresnet.atomic import remove_leftovers, replaced
+from tfresnet.system.atomic import remove_leftovers, replaced
 
 _FILES = "events.out.tfevents.*"
 logger = logging.getLogger("tfresnet")

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tfresnet.atomic import remove_leftovers, write_text
 from tfresnet.errors import InputError
 from tfresnet.runs import events
 from tfresnet.runs.checkpoints import Checkpoints
 from tfresnet.runs.lock import locked
-from tfresnet.tables import csv_text
+from tfresnet.system.atomic import remove_leftovers, write_text
+from tfresnet.system.tables import csv_text
 
 
 class RunFolder:
@@ -69,10 +69,6 @@ class RunFolder:
     def write_config(self, settings: dict, environment: dict) -> None:
         content = {"settings": settings, "environment": environment}
         write_text(self.config, json.dumps(content, indent=2) + "\n")
-
-    def replace_settings(self, settings: dict) -> None:
-        """Writes `config.json` anew with other settings and the same environment."""
-        self.write_config(settings, self.read_config()["environment"])
 
     @staticmethod
     def new_path(settings: dict) -> Path:
@@ -143,7 +139,11 @@ class RunFolder:
             ) from error
         if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
             raise InputError(f"config.json must have an object 'settings'. Received: {self.path}")
-        return {"environment": {}} | content
+        if not isinstance(content.setdefault("environment", {}), dict):
+            raise InputError(
+                f"'environment' in config.json must be an object. Received: {self.path}"
+            )
+        return content
 
     def say(self, line: str) -> None:
         """Prints a line and keeps it in `log.txt`."""
@@ -204,7 +204,7 @@ class SilentFolder(RunFolder):
 
     def _nothing(self, *_) -> None: ...
 
-    say = note = write_config = replace_settings = write_history = write_result = _nothing
+    say = note = write_config = write_history = write_result = _nothing
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -6,13 +6,15 @@ from pathlib import Path
 import keras
 
 from tfresnet import models
-from tfresnet.data import OPTIONS, load_dataset
+from tfresnet.data import load_dataset
 from tfresnet.data.dataset import Dataset, Split
-from tfresnet.errors import InputError, channel_numbers
+from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
-from tfresnet.runs.folder import RunFolder
-from tfresnet.runs.network import build_network, mean_and_std, prepared
+from tfresnet.runs.network import Channels, build_network, mean_and_std, prepared
+from tfresnet.runs.record import RunRecord
 from tfresnet.runs.variables import model_variables, restore
+from tfresnet.settings.config import TrainConfig
+from tfresnet.settings.values import channel_numbers
 
 
 class Source:
@@ -32,20 +34,19 @@ class Source:
         self,
         source: str | Path,
         network: str | None = None,
-        mean: str | None = None,
-        std: str | None = None,
+        mean: str | Channels = None,
+        std: str | Channels = None,
     ):
         self.name, self.network = source, network
         self.path = models.find_source(source, network)
-        self.folder = RunFolder(self.path) if self.path.is_dir() else None
+        self.run = RunRecord(self.path) if self.path.is_dir() else None
+        self.config = self.run.config if self.run else TrainConfig()
         self.weights = models.read_weights(source, network) if network else None
-        self.mean, self.std = mean_and_std(mean, std, self.weights)
-        self.settings = {"dataset": "cifar10", "data_dir": None}
-        self.settings |= {"val_size": None, "seed": 0, "train_size": None}
-        if self.folder:
-            self.settings |= self.folder.read_config()["settings"]
-        file = self.folder.model if self.folder else self.path
-        is_final = not self.network and (file.is_file() or not self.folder)
+        given = {"mean": mean, "std": std}
+        given = {name: value and channel_numbers(name, value) for name, value in given.items()}
+        self.mean, self.std = mean_and_std(given["mean"], given["std"], self.weights)
+        file = self.run.folder.model if self.run else self.path
+        is_final = not self.network and (file.is_file() or not self.run)
         self.final = models.load_model(file) if is_final else None
 
     def dataset(
@@ -56,14 +57,12 @@ class Source:
         skip_broken: bool = False,
     ) -> Dataset:
         """The data set of the settings, or another one; what is given goes before them."""
-        name = name or self.settings["dataset"]
-        own = self.settings if name == self.settings["dataset"] else {}
-        options = {option: own.get(option) for option in OPTIONS}
-        options["classes"] = classes or options["classes"]
-        options["skip_broken"] = skip_broken or options["skip_broken"]
-        if name == "folder" and self.final:
+        options = {"classes": classes, "skip_broken": skip_broken}
+        if (name or self.config.dataset) == "folder" and self.final:
             options["image_size"] = self.final.input_shape[1]
-        return load_dataset(name, data_dir or own.get("data_dir"), **options)
+        if self.run and name in (None, self.config.dataset):
+            return self.run.load_dataset(data_dir, **options)
+        return load_dataset(name or self.config.dataset, data_dir, **options)
 
     def model(self, data: Dataset | None) -> tuple[keras.Model, str]:
         """(model, "" or what it is in words if it is not a final one).
@@ -75,13 +74,13 @@ class Source:
             return self._network_of(data), ""
         if self.final:
             return self.final, ""
-        state = self.folder.checkpoints.newest()
+        state = self.run.folder.checkpoints.newest()
         if state is None:
+            reason = "finished; its model was left out" if self.run.is_finished else "just begun"
             raise InputError(
-                "a run must have a checkpoint to be evaluated: continue it with --resume. "
-                f"Received: {self.path}"
+                f"a run must have a model or a checkpoint ({reason}). Received: {self.path}"
             )
-        network = build_network(self.settings, data)
+        network = build_network(self.config, data)
         group = "average" if state.group("average") else "model"
         try:
             restore(model_variables(network, group), state.group(group))
@@ -125,16 +124,12 @@ class Source:
                 f"mean and std must be given: {self.name} does not say how pixels are prepared. "
                 "Received: none"
             )
-        given = {"mean": self.mean, "std": self.std}
         own = self.weights.preprocessing
         return models.create_model(
             self.network,
             num_classes=self.weights.num_classes,
             input_shape=image_size and (image_size, image_size, 3),
-            preprocessing=Preprocessing(
-                **{name: channel_numbers(name, text) for name, text in given.items()},
-                class_names=own.class_names if own else (),
-            ),
+            preprocessing=Preprocessing(self.mean, self.std, own.class_names if own else ()),
             weights=self.weights,
         )
 
@@ -153,8 +148,8 @@ class Source:
         """The images of "test", or of "val" and "train" as the run split them."""
         if split == "test":
             return data.test
-        sizes = (self.settings[name] for name in ("val_size", "seed", "train_size"))
-        train, validation = data.holdout(*sizes)
+        config = self.config
+        train, validation = data.holdout(config.val_size, config.seed, config.train_size)
         if split == "val" and validation is None:
             raise InputError("split must not be val: the run held no images out. Received: 'val'")
         return train if split == "train" else validation

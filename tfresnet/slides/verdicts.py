@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from tfresnet.slides.stated import SLIDES, UNITS
-from tfresnet.tables import aligned, csv_text, markdown
+from tfresnet.system.tables import aligned, csv_text, markdown
 
 EQUAL, ROUNDED_DOWN, WRONG, ASKED = "equal", "equal, rounded down", "slide is wrong", "not stated"
 IN_PAPER = "equal to the paper; published code differs"

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfresnet.errors import InputError, RunError
 from tfresnet.runs.folder import RunFolder
-from tfresnet.signals import Interrupted
+from tfresnet.system.signals import Interrupted
 
 # What TensorFlow puts around the cause of an error.
 _MARKS = re.compile(r"\{\{function_node .*?\}\}|\[Op:.*")

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 
 import keras
 
-from tfresnet.evaluation import METRICS, Evaluation
-from tfresnet.training.companions import Companion
+from tfresnet.evaluation.evaluator import Evaluation, Evaluator
+from tfresnet.evaluation.metrics import METRICS
+from tfresnet.training.hooks import Hook
 from tfresnet.training.run import Run
 from tfresnet.training.step import Measured
 
 
-class KerasCallbacks(Companion):
+class KerasCallbacks(Hook):
     """Calls Keras callbacks as `fit` does: each method once, in Keras' order, with Keras' logs.
 
     Their `model` has the layers of the run's, and is compiled: they may evaluate, predict or save
@@ -23,10 +24,11 @@ class KerasCallbacks(Companion):
     def __init__(self, run: Run, callbacks: Iterable[keras.callbacks.Callback]):
         self.run = run
         # A model of its own over the same layers, or the file of the run would hold an optimiser.
-        self.model = keras.Model(run.model.inputs, run.model.outputs, name=run.model.name)
-        top_k = min(5, run.dataset.num_classes)
+        model, classes = run.learner.model, run.material.dataset.num_classes
+        self.model = keras.Model(model.inputs, model.outputs, name=model.name)
+        top_k = min(5, classes)
         self.model.compile(
-            run.optimizer.keras,
+            run.learner.optimizer.keras,
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[
                 keras.metrics.SparseCategoricalAccuracy(name="top1"),
@@ -34,7 +36,10 @@ class KerasCallbacks(Companion):
             ],
         )
         # Metrics get their names now: `ModelCheckpoint` asks them whether more is better.
-        nothing = keras.ops.zeros((1,), "int32"), keras.ops.zeros((1, run.dataset.num_classes))
+        nothing = (
+            keras.ops.zeros((1,), "int32"),
+            keras.ops.zeros((1, classes)),
+        )
         self.model.compute_metrics(None, *nothing)
         self.model.reset_metrics()
         self.model.stop_training = False
@@ -56,30 +61,31 @@ class KerasCallbacks(Companion):
     def before_step(self):
         self.callbacks.on_train_batch_begin(self.run.step_in_epoch)
 
-    def after_step(self, measured: Measured, seconds: float):
+    def after_step(self, measured: Measured, waited: float, seconds: float):
         self.callbacks.on_train_batch_end(self.run.step_in_epoch - 1, self.run.means())
         self._note_stop()
 
-    def before_validation(self):
-        self.callbacks.on_test_begin()
+    def watched(self, evaluate: Evaluator) -> Callable[..., Evaluation]:
+        """`evaluate` as the callbacks see a validation: its beginning, each batch, its end."""
 
-    def before_validation_batch(self, batch):
-        self.callbacks.on_test_batch_begin(batch)
+        def evaluation(images, after_batch):
+            def told(batch, so_far):
+                self.callbacks.on_test_batch_end(batch, _logs(so_far().metrics))
+                after_batch(batch, so_far)
 
-    def after_validation_batch(self, batch, so_far: Callable[[], Evaluation]):
-        self.callbacks.on_test_batch_end(batch, _logs(so_far().metrics))
+            self.callbacks.on_test_begin()
+            found = evaluate(images, self.callbacks.on_test_batch_begin, told)
+            self.callbacks.on_test_end(_logs(found.metrics))
+            return found
 
-    def after_validation(self, evaluation: Evaluation):
-        self.callbacks.on_test_end(_logs(evaluation.metrics))
+        return evaluation
 
     def after_epoch(self, row: dict, validation: Evaluation | None):
-        names = [name for name in row if name.removeprefix("val_") in METRICS]
-        self._last = {name: row[name] for name in names}
-        self.callbacks.on_epoch_end(row["epoch"] - 1, self._last)
+        self.callbacks.on_epoch_end(row["epoch"] - 1, _logs_of_epoch(row))
         self._note_stop()
 
     def end(self):
-        self.callbacks.on_train_end(self._last)
+        self.callbacks.on_train_end(_logs_of_epoch(self.run.history[-1]))
 
     def _note_stop(self):
         self.run.state.stopped = self.run.state.stopped or bool(self.model.stop_training)
@@ -87,3 +93,7 @@ class KerasCallbacks(Companion):
 
 def _logs(metrics):
     return {name: metrics[name] for name in METRICS}
+
+
+def _logs_of_epoch(row):
+    return {name: row[name] for name in row if name.removeprefix("val_") in METRICS}

@@ -1,28 +1,28 @@
 """The training of one network, from its first step, or where it was stopped, to its test."""
 
-import functools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 
 from tfresnet.errors import InputError
-from tfresnet.evaluation import Evaluator, summary_line
-from tfresnet.signals import StopRequest, stop_requests
-from tfresnet.training import opening
-from tfresnet.training.companions import Companions, harmless
-from tfresnet.training.config import TrainConfig
-from tfresnet.training.endings import explained
-from tfresnet.training.finished import FinishedRun, times
+from tfresnet.evaluation.evaluator import Evaluation, Evaluator
+from tfresnet.evaluation.text import summary_line
+from tfresnet.runs.record import RunRecord
+from tfresnet.settings.config import TrainConfig
+from tfresnet.system.signals import StopRequest, stop_requests
+from tfresnet.training import setup
+from tfresnet.training.features import on_features
+from tfresnet.training.hooks import Hooks
 from tfresnet.training.keras_callbacks import KerasCallbacks
 from tfresnet.training.progress import Progress
-from tfresnet.training.run import DivergedError, Run
+from tfresnet.training.run import Run
 from tfresnet.training.saving import Saver
 from tfresnet.training.step import TrainStep
-from tfresnet.training.tensorboard import TensorBoard, write_test
-from tfresnet.training.transfer import Head
+from tfresnet.training.tensorboard import TensorBoard
+from tfresnet.training.testing import finished, test
 
 
 def train(
@@ -32,7 +32,7 @@ def train(
     data_dir: str | Path | None = None,
     strategy: str | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
-) -> FinishedRun:
+) -> RunRecord:
     """Trains a network, or continues a run that was stopped, and tests it once at the end.
 
     Args:
@@ -54,97 +54,87 @@ def train(
         raise InputError("train takes either a config or a run to resume. Received: both or none")
     moved = {"data_dir": data_dir, "strategy": strategy}
     moved = {name: value for name, value in moved.items() if value is not None}
-    if resume is None:
-        run = opening.start(replace(config, **moved))
-    elif run := FinishedRun.read(resume):
-        print(f"{run.path} is finished: {summary_line(run.result)}")
-        return run
-    else:
-        run = opening.resume(resume, **moved)
-    with run.folder.lock(), explained(run.folder), run.devices.together():
-        if resume is not None:
-            run.restore()
-            if moved:
-                run.folder.replace_settings(run.config.to_dict())
-        evaluator = Evaluator(run.model, run.dataset.class_names, devices=run.devices)
-        if not run.is_trained:
+    if resume is not None and (record := finished(resume)):
+        print(f"{record.path} is finished: {summary_line(record.result)}")
+        return record
+    begun = setup.started(replace(config, **moved)) if config else setup.resumed(resume, **moved)
+    with begun as run:
+        classes = run.material.dataset.class_names
+        evaluate = Evaluator(run.learner.model, classes, devices=run.devices)
+        if not run.state.ended:
             with stop_requests() as stop:
-                _train(run, evaluator, stop, list(callbacks))
-        return _test(run, evaluator)
+                _train(run, evaluate, stop, list(callbacks))
+        return test(run, evaluate)
 
 
-def _train(run: Run, evaluator: Evaluator, stop: StopRequest, callbacks: list) -> None:
+def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) -> None:
     """From where the run is to the end of its last epoch."""
-    smoothing, keep = run.config.label_smoothing, run.config.histograms > 0
-    network, batches = run.network, run.batches
+    shown = run
     if run.config.transfer == "head":
-        evaluator = head = Head(run)
-        network, batches = head.network, head.batches
-    strategy, is_chief = run.devices.strategy, run.devices.is_chief
+        shown = on_features(run)
+        evaluate = Evaluator(shown.learner.model, evaluate.class_names, devices=run.devices)
     step = TrainStep(
-        network, run.optimizer, smoothing, strategy, keep_gradients=keep, averages=run.averages
+        shown.learner.network,
+        run.learner.optimizer,
+        run.config.label_smoothing,
+        run.devices.strategy,
+        keep_gradients=run.config.histograms > 0,
+        averages=run.learner.averages,
     )
     board = TensorBoard(run, step)
-    companions = Companions([board, Progress(run)] if is_chief else [])
+    hooks = [board, Progress(run)] if run.devices.is_chief else []
     if callbacks:
-        companions.append(KerasCallbacks(run, callbacks))
+        hooks.append(keras_callbacks := KerasCallbacks(run, callbacks))
+        evaluate = keras_callbacks.watched(evaluate)
+    hooks = Hooks(hooks)
     saver = Saver(run, stop, before_save=board.flush)
 
-    companions.tell("begin")
+    hooks.begin()
     if not run.folder.checkpoints.paths():
-        saver.save()  # a disk too full, or not ours, is better known now than in an hour
-    companions.tell("before_epoch")
+        saver.save()  # a disk that is full or not ours is better known now than in an hour
+    if not run.is_trained:
+        hooks.before_epoch()
     if run.is_at_end_of_epoch:  # it was stopped in its validation
-        _end_epoch(run, evaluator, companions, saver)
-    for images, labels in batches():
-        companions.tell("before_step")
+        _end_epoch(shown, evaluate, hooks, saver)
+    for (images, labels), waited in _timed(shown.batches()):
+        hooks.before_step()
         began = time.perf_counter()
         share = run.share_of_peak(run.state.step)
         measured = step(images, labels, share, observe=board.is_due(run.state.step + 1))
         seconds = time.perf_counter() - began
-        run.count(measured, seconds)
-        companions.tell("after_step", measured, seconds)
+        run.count(measured, waited + seconds)
+        hooks.after_step(measured, waited, seconds)
         saver.save_if_due()
         if run.is_at_end_of_epoch:
-            _end_epoch(run, evaluator, companions, saver)
-    companions.tell("end")
+            _end_epoch(shown, evaluate, hooks, saver)
+    hooks.end()
+    run.state.ended = True
+    saver.save()  # a callback may have set other weights at the end
 
 
-def _end_epoch(run: Run, evaluator: Evaluator, companions: Companions, saver: Saver) -> None:
+def _end_epoch(run: Run, evaluate: Callable[..., Evaluation], hooks: Hooks, saver: Saver) -> None:
     """Evaluates, records, saves."""
-    validation = None
     run.renew_averages()
-    if run.validation is not None:
-
-        def after_batch(number, so_far):
-            companions.tell("after_validation_batch", number, so_far)
-            saver.save_if_due()
-
-        companions.tell("before_validation")
-        before_batch = functools.partial(companions.tell, "before_validation_batch")
-        validation = evaluator(run.validation, before_batch, after_batch)
-        companions.tell("after_validation", validation)
+    validation = None
+    if run.material.validation is not None:
+        validation = evaluate(
+            run.material.validation, after_batch=lambda batch, so_far: saver.save_if_due()
+        )
     row = run.close_epoch(validation)
-    companions.tell("after_epoch", row, validation)
+    hooks.after_epoch(row, validation)
     saver.save()
     saver.stop_if_asked()
     if not run.is_trained:
-        companions.tell("before_epoch")
+        hooks.before_epoch()
 
 
-def _test(run: Run, evaluator: Evaluator) -> FinishedRun:
-    """The one look at the test images; the result is the last file of a run."""
-    run.folder.write_history(run.history)
-    run.save_model()
-    evaluation = evaluator(run.dataset.test)
-    if evaluation.not_numbers:
-        raise DivergedError(f"{evaluation.not_numbers} answers to the test are not finite")
-    about = {"model": run.config.model, "dataset": run.config.dataset, "split": "test"}
-    flipped = evaluator(run.dataset.test, tta=True)
-    result = about | evaluation.metrics | {"top1_flip": flipped.metrics["top1"]} | times(run.state)
-    if run.devices.is_chief:
-        with harmless("the pages of the test"):
-            write_test(run, evaluation)
-    run.folder.write_result(result)
-    run.folder.say(f"{summary_line(result)}  {evaluation.images_per_second:.0f} images/s")
-    return FinishedRun(run.folder.path, run.history, run.model, result)
+def _timed(batches: Iterable) -> Iterator[tuple]:
+    """Each batch with the seconds that the training waited for it."""
+    batches = iter(batches)
+    while True:
+        began = time.perf_counter()
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        yield batch, time.perf_counter() - began

@@ -37,7 +37,7 @@ class Muon(SGD):
     def _update(self, gradients, rate):
         same_shape: dict[tuple, list[int]] = {}  # one product for all kernels of a shape
         for index, variable in enumerate(self.trainable):
-            if len(variable.shape) == 4:
+            if _is_convolution(variable):
                 same_shape.setdefault(tuple(variable.shape), []).append(index)
             else:
                 self._descend(index, gradients[index], rate)
@@ -49,11 +49,18 @@ class Muon(SGD):
                 kept = kernel * (math.sqrt(shape[-1]) / tf.norm(kernel))
                 kernel.assign(kept - rate * self._share * tf.reshape(matrix, shape))
 
+    def decays(self, variable):
+        return super().decays(variable) and not _is_convolution(variable)
+
     def _momentum_step(self, index, gradient):
         """m = momentum * m + g; the step is m, or Nesterov's momentum * m + g."""
         momentum = self.keras.momentums[index].value
         momentum.assign(self.momentum * momentum + gradient)
         return gradient + self.momentum * momentum if self.nesterov else momentum
+
+
+def _is_convolution(variable):
+    return len(variable.shape) == 4
 
 
 def orthogonal(matrices: tf.Tensor) -> tf.Tensor:

@@ -79,7 +79,7 @@ class SGD:
         """v = momentum * v - rate * g, then w += v, or Nesterov's w += momentum * v - rate * g."""
         variable = self.trainable[index]
         weights = variable.value
-        if self.l2 and decays(variable):
+        if self.decays(variable):
             gradient += self.l2 * weights
         if not self.momentum:
             weights.assign_sub(rate * gradient)
@@ -93,6 +93,10 @@ class SGD:
             use_nesterov=self.nesterov,
         )
 
+    def decays(self, variable: keras.Variable) -> bool:
+        """Whether weight decay acts on `variable`."""
+        return self.l2 > 0 and is_kernel(variable)
+
     def _adapt_scale(self, finite):
         scale, good = self.scale.value, tf.where(finite, self._good_steps.value + 1, 0)
         doubles = good == _STEPS_TO_DOUBLE
@@ -101,6 +105,6 @@ class SGD:
         self._good_steps.assign(tf.where(doubles, 0, good))
 
 
-def decays(variable: keras.Variable) -> bool:
-    """Whether weight decay acts on `variable`: on kernels, which have more than one axis."""
+def is_kernel(variable: keras.Variable) -> bool:
+    """Whether a variable is a kernel, which has more than one axis; scales and offsets have one."""
     return len(variable.shape) > 1

@@ -6,13 +6,13 @@ import sys
 import time
 from typing import TextIO
 
-from tfresnet.evaluation import Evaluation
-from tfresnet.training.companions import Companion
+from tfresnet.evaluation.evaluator import Evaluation
+from tfresnet.training.hooks import Hook
 from tfresnet.training.run import Run
 from tfresnet.training.step import Measured
 
 
-class Progress(Companion):
+class Progress(Hook):
     """Tells the user where the training is."""
 
     WARMUP_STEPS = 2  # the first holds the compilation
@@ -27,7 +27,7 @@ class Progress(Companion):
         self._began = time.monotonic()
         self._steps = 0
 
-    def after_step(self, measured: Measured, seconds: float):
+    def after_step(self, measured: Measured, waited: float, seconds: float):
         self._steps += 1
         if self._steps == self.WARMUP_STEPS:
             self._warm = time.monotonic()
@@ -56,7 +56,7 @@ class Progress(Companion):
         for epoch in range(run.epoch, run.epochs):
             first = max(run.state.step, epoch * run.steps_per_epoch)
             last = min((epoch + 1) * run.steps_per_epoch, run.total_steps)
-            seconds += pace * (last - first) * (run.sides[epoch] / run.image_side) ** 2
+            seconds += pace * (last - first) * (run.side_of_epoch(epoch) / run.image_side) ** 2
         return seconds
 
     def _bar(self, pace, columns):

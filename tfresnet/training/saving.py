@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from tfresnet.signals import Interrupted, StopRequest
+from tfresnet.system.signals import Interrupted, StopRequest
 from tfresnet.training.run import Run
 
 

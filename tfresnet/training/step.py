@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfresnet.devices import add_up
-from tfresnet.evaluation import ranks
+from tfresnet.evaluation.metrics import ranks
 from tfresnet.training.averages import AveragedWeights
-from tfresnet.training.optimizer import SGD, decays
+from tfresnet.training.optimizer import SGD, is_kernel
+from tfresnet.training.replicas import add_up
 
 AUXILIARY_WEIGHT = 0.3  # of each auxiliary classifier's loss (arXiv:1409.4842, section 5)
 
@@ -60,7 +60,7 @@ class TrainStep:
         self.keep_gradients = keep_gradients
         self.averages = averages
         self.gradients: list[np.ndarray] = []
-        self._kernels = [v for v in optimizer.trainable if decays(v)]
+        self._kernels = [v for v in optimizer.trainable if is_kernel(v)]
         self._graph = tf.function(self._on_all_replicas)
         self._signature: list[tf.TensorSpec] = []
 

@@ -4,16 +4,13 @@ Screenshots go to the folder $TFRESNET_SCREENSHOTS, or else to the test's own.
 """
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-import browser as browsers
-from server import free_port, tensorboard
+from support import browser as browsers
+from support.server import free_port, tensorboard
 
 LOGS = Path(__file__).parents[3] / "logs"
 KEPT = "resnet20-cifar10"

@@ -3,22 +3,18 @@
 import os
 import re
 import signal
-import sys
 import urllib.parse
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import shrink_shapes10
+from support.server import tensorboard
+from support.small import shrink_shapes10
 
 import tfresnet
 from tfresnet.data import shapes10
-from tfresnet.signals import Interrupted
-
-sys.path.insert(0, str(Path(__file__).parent))
-from server import tensorboard
+from tfresnet.system.signals import Interrupted
 
 EPOCHS, STEPS, IMAGES, HELD_OUT, TESTS = 4, 10, 360, 40, 60
 STOPPED_AT = 25

@@ -13,9 +13,10 @@ from tfresnet.data.dataset import Split
 from tfresnet.layers import Preprocessing
 from tfresnet.runs.events import drop_events_after
 from tfresnet.runs.folder import RunFolder
-from tfresnet.training.command import command
-from tfresnet.training.config import TrainConfig
-from tfresnet.training.tensorboard import graph, pictures, projector
+from tfresnet.settings.command_line import command
+from tfresnet.settings.config import TrainConfig
+from tfresnet.training.tensorboard import graph, projector
+from tfresnet.training.tensorboard import images as pages
 from tfresnet.training.tensorboard.board import page_is_due
 from tfresnet.training.tensorboard.steps import by_stage
 
@@ -98,10 +99,10 @@ def test_activation_maps_and_filters_are_pictures(name):
     preprocessing = Preprocessing(data.mean, data.std)
     shape = {"num_classes": 10, "input_shape": (32, 32, 3)}
     model = models.create_model(name, preprocessing=preprocessing, **shape)
-    maps = pictures.activation_maps(model, data.test.images[0])
+    maps = pages.activation_maps(model, data.test.images[0])
     assert maps.dtype == np.uint8
     assert maps.std() > 10
-    assert pictures.first_filters(model).std() > 10
+    assert pages.first_filters(model).std() > 10
 
 
 def test_mistakes_are_the_most_confident_ones(monkeypatch):
@@ -109,10 +110,10 @@ def test_mistakes_are_the_most_confident_ones(monkeypatch):
     names = shapes10.load().class_names
     probabilities = np.full((30, 10), 0.01)
     probabilities[np.arange(30), images.labels] = 0.91
-    assert pictures.mistakes(probabilities, images, names) is None
+    assert pages.mistakes(probabilities, images, names) is None
     shown = {}
     monkeypatch.setattr(
-        pictures,
+        pages,
         "image_grid",
         lambda pictures, captions: shown.update(zip(captions, pictures, strict=True)),
     )
@@ -120,8 +121,8 @@ def test_mistakes_are_the_most_confident_ones(monkeypatch):
     confidence = np.linspace(0.5, 0.9, 30)
     probabilities = np.repeat((1 - confidence[:, None]) / 9, 10, axis=1)
     probabilities[np.arange(30), wrong] = confidence
-    pictures.mistakes(probabilities, images, names)
-    expected = range(29, 29 - pictures.SHOWN, -1)
+    pages.mistakes(probabilities, images, names)
+    expected = range(29, 29 - pages.SHOWN, -1)
     assert list(shown) == [
         f"is {names[images.labels[i]]}\nsaid {names[wrong[i]]} {confidence[i]:.0%}"
         for i in expected
@@ -132,27 +133,27 @@ def test_mistakes_are_the_most_confident_ones(monkeypatch):
 
 def test_augmentation_shows_images_unchanged_beside_their_varied_form():
     data = shapes10.load()
-    same = pictures.augmentation(data, seed=0, augment=False)
-    varied = pictures.augmentation(data, seed=0, augment=True)
-    reflected = pictures.augmentation(data, seed=0, augment=True, padding_mode="reflect")
+    same = pages.augmentation(data, seed=0, augment=False)
+    varied = pages.augmentation(data, seed=0, augment=True)
+    reflected = pages.augmentation(data, seed=0, augment=True, padding_mode="reflect")
     assert (reflected != varied).any()
     assert same.shape == varied.shape
     assert not np.array_equal(same, varied)
 
 
 def test_matrix_of_no_images_is_a_picture():
-    assert pictures.matrix(np.zeros((2, 2), int), ("a", "b")).dtype == np.uint8
+    assert pages.matrix(np.zeros((2, 2), int), ("a", "b")).dtype == np.uint8
 
 
 def test_matrix_is_dark_where_the_share_of_the_row_is_large():
-    picture = pictures.matrix(np.array([[9, 1], [0, 5]]), ("a", "b"))
+    picture = pages.matrix(np.array([[9, 1], [0, 5]]), ("a", "b"))
     (left, right), (below, _) = picture[[24, 58]][:, [24, 58]].sum(axis=-1)
     assert left < right < below
 
 
 def test_tiles_lie_row_by_row_on_white():
     images = np.arange(1, 4, dtype=np.uint8)[:, None, None, None] * np.ones((2, 5, 3), np.uint8)
-    picture = pictures.tiled(images, columns=2)
+    picture = pages.tiled(images, columns=2)
     assert picture.shape == (4, 10, 3)
     assert picture[::2, ::5, 0].tolist() == [[1, 2], [3, 255]]
 

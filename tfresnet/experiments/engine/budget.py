@@ -5,6 +5,8 @@ are not held out, warm-up and a straight line down to zero, and nothing that onl
 has (no zero gamma at the end of a branch), or shortcuts would not be all that differs.
 """
 
+from tfresnet.settings.config import TrainConfig
+
 WARMUP = 0.2  # of all epochs
 BUDGET = {
     "dataset": "cifar10",
@@ -43,8 +45,8 @@ STAND_INS = {**dict.fromkeys((*_DEEP, *_LARGE), "resnet8"), "plain56": "plain20"
 STAND_INS |= {"alexnet": "cnn3", "nin": "cnn3"}
 
 
-def settings_of(differences: dict, quick: bool = False) -> dict:
-    """All settings of a run from what differs from the budget; `model` is one of them.
+def config_of(differences: dict, quick: bool = False) -> TrainConfig:
+    """The resolved settings of a run from what differs from the budget; `model` is one of them.
 
     `weights` may be what differs in another run, from which this one starts: its name is given.
     """
@@ -53,7 +55,7 @@ def settings_of(differences: dict, quick: bool = False) -> dict:
         settings["weights"] = name_of(settings["weights"], quick)
     if quick:
         settings |= QUICK | {"model": _stand_in(settings["model"])}
-    return settings | {"warmup_epochs": WARMUP * settings["epochs"]}
+    return TrainConfig(**settings, warmup_epochs=WARMUP * settings["epochs"]).resolved()
 
 
 def name_of(differences: dict, quick: bool = False) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 from tfresnet.errors import InputError
 from tfresnet.experiments.engine import plan
 from tfresnet.experiments.engine.budget import BUDGET
-from tfresnet.experiments.engine.runs import Kept, Needed, TimeLimit
+from tfresnet.experiments.engine.runs import Needed, TimeLimit
 from tfresnet.experiments.engine.study import conclude, load_studies
-from tfresnet.signals import Interrupted
+from tfresnet.runs.record import RunRecord
+from tfresnet.system.signals import Interrupted
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
@@ -51,7 +52,7 @@ def _wanted(studies, folder, quick):
 
 
 def _on_other_runs(studies, paths, folder):
-    runs = {Path(path).resolve().name: Kept(Path(path)) for path in paths}
+    runs = {Path(path).resolve().name: RunRecord(Path(path)) for path in paths}
     for name, study in studies.items():
         if not getattr(study, "ANY_RUNS", False):
             raise InputError(

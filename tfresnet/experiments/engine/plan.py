@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import keras
 import tensorflow as tf
@@ -9,10 +10,10 @@ import tensorflow as tf
 from tfresnet import models
 from tfresnet.data import load_dataset
 from tfresnet.experiments.engine.runs import Needed
-from tfresnet.hardware import choose_precision
 from tfresnet.runs.network import build_network
-from tfresnet.tables import aligned
-from tfresnet.training.config import TrainConfig
+from tfresnet.settings.config import TrainConfig
+from tfresnet.system.hardware import choose_precision
+from tfresnet.system.tables import aligned
 from tfresnet.training.optimizer import SGD
 from tfresnet.training.progress import duration
 from tfresnet.training.step import TrainStep
@@ -31,7 +32,7 @@ def table(wanted: dict[str, list[Needed]]) -> str:
             seen.add(run.path)
             minutes = _minutes(run)
             total += minutes
-            done = f"{run.epochs_done:.1f} of {run.settings['epochs']}"
+            done = f"{run.epochs_done:.1f} of {run.config.epochs}"
             rows.append((study, run.path.name, done, f"{minutes:.1f}"))
             print(f"{run.path.name}: {minutes:.1f} min", flush=True)
     if not rows:
@@ -42,23 +43,21 @@ def table(wanted: dict[str, list[Needed]]) -> str:
 
 def _minutes(run: Needed) -> float:
     """Training steps, validation of each epoch and the test of a run, at the pace of a few."""
-    settings = run.settings
-    step, images = _pace(settings)
-    epochs = settings["epochs"] - run.epochs_done
-    evaluated = epochs * settings["val_size"] + TEST_IMAGES
+    step, images = _pace(run.config)
+    epochs = run.config.epochs - run.epochs_done
+    evaluated = epochs * run.config.val_size + TEST_IMAGES
     return (epochs * run.steps_per_epoch * step + evaluated / images) / 60
 
 
-def _pace(settings: dict) -> tuple[float, float]:
+def _pace(config: TrainConfig) -> tuple[float, float]:
     """(seconds a training step, images a second of an evaluation)."""
     keras.utils.clear_session()
     dataset = load_dataset("shapes10")  # images of the same size
     precision, _ = choose_precision("auto")
-    settings = TrainConfig(**settings, precision=precision).resolved().to_dict()
-    network = build_network(settings, dataset)
+    network = build_network(replace(config, precision=precision), dataset)
     variables = network.trainable_variables
     step = TrainStep(network, SGD(variables, lr=1e-3, momentum=0.9, nesterov=True, l2=5e-4), 0.0)
-    size = settings["batch_size"]
+    size = config.batch_size
     images = tf.constant(dataset.train.images[:size], tf.float32)
     labels = tf.constant(dataset.train.labels[:size])
     seconds = _fastest(lambda: step(images, labels, 1.0))

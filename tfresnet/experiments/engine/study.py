@@ -12,7 +12,7 @@ A study is a module in `tfresnet/experiments/` with
     figures(measured, runs)   file name -> matplotlib figure
 
 and, where trained models or images are needed, `examine(runs)`, which adds to what was measured.
-`runs` is label -> `Kept`. A study with `ANY_RUNS = True` takes other runs too (`--runs`).
+`runs` is label -> `RunRecord`. A study with `ANY_RUNS = True` takes other runs too (`--runs`).
 """
 
 import importlib
@@ -21,8 +21,8 @@ from pathlib import Path
 from types import ModuleType
 
 from tfresnet import experiments
-from tfresnet.atomic import replaced, write_text
-from tfresnet.experiments.engine.runs import Kept
+from tfresnet.runs.record import RunRecord
+from tfresnet.system.atomic import replaced, write_text
 
 VERDICTS = ("holds", "fails", "undecided")
 
@@ -33,7 +33,7 @@ def load_studies(names: list[str]) -> dict[str, ModuleType]:
     return dict(sorted(studies.items(), key=lambda item: item[1].ORDER))
 
 
-def conclude(study: ModuleType, runs: dict[str, Kept], folder: Path) -> dict:
+def conclude(study: ModuleType, runs: dict[str, RunRecord], folder: Path) -> dict:
     """Measures, judges and writes `results.json` and the figures into `folder`; returns the first.
 
     Raises:

@@ -5,12 +5,13 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api_pb2, summary
 from tensorboard.plugins.pr_curve import summary as pr_curve
 
-from tfresnet.evaluation import METRICS, Evaluation
+from tfresnet.evaluation.evaluator import Evaluation
+from tfresnet.evaluation.metrics import METRICS
 from tfresnet.runs.events import remove_events
-from tfresnet.tables import markdown
+from tfresnet.system.tables import markdown
 from tfresnet.training.run import Run
-from tfresnet.training.tensorboard import pictures
-from tfresnet.training.tensorboard.pictures import MOST_CLASSES
+from tfresnet.training.tensorboard import images
+from tfresnet.training.tensorboard.images import MOST_CLASSES
 from tfresnet.training.tensorboard.projector import IMAGES, features_of, write_projector
 from tfresnet.training.tensorboard.settings import write_hparams
 
@@ -27,24 +28,26 @@ def write_metrics(metrics: dict) -> None:
 
 def write_validation(run: Run, evaluation: Evaluation, all_pages: bool) -> None:
     """Writes with the current writer: metrics, confusion matrix, and the others if `all_pages`."""
-    names, images = run.dataset.class_names, run.validation
+    names, split = run.material.dataset.class_names, run.material.validation
     write_metrics(evaluation.metrics)
     if len(names) <= MOST_CLASSES:
         counts = np.asarray(evaluation.metrics["confusion"])
-        tf.summary.image("confusion_matrix", pictures.matrix(counts, names)[None])
+        tf.summary.image("confusion_matrix", images.matrix(counts, names)[None])
         tf.summary.text("confusion_table", confusion_table(evaluation.metrics))
     if not all_pages:
         return
-    _write_pr_curves(evaluation, images.labels, names)
-    worst = pictures.mistakes(evaluation.probabilities, images, names)
+    _write_pr_curves(evaluation, split.labels, names)
+    worst = images.mistakes(evaluation.probabilities, split, names)
     if worst is not None:
         tf.summary.image("mistakes", worst[None])
-    tf.summary.image("activations", pictures.activation_maps(run.model, images.images[0])[None])
+    tf.summary.image(
+        "activations", images.activation_maps(run.learner.model, split.images[0])[None]
+    )
 
 
 def write_test(run: Run, evaluation: Evaluation) -> None:
     """Writes `test/` anew: the result, the settings that led to it, curves and projector."""
-    row, test, names = run.history[-1], run.dataset.test, run.dataset.class_names
+    row, test, names = run.history[-1], run.material.dataset.test, run.material.dataset.class_names
     remove_events(run.folder.test)
     writer = tf.summary.create_file_writer(str(run.folder.test))
     with writer.as_default(step=row["step"]):
@@ -57,9 +60,9 @@ def write_test(run: Run, evaluation: Evaluation) -> None:
         end = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
         tf.summary.experimental.write_raw_pb(end.SerializeToString())
     writer.close()
-    images = test.take(np.arange(min(IMAGES, len(test))))
-    answers = evaluation.logits[: len(images)].argmax(axis=1)
-    write_projector(run.folder, features_of(run.model, images), answers, images, names)
+    shown = test.take(np.arange(min(IMAGES, len(test))))
+    answers = evaluation.logits[: len(shown)].argmax(axis=1)
+    write_projector(run.folder, features_of(run.learner.model, shown), answers, shown, names)
 
 
 def _write_pr_curves(evaluation, labels, names):

@@ -1,16 +1,16 @@
-"""The companion that writes a run's events while it trains."""
+"""The hook that writes a run's events while it trains."""
 
 from contextlib import suppress
 
 import numpy as np
 import tensorflow as tf
 
-from tfresnet.evaluation import Evaluation
+from tfresnet.evaluation.evaluator import Evaluation
 from tfresnet.runs.events import drop_events_after, remove_events
-from tfresnet.training.companions import Companion
+from tfresnet.training.hooks import Hook
 from tfresnet.training.run import Run
 from tfresnet.training.step import Measured, TrainStep
-from tfresnet.training.tensorboard import pictures
+from tfresnet.training.tensorboard import images
 from tfresnet.training.tensorboard.answers import write_metrics, write_validation
 from tfresnet.training.tensorboard.graph import write_graphs
 from tfresnet.training.tensorboard.layout import layout
@@ -20,7 +20,7 @@ from tfresnet.training.tensorboard.steps import StepCharts
 PAGES_A_RUN = 5
 
 
-class TensorBoard(Companion):
+class TensorBoard(Hook):
     """Writes a run's events into `train/`, `validation/` and `test/` of its folder.
 
     The same tag in several folders makes one chart. The step is the number of training steps since
@@ -38,8 +38,7 @@ class TensorBoard(Companion):
         self.every = every
         self._charts = StepCharts(run)
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
-        steps = run.config.profile_steps
-        self._profiled = [int(number) for number in steps.split(",")] if steps else [0, 0]
+        self._profiled = run.config.profile_steps or (0, 0)
 
     def is_due(self, step: int) -> bool:
         """Whether step number `step` (from 1) is to be observed: for a point of the charts, or as
@@ -59,7 +58,7 @@ class TensorBoard(Companion):
         for part in run.folder.PARTS:
             folder = run.folder.path / part
             drop_events_after(folder, step, kept_by) if step else remove_events(folder)
-            if run.validation or part != "validation":
+            if run.material.validation or part != "validation":
                 self._writers[part] = tf.summary.create_file_writer(str(folder))
         if step == 0:
             self._write_beginning()
@@ -71,14 +70,14 @@ class TensorBoard(Companion):
                 tf.summary.text(tag, text)
             tf.summary.experimental.write_raw_pb(layout().SerializeToString())
             how = run.config.seed, run.config.augment, run.config.padding_mode
-            shown = pictures.augmentation(run.dataset, *how)
+            shown = images.augmentation(run.material.dataset, *how)
             tf.summary.image("augmentation", shown[None])
             self._write_filters()
         with self._writers["test"].as_default(step=0):
             write_hparams(run)
 
     def _write_filters(self):
-        filters = pictures.first_filters(self.run.model)
+        filters = images.first_filters(self.run.learner.model)
         if filters is not None:
             tf.summary.image("first_filters", filters[None])
 
@@ -89,11 +88,11 @@ class TensorBoard(Companion):
         if self.run.state.step + 1 == self._profiled[0]:
             tf.profiler.experimental.start(str(self.run.folder.train))
 
-    def after_step(self, measured: Measured, seconds: float):
+    def after_step(self, measured: Measured, waited: float, seconds: float):
         step = self.run.state.step
         if step == self._profiled[1]:
             self._stop_profiler()
-        self._charts.add(seconds)
+        self._charts.add(waited, seconds)
         if step == 1:
             self._write_graphs()
         if step % self.every == 0:
@@ -103,7 +102,7 @@ class TensorBoard(Companion):
 
     def _write_graphs(self):
         with self._writers["train"].as_default(step=0):
-            left_out = write_graphs(self.run.network, self.step.graph)
+            left_out = write_graphs(self.run.learner.network, self.step.graph)
         if left_out:
             self.run.folder.say(f"TensorBoard: {left_out}")
         self.flush()
@@ -125,7 +124,7 @@ class TensorBoard(Companion):
     def _write_histograms(self):
         # The gradients are of the last observed step: that of the end of the epoch, unless it was
         # cut short. There are none if that end comes again after a resume.
-        variables = self.run.optimizer.trainable
+        variables = self.run.learner.optimizer.trainable
         for variable, gradient in zip(variables, self.step.gradients, strict=False):
             tf.summary.histogram(f"weights/{variable.path}", np.asarray(variable))
             tf.summary.histogram(f"gradients/{variable.path}", gradient)
@@ -139,6 +138,7 @@ class TensorBoard(Companion):
             self._stop_profiler()
         for writer in self._writers.values():
             writer.close()
+        self._writers = {}
 
     @staticmethod
     def _stop_profiler():

@@ -8,7 +8,7 @@ from tensorboard.plugins import projector
 from tfresnet.data import eval_batches
 from tfresnet.data.dataset import Split
 from tfresnet.runs.folder import RunFolder
-from tfresnet.training.tensorboard.pictures import tiled
+from tfresnet.training.tensorboard.images import tiled
 
 IMAGES = 1000
 THUMBNAIL = 32  # pixels

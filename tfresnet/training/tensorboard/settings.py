@@ -10,8 +10,10 @@ import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import summary_v2  # not `api`, which wants tf.keras
 
-from tfresnet.tables import markdown
-from tfresnet.training.command import OF_ONE_RUN, command
+from tfresnet.settings.command_line import command
+from tfresnet.settings.fields import Role
+from tfresnet.settings.values import as_text
+from tfresnet.system.tables import markdown
 from tfresnet.training.run import Run
 
 
@@ -19,13 +21,13 @@ def texts(run: Run) -> dict[str, str]:
     """Markdown by tag."""
     environment = run.folder.read_config()["environment"]
     commit, summary = environment.get("commit") or "unknown", []
-    run.model.summary(print_fn=summary.append, line_length=80)
+    run.learner.model.summary(print_fn=summary.append, line_length=80)
     versions = [[name, str(value)] for name, value in environment.items()]
     return {
         "run/config": f"```json\n{json.dumps(run.config.to_dict(), indent=2)}\n```",
         "run/versions": markdown(["what", "value"], versions),
         "run/reproduce": f"commit {commit}\n\n```\n{command(run.config)}\n```",
-        "run/parameters": parameter_table(run.model),
+        "run/parameters": parameter_table(run.learner.model),
         "run/summary": "\n".join(["```", *summary, "```"]),
     }
 
@@ -40,8 +42,8 @@ def parameter_table(model: keras.Model) -> str:
 
 def write_hparams(run: Run) -> None:
     """Writes the settings with the current writer; the page then shows the run as running."""
-    hidden = (*OF_ONE_RUN, "data_dir")
-    values = {k: v for k, v in run.config.to_dict().items() if v is not None and k not in hidden}
-    values["parameters"] = run.model.count_params()
+    decided = {k: v for k, v in run.config.of(Role.WHAT, Role.HOW).items() if v is not None}
+    values = {k: v if isinstance(v, bool | int | float) else as_text(v) for k, v in decided.items()}
+    values["parameters"] = run.learner.model.count_params()
     summary = summary_v2.hparams_pb(values, trial_id=run.folder.path.resolve().name)
     tf.summary.experimental.write_raw_pb(summary.SerializeToString())

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from tfresnet.models import stage_of
-from tfresnet.training.optimizer import decays
+from tfresnet.training.optimizer import is_kernel
 from tfresnet.training.run import Run
 from tfresnet.training.step import Measured
 
@@ -18,7 +18,7 @@ _DESCRIPTIONS = {
     "time/step": "Computing, ms a step",
     "time/checkpoint": "Writing the last checkpoint, ms",
     "loss_parts/data": "Cross-entropy of this step's batch",
-    "loss_parts/decay": "l2 / 2 * |kernels|^2",
+    "loss_parts/decay": "l2 / 2 * |kernels|^2, of the kernels that decay",
     "loss_parts/auxiliary": "Auxiliary classifiers, weighted",
     "gradient_norm": "L2 norm, without decay",
     "update_ratio": "|change| / |weights| of the kernels",
@@ -38,10 +38,10 @@ class StepCharts:
         self._since = time.monotonic()
         self._steps, self._waited, self._computed = 0, 0.0, 0.0
 
-    def add(self, seconds: float) -> None:
-        """Takes note of a step that was computed in `seconds`."""
+    def add(self, waited: float, seconds: float) -> None:
+        """Takes note of a step that was computed in `seconds` after a wait for its batch."""
         self._steps += 1
-        self._waited += self.run.waited
+        self._waited += waited
         self._computed += seconds
 
     def write(self, measured: Measured) -> None:
@@ -63,14 +63,15 @@ class StepCharts:
 
     def _health(self, measured):
         """Losses by part, gradients, and how far the kernels moved."""
-        optimizer = self.run.optimizer
+        optimizer = self.run.learner.optimizer
+        kernels = [variable for variable in optimizer.trainable if is_kernel(variable)]
+        decayed = measured.kernels[[optimizer.decays(kernel) for kernel in kernels]]
         point = {
             "loss_parts/data": measured.loss,
-            "loss_parts/decay": optimizer.l2 * float(measured.kernels.sum()) / 2,
+            "loss_parts/decay": optimizer.l2 * float(decayed.sum()) / 2,
         }
-        if len(self.run.network.outputs) > 1:
+        if len(self.run.learner.network.outputs) > 1:
             point["loss_parts/auxiliary"] = measured.auxiliary
-        kernels = [variable for variable in optimizer.trainable if decays(variable)]
         sizes = by_stage(kernels, measured.kernels)
         for stage, square in by_stage(kernels, measured.changes).items():
             point[f"update_ratio/{stage}"] = (square / (sizes[stage] or 1.0)) ** 0.5

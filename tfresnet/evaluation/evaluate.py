@@ -1,0 +1,101 @@
+"""What evaluate.py does: a run, a model file or weights on the images of a split."""
+
+from pathlib import Path
+
+from tfresnet import models
+from tfresnet.errors import InputError
+from tfresnet.evaluation.evaluator import Evaluator
+from tfresnet.runs.source import Source
+from tfresnet.settings.config import PRECISIONS
+
+SPLITS = ("test", "val", "train")
+
+
+def evaluate(
+    source: str | Path,
+    *,
+    model: str | None = None,
+    mean: str | None = None,
+    std: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | Path | None = None,
+    classes: str | None = None,
+    skip_broken: bool = False,
+    split: str | None = None,
+    tta: bool = False,
+    precision: str = "auto",
+) -> dict:
+    """Evaluates a run, a model file, a shipped model or weights on all images of a split.
+
+    Args:
+        source: run folder, `.keras` file or shipped name; with `model` any file of weights. A run
+            that is not finished is evaluated as its newest checkpoint has it, and the result says
+            so (`unfinished`).
+        model: name of the network that the weights of `source` belong to.
+        mean, std: how pixels are prepared, `R,G,B` in 0..1, where `source` does not say.
+        dataset: data set; that of the run by default, cifar10 for a file.
+        data_dir: folder that holds the data set; that of the run by default.
+        classes: classes to keep, as "0-4" or "0,2,5-7"; those of the run by default.
+        skip_broken: leave broken pictures of a folder out.
+        split: "test", or "val" and "train" as the run split them (for a file: as a run with the
+            default settings would). By default "test", and "val" for an unfinished run.
+        tta: average the probabilities of each image and its mirror image.
+        precision: dtype policy to compute in; "auto": that of the model.
+
+    Returns:
+        `model`, `dataset`, `split`, `precision`, `images_per_second` and the metrics of
+        `Evaluation`.
+
+    Raises:
+        InputError: no such run, file, data set, split or precision; a model of other shapes, or
+            one whose answers are not numbers.
+    """
+    _check_choice("split", split, (None, *SPLITS))
+    _check_choice("precision", precision, PRECISIONS)
+    run = Source(source, model, mean, std)
+    data = run.dataset(dataset, data_dir, classes, skip_broken)
+    network, unfinished = run.model(data)
+    split = split or ("val" if unfinished else "test")
+    images = run.images(data, split)
+    evaluator = Evaluator(
+        network,
+        data.class_names,
+        preprocessing=run.missing_preprocessing(network, data),
+        dtype=None if precision == "auto" else precision,
+    )
+    _check_fit(network, data)
+    evaluation = evaluator(images, tta=tta)
+    if evaluation.not_numbers:
+        raise InputError(
+            "a model must answer with finite numbers. Received: NaN or infinity in "
+            f"{evaluation.not_numbers} of {len(images)} answers, from {source}"
+        )
+    about = {"model": network.name, "dataset": data.name, "split": split}
+    about |= {"unfinished": unfinished} if unfinished else {}
+    about["precision"] = models.precision_of(network) if precision == "auto" else precision
+    return about | evaluation.metrics | {"images_per_second": evaluation.images_per_second}
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        known = ", ".join(choice for choice in choices if choice)
+        raise InputError(f"{name} must be one of {known}. Received: {value!r}")
+
+
+def _check_fit(model, data):
+    expected = (None, data.num_classes)
+    if tuple(model.output_shape) != expected:
+        raise InputError(
+            f"the model must tell the {data.num_classes} classes of {data.name} apart (output "
+            f"{expected}). Received: output {model.output_shape}"
+        )
+    known = getattr(models.preprocessing_of(model), "class_names", ()) or data.class_names
+    if tuple(known) != data.class_names:
+        raise InputError(
+            f"the model must know the classes of {data.name} ({', '.join(data.class_names)}). "
+            f"Received: one of {', '.join(known)}"
+        )
+    wanted = (None, *data.image_shape)
+    got = model.input_shape
+    if len(got) != 4 or any(g not in (None, w) for g, w in zip(got, wanted, strict=True)):
+        raise InputError(f"the model must take images of {data.name} {wanted}. Received: {got}")

@@ -1,0 +1,47 @@
+"""Results for the screen and for a file."""
+
+import json
+from pathlib import Path
+
+from tfresnet.errors import InputError
+from tfresnet.system.atomic import write_text
+
+
+def summary_line(result: dict) -> str:
+    return (
+        f"{result['split']}: {result['n']} images  loss {result['loss']:.4f}  "
+        f"top-1 {100 * result['top1']:.2f} %  top-5 {100 * result['top5']:.2f} %"
+    )
+
+
+def report(result: dict) -> str:
+    """A result for the screen: totals, top-1 by class, confusion matrix; fractions in percent."""
+    names = list(result["per_class"])
+    width = max(10, *(len(name) for name in names))
+    model = result["model"]
+    if "unfinished" in result:
+        model += f" (unfinished, {result['unfinished']})"
+    lines = [
+        f"{model} on {result['dataset']}, {summary_line(result)}  "
+        f"{result['images_per_second']:.0f} images/s",
+        "",
+        f"{'class':{width}} top-1 %   predicted as (columns in the same order)",
+    ]
+    for name, row in zip(names, result["confusion"], strict=True):
+        counts = " ".join(f"{count:4d}" for count in row)
+        lines.append(f"{name:{width}} {100 * result['per_class'][name]:7.2f}   {counts}")
+    return "\n".join(lines)
+
+
+def write_json(result: dict, path: str | Path) -> None:
+    """Writes a result to a file, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        write_text(path, json.dumps(result, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"--json must be a file that can be written ({error.strerror}). Received: {path}"
+        ) from error

@@ -1,0 +1,129 @@
+"""A run that is over or under way, as its folder tells it."""
+
+import functools
+import logging
+import os
+from pathlib import Path
+
+import keras
+
+from tfresnet import models
+from tfresnet.data import OPTIONS, load_dataset
+from tfresnet.data.dataset import Dataset, Split
+from tfresnet.errors import InputError
+from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.network import build_network
+from tfresnet.settings.config import TrainConfig
+
+logger = logging.getLogger("tfresnet")
+
+
+class RunRecord:
+    """What is known of a run. Each file of its folder is read once, when it is first asked for.
+
+    Args:
+        path: the run's folder.
+        known: attributes that need not be read, such as `model` right after a training.
+    """
+
+    def __init__(self, path: str | Path, **known: object):
+        self.path = Path(path).expanduser()
+        self.folder = RunFolder(self.path)
+        vars(self).update(known)
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @functools.cached_property
+    def _content(self) -> dict:
+        return self.folder.read_config()
+
+    @functools.cached_property
+    def config(self) -> TrainConfig:
+        """The resolved settings. Raises `InputError` for a damaged file."""
+        return TrainConfig.from_dict(self._content["settings"]).resolved()
+
+    @property
+    def environment(self) -> dict:
+        """Versions, commit and machine. Raises `InputError` for a damaged file."""
+        return self._content["environment"]
+
+    @functools.cached_property
+    def history(self) -> list[dict]:
+        """A row for each finished epoch. Raises `ValueError` if it is missing or damaged."""
+        return self.folder.read_history()
+
+    @functools.cached_property
+    def result(self) -> dict | None:
+        """The test at the end of the run; None before it."""
+        return self.folder.read_result()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run was tested. Its model may be left out, to save space."""
+        return self.result is not None
+
+    def curve(self, column: str) -> list[float]:
+        """A column of the history by epoch; for top-1 and top-5 the error in percent."""
+        values = [row[column] for row in self.history]
+        return [round(100 * (1 - v), 3) for v in values] if "top" in column else values
+
+    @property
+    def test_error(self) -> float:
+        """Percent of the test images, read once at the end of the run."""
+        return round(100 * (1 - self.result["top1"]), 3)
+
+    def load_dataset(self, data_dir: str | Path | None = None, **options: object) -> Dataset:
+        """The data set of the run. A stored folder that is gone gives way to the usual places.
+
+        Args:
+            data_dir: where the data lie now; None: where the settings say.
+            options: in place of those of the settings; see `data.load_dataset`.
+        """
+        place = data_dir or self.config.data_dir
+        if data_dir is None and place and not os.path.exists(place):
+            logger.warning("%s is gone: looking for the data in the usual places", place)
+            place = None
+        options = {name: options.get(name) or getattr(self.config, name) for name in OPTIONS}
+        return load_dataset(self.config.dataset, place, **options)
+
+    @functools.cached_property
+    def dataset(self) -> Dataset:
+        return self.load_dataset()
+
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        """The trained network, from pixels to logits.
+
+        Raises:
+            InputError: its file is missing or damaged.
+        """
+        self.check_model()
+        model = models.load_model(self.folder.model)
+        if models.preprocessing_of(model):
+            return model
+        # A file from before networks took pixels.
+        network = models.without_auxiliary(build_network(self.config, self.dataset))
+        network.set_weights(model.get_weights())
+        return network
+
+    def check_model(self) -> None:
+        """Raises `InputError` if the file of the trained model is missing."""
+        if not self.folder.model.exists():
+            why = "its model was left out" if self.is_finished else "it is not finished"
+            raise InputError(
+                f"a run with its trained model is needed ({why}). Received: {self.path}"
+            )
+
+    def held_out(self, most: int) -> Split:
+        """Up to `most` of the images held out: not used in training, none of the test.
+
+        Raises:
+            InputError: the run held none out.
+        """
+        config = self.config
+        images = self.dataset.holdout(config.val_size, config.seed, config.train_size)[1]
+        if images is None:
+            raise InputError(f"a run must have held images out (--val-size). Received: {self.path}")
+        return images.take(range(min(most, len(images))))

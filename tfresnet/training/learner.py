@@ -1,0 +1,84 @@
+"""What learns in a run: a network, its optimiser, and the averages of its weights."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from tfresnet import models
+from tfresnet.data.dataset import Dataset
+from tfresnet.errors import InputError
+from tfresnet.runs import variables
+from tfresnet.runs.network import build_network
+from tfresnet.settings.config import TrainConfig
+from tfresnet.training.averages import AveragedWeights
+from tfresnet.training.muon import Muon
+from tfresnet.training.optimizer import SGD
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Everything with weights in a run.
+
+    network: is trained, with the auxiliary classifiers that only training uses. optimizer: steps
+    its trainable weights. averages: of its weights, if the run keeps some. model: is evaluated and
+    saved: the network or its averages, with one output.
+    """
+
+    network: keras.Model
+    optimizer: SGD
+    averages: AveragedWeights | None
+    model: keras.Model
+
+    @classmethod
+    def build(
+        cls, config: TrainConfig, dataset: Dataset, weights: models.Weights | None = None
+    ) -> "Learner":
+        """The learner of resolved settings, with initial weights from the seed or `weights`.
+
+        Raises:
+            InputError: impossible settings, or weights of another network.
+        """
+        whole = _initial(config, dataset, weights)
+        network = _of_all_sides(whole, config.image_sizes) if config.image_sizes else whole
+        averages = None
+        if config.ema:
+            averages = AveragedWeights(_initial(config, dataset, weights), network, config.ema)
+        model = models.without_auxiliary(averages.network if averages else whole)
+        return cls(network, _optimizer(config, network.trainable_variables), averages, model)
+
+    @property
+    def variables(self) -> dict[str, keras.Variable]:
+        """All that a checkpoint holds, by unique names."""
+        named = variables.model_variables(self.network)
+        named |= variables.optimizer_variables(self.optimizer)
+        if self.averages:
+            named |= variables.model_variables(self.averages.network, "average")
+        return named
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return variables.collect(self.variables)
+
+
+def _initial(config, dataset, weights):
+    network = build_network(config, dataset)
+    return weights.fill(network) if weights else network
+
+
+def _of_all_sides(network, sides):
+    try:
+        return models.of_any_size(network, sides[0])
+    except ValueError as error:
+        shown = ",".join(map(str, sides))
+        raise InputError(
+            f"image_sizes must be sides that {network.name} can be trained on, made for "
+            f"{sides[-1]}. Received: {shown}"
+        ) from error
+
+
+def _optimizer(config, trainable):
+    settings = {"lr": config.lr, "momentum": config.momentum, "nesterov": config.nesterov}
+    settings |= {"l2": config.weight_decay, "scaled": config.precision == "mixed_float16"}
+    if config.opt == "muon":
+        return Muon(trainable, kernel_lr=config.muon_lr, **settings)
+    return SGD(trainable, **settings)

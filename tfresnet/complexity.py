@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tfresnet import models
 from tfresnet.errors import InputError
+from tfresnet.layers.recorder import Call, every, recorded
 
 _COUNTED = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense)
 _SUMS = ("params", "trainable_params", "multiply_adds")
@@ -127,14 +128,6 @@ def _picture(tensor: keras.KerasTensor, given: tuple[int, ...] | None) -> keras.
     return keras.KerasTensor((1, *shape), dtype=tensor.dtype)
 
 
-@dataclass(frozen=True)
-class _Call:
-    """One call of a layer, seen while the model was traced."""
-
-    output: tf.Tensor
-    multiply_adds: int
-
-
 class _Forward(keras.Operation):
     """The model as an operation of its own.
 
@@ -146,35 +139,29 @@ class _Forward(keras.Operation):
     def __init__(self, model: keras.Model):
         super().__init__()
         self.model = model
-        self.calls: dict[int, list[_Call]] = collections.defaultdict(list)  # by the layer's id
+        self.calls: dict[int, list[Call]] = collections.defaultdict(list)  # by the layer's id
         self.depth = 0
 
     def call(self, inputs):
-        with _recorded(self.calls):
+        with recorded() as calls:
             outputs = self.model(inputs, training=False)
-        weighted = {c.output.op for calls in self.calls.values() for c in calls if c.multiply_adds}
+        for call in every(calls):
+            self.calls[id(call.layer)].append(call)
+        weighted = {_output(call).op for call in every(calls) if _multiply_adds(call)}
         self.depth = _longest_path(outputs, weighted)
         return outputs
 
 
-@contextlib.contextmanager
-def _recorded(calls: dict[int, list[_Call]]) -> Iterator[None]:
-    """Adds every call of every layer to `calls` while the context is open."""
-    call_layer = keras.layers.Layer.__call__
+def _output(call: Call) -> tf.Tensor:
+    """What a call gives; of several tensors, the first."""
+    return keras.tree.flatten(call.output)[0]
 
-    def recording(layer, *args, **kwargs):
-        outputs = call_layer(layer, *args, **kwargs)
-        output, cost = keras.tree.flatten(outputs)[0], 0
-        if isinstance(layer, _COUNTED):  # kernel (sides..., channels / groups, filters)
-            cost = math.prod(output.shape) * math.prod(layer.kernel.shape[:-1])
-        calls[id(layer)].append(_Call(output, cost))
-        return outputs
 
-    keras.layers.Layer.__call__ = recording
-    try:
-        yield
-    finally:
-        keras.layers.Layer.__call__ = call_layer
+def _multiply_adds(call: Call) -> int:
+    if not isinstance(call.layer, _COUNTED):
+        return 0
+    # A kernel has the shape (sides..., channels / groups, filters).
+    return math.prod(_output(call).shape) * math.prod(call.layer.kernel.shape[:-1])
 
 
 def _longest_path(outputs, weighted: set[tf.Operation]) -> int:
@@ -202,7 +189,7 @@ def _walk(
         yield from _walk(sublayer, (*path, sublayer.name), seen)
 
 
-def _layer_counts(model, calls: dict[int, list[_Call]]) -> Iterator[LayerCount]:
+def _layer_counts(model, calls: dict[int, list[Call]]) -> Iterator[LayerCount]:
     """One row a layer that is a leaf or has weights of its own."""
     trainable = {id(weight) for weight in model.trainable_weights}
     counted: set[int] = set()
@@ -216,10 +203,10 @@ def _layer_counts(model, calls: dict[int, list[_Call]]) -> Iterator[LayerCount]:
         yield LayerCount(
             path="/".join(path) or model.name,
             kind=type(layer).__name__,
-            output_shape=tuple(found[0].output.shape[1:]) if found else None,
+            output_shape=tuple(_output(found[0]).shape[1:]) if found else None,
             params=sum(math.prod(weight.shape) for weight in own),
             trainable_params=sum(math.prod(w.shape) for w in own if id(w) in trainable),
-            multiply_adds=sum(call.multiply_adds for call in found),
+            multiply_adds=sum(map(_multiply_adds, found)),
         )
 
 

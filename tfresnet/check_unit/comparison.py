@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfresnet.check_unit.mistakes import variants
-from tfresnet.check_unit.parts import Part, align, orders, parts_of, recorded
+from tfresnet.check_unit.parts import Part, align, orders, parts_of
 from tfresnet.check_unit.student import Student
 from tfresnet.errors import InputError
 from tfresnet.layers import Conv2D
+from tfresnet.layers.recorder import recorded
 from tfresnet.layers.residual import residual_unit
 from tfresnet.models import create_model
 

@@ -1,11 +1,12 @@
 """The layers with weights of a model, in the order of their calls, beside those of another."""
 
-import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import keras
 import numpy as np
+
+from tfresnet.layers.recorder import Call, every, recorded
 
 _KINDS = {
     keras.layers.Conv2D: "convolution",
@@ -55,37 +56,6 @@ class Part:
         return f"{self.kind}, {' to '.join(map(str, shape))}"
 
 
-@dataclass(frozen=True)
-class Call:
-    """A layer that was called, and the calls inside."""
-
-    layer: keras.Layer
-    inside: list["Call"] = field(default_factory=list)
-
-
-@contextlib.contextmanager
-def recorded() -> Iterator[list[Call]]:
-    """Collects the calls of layers, also those of a call that breaks off."""
-    calls = []
-    stack = [calls]
-    call_layer = keras.layers.Layer.__call__
-
-    def recording(layer, *args, **kwargs):
-        call = Call(layer)
-        stack[-1].append(call)
-        stack.append(call.inside)
-        try:
-            return call_layer(layer, *args, **kwargs)
-        finally:
-            stack.pop()
-
-    keras.layers.Layer.__call__ = recording
-    try:
-        yield calls
-    finally:
-        keras.layers.Layer.__call__ = call_layer
-
-
 def parts_of(calls: Sequence[Call], model: keras.Model | None = None) -> list[Part]:
     """Each layer with weights once, in the order in which the code first called it.
 
@@ -96,17 +66,17 @@ def parts_of(calls: Sequence[Call], model: keras.Model | None = None) -> list[Pa
     if model is not None:
         with recorded() as forward:
             model(np.zeros((1, *model.input_shape[1:]), "float32"), training=False)
-        inside = {id(call.layer): call.inside for call in _all(forward)}
+        inside = {id(call.layer): call.inside for call in every(forward)}
     layers = {id(call.layer): call.layer for call in _all(calls, inside)}
     wanted = layers if model is None else {id(layer) for layer in model._flatten_layers()}
     parts = [Part(layer) for key, layer in layers.items() if key in wanted]
     return [part for part in parts if part.weights]
 
 
-def _all(calls, inside=None):
+def _all(calls, inside):
     for call in calls:
         yield call
-        yield from _all(call.inside or (inside or {}).get(id(call.layer), ()), inside)
+        yield from _all(call.inside or inside.get(id(call.layer), ()), inside)
 
 
 def orders(parts: list[Part]) -> Iterator[list[Part]]:

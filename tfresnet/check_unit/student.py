@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import keras
 
-from tfresnet.check_unit.parts import Call, recorded
 from tfresnet.errors import InputError
+from tfresnet.layers.recorder import Call, recorded
 
 _MODULE = "student"  # and not "__main__", below which a file trains
 _CHANNELS = ("filter", "channel", "planes")

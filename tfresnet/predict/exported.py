@@ -1,10 +1,7 @@
 """A network in the format of another program, and the proof that it answers as before."""
 
-import contextlib
 import importlib
-import os
 import shutil
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +12,7 @@ import tensorflow as tf
 from tfresnet import models
 from tfresnet.errors import InputError, RunError
 from tfresnet.predict.classifier import Classifier
+from tfresnet.scripts import silenced_stderr
 
 COMPARED = 100  # pictures
 TOLERANCE = 1e-3  # of probabilities
@@ -44,7 +42,7 @@ def export(classifier: Classifier, form: str, output: str | Path) -> str:
     keras_name, answers = FORMATS[form]
     model, side = models.inference_copy(classifier.model, "float32"), classifier.image_size
     try:
-        with _quiet():
+        with silenced_stderr():  # converters write past Python
             model(np.zeros((1, side, side, 3), np.float32))  # Keras' ONNX asks for it
             model.export(output, format=keras_name, verbose=False)
             difference, agree = _compared(model, answers(output), side)
@@ -118,18 +116,3 @@ def _remove(path):
 def _megabytes(path):
     files = [path] if path.is_file() else path.rglob("*")
     return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Converters write to the descriptor of standard error, past Python."""
-    sys.stderr.flush()
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)

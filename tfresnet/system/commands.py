@@ -5,8 +5,8 @@ import gc
 import os
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from tfresnet.errors import InputError, RunError
 from tfresnet.system import signals
@@ -77,18 +77,25 @@ def load_tensorflow() -> None:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without start-up messages.
+    """Imports TensorFlow without start-up messages, some of which precede its log level.
 
-    Some of them are written before TensorFlow has read its log level, and past Python: only the
-    file descriptor of standard error can be silenced. An import that fails still raises.
+    An import that fails still raises.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced_stderr():
+        import tensorflow  # noqa: F401
+
+
+@contextmanager
+def silenced_stderr() -> Iterator[None]:
+    """Drops what is written to standard error, by C++ code too: it bypasses `sys.stderr`."""
     sys.stderr.flush()
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
-        import tensorflow  # noqa: F401
+        yield
     finally:
+        sys.stderr.flush()
         os.dup2(saved, 2)
         os.close(saved)
         os.close(null)

@@ -12,6 +12,7 @@ from tfresnet.data import Dataset
 from tfresnet.experiments.engine.budget import config_of
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import combined
+from tfresnet.models import stage_of
 from tfresnet.runs.network import build_network
 from tfresnet.runs.record import RunRecord
 from tfresnet.training.step import cross_entropy
@@ -63,7 +64,7 @@ def norms(model: keras.Model, data: Dataset) -> dict[str, list[float]]:
         squares: dict[str, float] = {}
         gradients = tape.gradient(loss, model.trainable_variables)
         for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-            stage = variable.path.split("/")[0].split("_block")[0]
+            stage = stage_of(variable.path)
             squares[stage] = squares.get(stage, 0) + float(np.square(gradient).sum())
         for stage, square in squares.items():
             found.setdefault(stage, []).append(round(math.sqrt(square), 6))

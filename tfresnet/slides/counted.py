@@ -7,7 +7,7 @@ import keras
 
 from tfresnet.complexity import Complexity, count, structure_only
 from tfresnet.layers import Conv2D, ConvBN, IdentityBlock, InceptionModule
-from tfresnet.models import create_model
+from tfresnet.models import create_model, stage_of
 from tfresnet.models.alexnet import KERNELS, WIDTHS
 from tfresnet.models.googlenet import MODULES, branches
 from tfresnet.slides.stated import NIN_SIZES, WORKED_EXAMPLE
@@ -91,7 +91,7 @@ def _googlenet() -> Iterator:
         layers = [model.get_layer(name) for name in names]
         yield f"googlenet/{row}/output", _shape(layers[-1].output)
         yield f"googlenet/{row}/params", sum(layer.count_params() for layer in layers)
-        yield f"googlenet/{row}/ops", costs[names[0].partition("_block")[0]]
+        yield f"googlenet/{row}/ops", costs[stage_of(names[0])]
     first = model.get_layer("conv1").conv
     separable = keras.layers.SeparableConv2D(
         first.filters,
@@ -179,7 +179,7 @@ def _resnets(found) -> Iterator:
         yield f"flops/{name}", result.multiply_adds
         yield f"layers/{name}", result.depth
     for stage in ("conv1", "conv2", "conv3", "conv4", "conv5"):
-        last = [layer for layer in model.layers if layer.name.partition("_")[0] == stage][-1]
+        last = [layer for layer in model.layers if stage_of(layer.name) == stage][-1]
         yield f"side/{stage}", last.output.shape[1]
     option_a = count(create_model("resnet34", shortcut="A"))
     yield "flops/resnet34 option A", option_a.multiply_adds

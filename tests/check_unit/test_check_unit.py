@@ -15,7 +15,7 @@ from tfresnet.check_unit.comparison import compare
 from tfresnet.check_unit.mistakes import MISTAKES, variants
 from tfresnet.check_unit.student import load
 from tfresnet.errors import InputError
-from tfresnet.layers import IdentityBlock, ProjectionBlock
+from tfresnet.layers import IdentityBlock, PooledProjectionBlock, ProjectionBlock
 
 LAYER = """
 from keras import layers, ops
@@ -149,7 +149,10 @@ def test_a_shortcut_that_is_not_changed_with_the_shape(file):
     )
 
 
-@pytest.mark.parametrize("unit", [IdentityBlock(8), ProjectionBlock(16, strides=2)])
+UNITS = [IdentityBlock(8), ProjectionBlock(16, strides=2), PooledProjectionBlock(16, strides=2)]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: type(unit).__name__)
 def test_every_mistake_gives_another_output(unit):
     x = keras.Input((6, 6, 8))
     model = keras.Model(x, unit(x))
@@ -157,6 +160,8 @@ def test_every_mistake_gives_another_output(unit):
     right = np.asarray(model(images, training=True))
     outputs = [np.asarray(model(images, training=True)) for _ in variants(model)]
     assert len(outputs) == len(MISTAKES)
+    early_relu = keras.ops.relu(unit.branch(images, True)) + (unit.shortcut(images, True))
+    np.testing.assert_allclose(outputs[0], early_relu, rtol=1e-5, atol=1e-5)
     assert all(not np.allclose(one, right, atol=1e-3) for one in outputs)
     assert len({one.tobytes() for one in outputs}) == len(outputs)
     np.testing.assert_array_equal(model(images, training=True), right)

@@ -1,5 +1,10 @@
 """The residual units against NumPy."""
 
+import io
+import zipfile
+
+import h5py
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +16,9 @@ from tfresnet.layers import (
     ConvBN,
     IdentityBlock,
     PlainBlock,
+    PooledProjectionBlock,
+    PreactIdentityBlock,
+    PreactProjectionBlock,
     ProjectionBlock,
     residual_unit,
 )
@@ -83,6 +91,26 @@ def test_children_have_the_fixed_names(cls):
         expected |= {"shortcut_conv", "shortcut_bn"}
     assert children == expected
     assert "conv2_block1/conv1/kernel" in names
+
+
+# Where `.keras` files have the weights of a shortcut.
+SHORTCUT_WEIGHTS = {
+    **dict.fromkeys([IdentityBlock, PlainBlock, PreactIdentityBlock], ()),
+    **dict.fromkeys([ProjectionBlock, PooledProjectionBlock], ("conv_bn_pairs",)),
+    PreactProjectionBlock: ("shortcut_conv",),
+}
+
+
+@pytest.mark.parametrize("cls", SHORTCUT_WEIGHTS)
+def test_the_layout_of_saved_weights_stays_as_it_is(cls, tmp_path):
+    images = keras.Input((8, 8, 4))
+    keras.Model(images, cls(4, name="unit")(images)).save(tmp_path / "unit.keras")
+    with zipfile.ZipFile(tmp_path / "unit.keras") as file:
+        weights = h5py.File(io.BytesIO(file.read("model.weights.h5")))
+    paths = []
+    weights.visit(paths.append)
+    places = {path.split("/")[2] for path in paths if path.endswith("/vars/0")}
+    assert places == {"conv1", "bn1", "conv2", "bn2", *SHORTCUT_WEIGHTS[cls]}
 
 
 @pytest.mark.parametrize(

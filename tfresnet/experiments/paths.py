@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from tfresnet.errors import InputError
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import combined
-from tfresnet.experiments.engine.units import CutOpen, finished, parts
+from tfresnet.experiments.engine.units import CutOpen
 from tfresnet.runs.record import RunRecord
 
 ORDER = 8
@@ -71,9 +71,8 @@ def input_gradient(
     """
 
     def run_unit(number, unit, x):
-        branch, shortcut = parts(unit, x)
-        total = _passing(branch, branches[number]) + _passing(shortcut, shortcuts[number])
-        return finished(unit, total)
+        branch, shortcut = unit.parts(x, training=False)
+        return unit.join(_passing(branch, branches[number]), _passing(shortcut, shortcuts[number]))
 
     with tf.GradientTape() as tape:
         tape.watch(images)

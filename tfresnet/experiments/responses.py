@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import chart, style
 from tfresnet.experiments.engine.judging import combined
-from tfresnet.experiments.engine.units import CutOpen, finished, is_preactivated, parts
+from tfresnet.experiments.engine.units import CutOpen
+from tfresnet.layers.recorder import every, recorded
 from tfresnet.runs.record import RunRecord
 
 ORDER = 10
@@ -39,18 +40,11 @@ def deviations(run: RunRecord) -> list[float]:
     found = []
 
     def run_unit(number, unit, x):
-        branch, shortcut = parts(unit, x)
-        y, pairs = x, unit.branch_pairs()
-        if is_preactivated(unit):
-            y = unit.activated(x, training=False)
-        else:
-            pairs = pairs[:-1]  # the last normalisation ends the branch itself
-        for conv, bn in pairs:
-            y = bn(conv(y), training=False)
-            found.append(_deviation(y))
-            y = tf.nn.relu(y)
-        found.append(_deviation(branch))
-        return finished(unit, branch if network.is_plain else branch + shortcut)
+        with recorded() as calls:
+            output = unit(x, training=False)
+        outputs = {id(call.layer): call.output for call in every(calls)}
+        found.extend(_deviation(outputs[id(bn or conv)]) for conv, bn in unit.branch_pairs())
+        return output
 
     network.run(tf.constant(run.held_out(IMAGES).images, tf.float32), run_unit)
     return [round(value, 5) for value in found]

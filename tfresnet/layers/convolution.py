@@ -99,8 +99,8 @@ class ConvBN(keras.layers.Layer):
 
     @property
     def conv_bn_pairs(self):
-        """(convolution, the normalisation of its output), for folding."""
-        return [] if self.bn is None else [(self.conv, self.bn)]
+        """(convolution, the normalisation of its output or None), for folding."""
+        return [(self.conv, self.bn)]
 
     def build(self, input_shape):
         self.conv.build(input_shape)

@@ -9,13 +9,13 @@ import keras
 from keras import ops
 
 from tfresnet.errors import InputError
-from tfresnet.layers.residual import IdentityBlock, _Unit
+from tfresnet.layers.residual import Unit
 
 
-class _Preactivated(_Unit):
-    """The branch of `_Unit` in the other order: `bn1` now normalises what `conv1` reads.
+class PreactUnit(Unit):
+    """The branch in the other order: `bn1` normalises what `conv1` reads.
 
-    Shapes as `_Unit`; see `PreactIdentityBlock` for the arguments.
+    See `PreactIdentityBlock` for the arguments.
     """
 
     def __init__(self, filters, preactivate=True, dropout=0.0, **kwargs):
@@ -33,24 +33,19 @@ class _Preactivated(_Unit):
     def _bn(self, name, last=False):
         return None if name == "bn1" and not self.preactivate else super()._bn(name, last)
 
-    def build(self, input_shape):
-        pairs = [(self.bn1, self.conv1), (self.bn2, self.conv2)]
-        if self.bottleneck:
-            pairs.append((self.bn3, self.conv3))
-        shape = input_shape
-        for bn, conv in pairs:
-            if bn is not None:
-                bn.build(shape)
-            conv.build(shape)
-            shape = conv.compute_output_shape(shape)
-
     def branch_pairs(self):
-        pairs = [(self.conv1, self.bn2)]
-        return [*pairs, (self.conv2, self.bn3)] if self.bottleneck else pairs
+        if self.bottleneck:
+            return [(self.conv1, self.bn2), (self.conv2, self.bn3), (self.conv3, None)]
+        return [(self.conv1, self.bn2), (self.conv2, None)]
 
-    def activated(self, x, training=None):
-        """What the branch, and a projection, read."""
-        return ops.relu(self.bn1(x, training=training)) if self.preactivate else x
+    def build(self, input_shape):
+        if self.preactivate:
+            self.bn1.build(input_shape)
+        super().build(input_shape)
+
+    def fork(self, x, training=None):
+        activated = ops.relu(self.bn1(x, training=training)) if self.preactivate else x
+        return activated, x
 
     def branch(self, x, training=None):
         """F of the activated input."""
@@ -61,12 +56,15 @@ class _Preactivated(_Unit):
             x = self.conv3(ops.relu(self.bn3(x, training=training)))
         return x
 
+    def join(self, branch, shortcut):
+        return branch + shortcut
+
     def get_config(self):
         return super().get_config() | {"preactivate": self.preactivate, "dropout": self.dropout}
 
 
 @keras.saving.register_keras_serializable(package="tfresnet")
-class PreactIdentityBlock(IdentityBlock, _Preactivated):
+class PreactIdentityBlock(PreactUnit):
     """`F(relu(bn(x))) + x`: the shortcut has no weights, and no ReLU follows the sum.
 
     Args:
@@ -78,13 +76,9 @@ class PreactIdentityBlock(IdentityBlock, _Preactivated):
     Shapes and errors as `IdentityBlock`, and `InputError` for `zero_init_residual`.
     """
 
-    def call(self, inputs, training=None):
-        x = self.branch(self.activated(inputs, training=training), training=training)
-        return x + self.shortcut(inputs)
-
 
 @keras.saving.register_keras_serializable(package="tfresnet")
-class PreactProjectionBlock(_Preactivated):
+class PreactProjectionBlock(PreactUnit):
     """`F(a) + W a` with `a = relu(bn(x))`: a 1x1 convolution alone on the shortcut.
 
     Shapes and arguments: see `PreactIdentityBlock`.
@@ -94,10 +88,12 @@ class PreactProjectionBlock(_Preactivated):
         super().__init__(filters, **kwargs)
         self.shortcut_conv = self._conv(self.out_channels, 1, self.strides, name="shortcut_conv")
 
-    def build(self, input_shape):
-        super().build(input_shape)
+    def build_shortcut(self, input_shape):
         self.shortcut_conv.build(input_shape)
 
-    def call(self, inputs, training=None):
-        a = self.activated(inputs, training=training)
-        return self.branch(a, training=training) + self.shortcut_conv(a)
+    def fork(self, x, training=None):
+        activated, _ = super().fork(x, training=training)
+        return activated, activated
+
+    def shortcut(self, x, training=None):
+        return self.shortcut_conv(x)

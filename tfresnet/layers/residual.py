@@ -15,11 +15,11 @@ SHORTCUTS = ("A", "B", "C", None)
 BOTTLENECK_EXPANSION = 4
 
 
-class _Unit(keras.layers.Layer):
-    """The branch that all units share; a subclass says what goes around it.
+class Unit(keras.layers.Layer):
+    """A unit: the input forks into a branch and a shortcut, and their outputs join.
 
-    Input: `(batch, height, width, channels)`. Output: `(batch, ceil(height / strides),
-    ceil(width / strides), filters)`, with `4 * filters` channels if `bottleneck`.
+    Units differ in `fork`, `branch`, `shortcut` and `join`. Those defined here make the
+    `IdentityBlock`, which documents the arguments and shapes.
     """
 
     def __init__(
@@ -73,15 +73,16 @@ class _Unit(keras.layers.Layer):
             epsilon=self.epsilon, gamma_initializer=gamma, dtype=self.dtype_policy, name=name
         )
 
-    # No property: Keras keeps the weights of what it finds in one under that name.
     def branch_pairs(self):
-        """(convolution, the normalisation of its output) of the branch, in order."""
+        """(convolution, the normalisation of its output or None) of the branch, in order."""
         pairs = [(self.conv1, self.bn1), (self.conv2, self.bn2)]
         return [*pairs, (self.conv3, self.bn3)] if self.bottleneck else pairs
 
+    # Keras saves the weights of layers that a property lists under the property's name. Files have
+    # the weights of projections under this one, so it stays a property and no other may be added.
     @property
     def conv_bn_pairs(self):
-        """Those of the whole unit, for folding."""
+        """The pairs of the whole unit, for folding."""
         return self.branch_pairs()
 
     def build(self, input_shape):
@@ -89,7 +90,29 @@ class _Unit(keras.layers.Layer):
         for conv, bn in self.branch_pairs():
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
-            bn.build(shape)
+            if bn is not None:
+                bn.build(shape)
+        self.build_shortcut(input_shape)
+
+    def build_shortcut(self, input_shape):
+        if input_shape[-1] > self.out_channels:
+            raise InputError(
+                f"{type(self).__name__} can add channels, not take them away: the input may have "
+                f"at most {self.out_channels}. Received: {input_shape[-1]}"
+            )
+
+    def call(self, inputs, training=None):
+        branch, shortcut = self.parts(inputs, training=training)
+        return self.join(branch, shortcut)
+
+    def parts(self, inputs, training=None):
+        """What `join` puts together: the outputs of branch and shortcut."""
+        x, skipped = self.fork(inputs, training=training)
+        return self.branch(x, training=training), self.shortcut(skipped, training=training)
+
+    def fork(self, x, training=None):
+        """What the branch reads, and what the shortcut reads."""
+        return x, x
 
     def branch(self, x, training=None):
         """F(x) of the paper: everything up to, not including, the addition."""
@@ -99,9 +122,16 @@ class _Unit(keras.layers.Layer):
             x = self.bn3(self.conv3(ops.relu(x)), training=training)
         return x
 
+    def shortcut(self, x, training=None):
+        return identity(x, self.strides, self.out_channels)
+
+    def join(self, branch, shortcut):
+        return ops.relu(branch + shortcut)
+
     def compute_output_shape(self, input_shape):
-        batch, *sides, _ = input_shape
-        return (batch, *(_strided(side, self.strides) for side in sides), self.out_channels)
+        for conv, _ in self.branch_pairs():
+            input_shape = conv.compute_output_shape(input_shape)
+        return input_shape
 
     @classmethod
     def from_config(cls, config):
@@ -120,30 +150,10 @@ class _Unit(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfresnet")
-class PlainBlock(_Unit):
-    """`relu(F(x))`: the branch without a shortcut, the unit of the networks that degrade.
-
-    Shapes and arguments: see `IdentityBlock`; `InputError` for `zero_init_residual`.
-    """
-
-    def __init__(self, filters, **kwargs):
-        super().__init__(filters, **kwargs)
-        if self.zero_init_residual:  # the ReLU after nothing but zeros passes no gradient on
-            raise InputError(
-                "zero_init_residual needs a shortcut beside the branch, which a plain unit has "
-                "not. Received: True"
-            )
-
-    def call(self, inputs, training=None):
-        return ops.relu(self.branch(inputs, training=training))
-
-
-@keras.saving.register_keras_serializable(package="tfresnet")
-class IdentityBlock(_Unit):
+class IdentityBlock(Unit):
     """`relu(F(x) + x)`: the shortcut has no weights.
 
-    Where the branch changes the shape this is option A of the paper: x is subsampled by `strides`
-    and the missing channels are filled with zeros.
+    Where the branch changes the shape this is option A of the paper: see `identity`.
 
     Args:
         filters: channels of the 3x3 convolutions.
@@ -160,30 +170,34 @@ class IdentityBlock(_Unit):
         InputError: `filters` or `strides` below 1, or an input with more channels than the output.
     """
 
-    def build(self, input_shape):
-        if input_shape[-1] > self.out_channels:
+
+@keras.saving.register_keras_serializable(package="tfresnet")
+class PlainBlock(Unit):
+    """`relu(F(x))`: the branch without a shortcut, the unit of the networks that degrade.
+
+    Shapes and arguments: see `IdentityBlock`; `InputError` for `zero_init_residual`.
+    """
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(filters, **kwargs)
+        if self.zero_init_residual:  # the ReLU after nothing but zeros passes no gradient on
             raise InputError(
-                "IdentityBlock can add channels, not take them away: the input may have at most "
-                f"{self.out_channels}. Received: {input_shape[-1]}"
+                "zero_init_residual needs a shortcut beside the branch, which a plain unit has "
+                "not. Received: True"
             )
-        super().build(input_shape)
 
-    def call(self, inputs, training=None):
-        x = self.branch(inputs, training=training)
-        return ops.relu(x + self.shortcut(inputs))
+    def build_shortcut(self, input_shape):
+        pass
 
-    def shortcut(self, x):
-        if self.strides > 1:
-            # Pooling over single pixels is the subsampling x[:, ::s, ::s], three times as fast.
-            x = ops.average_pool(x, 1, self.strides, "same", data_format="channels_last")
-        missing = self.out_channels - x.shape[-1]
-        if missing:
-            x = ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, missing]])
-        return x
+    def shortcut(self, x, training=None):
+        return None
+
+    def join(self, branch, shortcut):
+        return ops.relu(branch)
 
 
 @keras.saving.register_keras_serializable(package="tfresnet")
-class ProjectionBlock(_Unit):
+class ProjectionBlock(Unit):
     """`relu(F(x) + W x)`: a 1x1 convolution and batch normalisation on the shortcut.
 
     Option B of the paper where stride or channels change, option C everywhere. Shapes and
@@ -204,14 +218,9 @@ class ProjectionBlock(_Unit):
     def conv_bn_pairs(self):
         return [*super().conv_bn_pairs, (self.shortcut_conv, self.shortcut_bn)]
 
-    def build(self, input_shape):
-        super().build(input_shape)
+    def build_shortcut(self, input_shape):
         self.shortcut_conv.build(input_shape)
         self.shortcut_bn.build(self.compute_output_shape(input_shape))
-
-    def call(self, inputs, training=None):
-        x = self.branch(inputs, training=training)
-        return ops.relu(x + self.shortcut(inputs, training=training))
 
     def shortcut(self, x, training=None):
         return self.shortcut_bn(self.shortcut_conv(x), training=training)
@@ -241,10 +250,10 @@ def residual_unit(
     in_channels: int,
     filters: int,
     *,
-    identity: type[_Unit] = IdentityBlock,
-    projection: type[_Unit] = ProjectionBlock,
+    identity: type[Unit] = IdentityBlock,
+    projection: type[Unit] = ProjectionBlock,
     **kwargs,
-) -> _Unit:
+) -> Unit:
     """The unit for one place in a network: the only function that asks whether the shape changes.
 
     Args:
@@ -268,5 +277,10 @@ def residual_unit(
     return identity(filters, **kwargs)
 
 
-def _strided(size, strides):
-    return None if size is None else -(-size // strides)
+def identity(x, strides, channels):
+    """x itself; where the shape changes, option A: subsampled, with channels of zeros behind."""
+    if strides > 1:
+        # Pooling over single pixels is the subsampling x[:, ::s, ::s], three times as fast.
+        x = ops.average_pool(x, 1, strides, "same", data_format="channels_last")
+    missing = channels - x.shape[-1]
+    return ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, missing]]) if missing else x

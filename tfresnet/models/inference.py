@@ -66,7 +66,8 @@ def refold(copy: keras.Model, model: keras.Model) -> None:
         own.assign(weight)
     for layer in copy._flatten_layers():
         for conv, bn in getattr(layer, "conv_bn_pairs", ()):
-            bn.fold_into(conv)
+            if bn is not None:
+                bn.fold_into(conv)
 
 
 def _is_functional(model):

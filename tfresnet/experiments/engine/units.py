@@ -11,41 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfresnet.errors import InputError
-from tfresnet.layers import (
-    IdentityBlock,
-    PlainBlock,
-    PreactIdentityBlock,
-    PreactProjectionBlock,
-    ProjectionBlock,
-)
+from tfresnet.layers import PlainBlock
+from tfresnet.layers.residual import Unit, identity
 
-UNITS = (PlainBlock, IdentityBlock, ProjectionBlock, PreactProjectionBlock)
 BATCH = 250
-
-
-def parts(unit: keras.layers.Layer, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """(branch, shortcut) of a unit's input, in inference; their sum is what the unit makes of it.
-
-    A plain unit has no shortcut: here it has the one without weights, option A.
-    """
-    if isinstance(unit, PreactProjectionBlock):
-        x = unit.activated(x, training=False)
-        return unit.branch(x, training=False), unit.shortcut_conv(x)
-    if isinstance(unit, PreactIdentityBlock):
-        return unit.branch(unit.activated(x, training=False), training=False), unit.shortcut(x)
-    if isinstance(unit, PlainBlock):
-        return unit.branch(x, training=False), IdentityBlock.shortcut(unit, x)
-    return unit.branch(x, training=False), unit.shortcut(x)
-
-
-def is_preactivated(unit: keras.layers.Layer) -> bool:
-    """Whether a unit normalises and activates before its convolutions, and not after its sum."""
-    return isinstance(unit, PreactIdentityBlock | PreactProjectionBlock)
-
-
-def finished(unit: keras.layers.Layer, total: tf.Tensor) -> tf.Tensor:
-    """The output of a unit from the sum of its parts."""
-    return total if is_preactivated(unit) else tf.nn.relu(total)
 
 
 class CutOpen:
@@ -57,7 +26,7 @@ class CutOpen:
 
     def __init__(self, model: keras.Model):
         self.layers = model.layers[1:]
-        self.units = [layer for layer in self.layers if isinstance(layer, UNITS)]
+        self.units = [layer for layer in self.layers if isinstance(layer, Unit)]
         chain = all(
             layer.input is before.output
             for before, layer in zip(model.layers, self.layers, strict=False)
@@ -70,12 +39,10 @@ class CutOpen:
         self.is_plain = isinstance(self.units[0], PlainBlock)
         self._answers = tf.function(self.with_branches, reduce_retracing=True)
 
-    def run(
-        self, x: tf.Tensor, run_unit: Callable[[int, keras.layers.Layer, tf.Tensor], tf.Tensor]
-    ):
+    def run(self, x: tf.Tensor, run_unit: Callable[[int, Unit, tf.Tensor], tf.Tensor]):
         """Logits of pixels, `(batch, classes)`; `run_unit(number, unit, x)` in place of a unit."""
         for layer in self.layers:
-            is_unit = isinstance(layer, UNITS)
+            is_unit = isinstance(layer, Unit)
             x = run_unit(self.units.index(layer), layer, x) if is_unit else layer(x)
         return tf.cast(x, tf.float32)
 
@@ -86,11 +53,12 @@ class CutOpen:
         """
 
         def run_unit(number, unit, x):
-            branch, shortcut = parts(unit, x)
+            branch, shortcut = unit.parts(x, training=False)
             gate = tf.cast(kept[number], branch.dtype)
-            if isinstance(unit, PlainBlock):
-                return gate * tf.nn.relu(branch) + (1 - gate) * shortcut
-            return finished(unit, gate * branch + shortcut)
+            if self.is_plain:
+                whole = unit.join(branch, shortcut)
+                return gate * whole + (1 - gate) * identity(x, unit.strides, unit.out_channels)
+            return unit.join(gate * branch, shortcut)
 
         return self.run(x, run_unit)
 

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import keras
@@ -267,35 +266,83 @@ def test_nothing_is_left_beside_the_file(file, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
+BOTTLENECK = """
+from keras import layers
+
+def norm(x):
+    return layers.BatchNormalization()(x)
+
+def block(x, filters, stride=1):
+    y = layers.ReLU()(norm(layers.Conv2D(filters, 1, strides=stride)(x)))
+    y = layers.ReLU()(norm(layers.Conv2D(filters, 3, padding="same")(y)))
+    y = norm(layers.Conv2D(4 * filters, 1)(y))
+    if stride > 1 or x.shape[-1] != 4 * filters:
+        x = norm(layers.Conv2D(4 * filters, 1, strides=stride)(x))
+    return layers.ReLU()(x + y)
+"""
+RESNET50 = """
+import keras
+
+def net(input_shape, classes):
+    x = images = keras.Input(input_shape)
+    x = layers.ReLU()(norm(layers.Conv2D(64, 7, 2, padding="same")(x)))
+    x = layers.MaxPooling2D(3, 2, "same")(x)
+    for filters, units in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for index in range(units):
+            x = block(x, filters, 2 if index == 0 and filters > 64 else 1)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(images, layers.Dense(classes)(x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "differs"),
+    [
+        ("stride > 1 or x.shape[-1] != 4 * filters", [False, False, False]),
+        ("stride > 1", [False, True, False]),
+        ("stride > 1 or x.shape[-1] != filters", [False, True, False]),
+        ("x.shape[-1] != 4 * filters", [False, False, False]),
+        ("False", [False, True, True]),
+    ],
+)
+def test_a_bottleneck_must_project_wherever_the_shape_changes(condition, differs, file):
+    source = BOTTLENECK.replace("stride > 1 or x.shape[-1] != 4 * filters", condition)
+    trials = compare(load(file(source), "block"), "bottleneck").trials
+    assert [bool(trial.differences) for trial in trials] == differs
+    if differs[1]:
+        assert trials[1].what == "64 to 256 channels, stride 1"
+        assert trials[1].differences[0].startswith("mine.py, line 13: ")
+        assert "ResNet-50's first unit" in trials[1].differences[1]
+
+
+def test_a_unit_without_strides_is_tried_only_where_it_keeps_the_shape(file):
+    source = BOTTLENECK.replace("stride=1):", "step=1):\n    stride = step")
+    trials = compare(load(file(source), "block"), "bottleneck").trials
+    assert [(trial.what, trial.differences) for trial in trials] == [
+        ("256 to 256 channels, stride 1", [])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "found", "right"),
+    [
+        ("momentum=0.0", "momentum of 0, ours 0.9: ", False),
+        ("momentum=0.1", "momentum of 0.1, ours 0.9: ", False),
+        ("momentum=1.0", "momentum of 1, ours 0.9: ", False),
+        ("epsilon=0.5", "epsilon of 0.5, ours 1e-05: ", False),
+        ("epsilon=0.0", "epsilon of 0, ours 1e-05: ", False),
+        ("momentum=0.997", "momentum of 0.997, ours 0.9", True),
+    ],
+)
+def test_settings_of_batch_normalisation_that_cannot_work(settings, found, right, file):
+    norm = f"BatchNormalization({settings})"
+    trial = compare(load(file(source("function").replace("BatchNormalization()", norm)))).trials[0]
+    assert len(trial.differences) == (not right)
+    assert any(words.startswith(found) for words in trial.differences + trial.remarks)
+
+
 @pytest.mark.slow
 def test_a_deep_network_in_keras_own_layers_passes(file):
-    source = """
-        import keras
-        from keras import layers
-
-        def norm(x):
-            return layers.BatchNormalization()(x)
-
-        def block(x, filters, stride=1):
-            y = layers.ReLU()(norm(layers.Conv2D(filters, 1, strides=stride)(x)))
-            y = layers.ReLU()(norm(layers.Conv2D(filters, 3, padding="same")(y)))
-            y = norm(layers.Conv2D(4 * filters, 1)(y))
-            if stride > 1 or x.shape[-1] != 4 * filters:
-                x = norm(layers.Conv2D(4 * filters, 1, strides=stride)(x))
-            return layers.ReLU()(x + y)
-
-        def net(input_shape, classes):
-            x = images = keras.Input(input_shape)
-            x = layers.ReLU()(norm(layers.Conv2D(64, 7, 2, padding="same")(x)))
-            x = layers.MaxPooling2D(3, 2, "same")(x)
-            for filters, units in ((64, 3), (128, 4), (256, 6), (512, 3)):
-                for index in range(units):
-                    x = block(x, filters, 2 if index == 0 and filters > 64 else 1)
-            x = layers.GlobalAveragePooling2D()(x)
-            return keras.Model(images, layers.Dense(classes)(x))
-    """
-    path = file(textwrap.dedent(source))
-    assert compare(load(path, "block"), "bottleneck").same
-    comparison = compare(load(path, "net"), "resnet50")
+    comparison = compare(load(file(BOTTLENECK + RESNET50), "net"), "resnet50")
     assert comparison.same, comparison
     assert "imagenet stem" in str(comparison)

@@ -12,14 +12,15 @@ default is the input tensor. A function may return the output, a layer or a mode
 takes more, write `def unit(filters, strides)` around it.
 
 - With a parameter for filters it is a unit. Tried: 64 to 64 channels with stride 1, 64 to 128 with
-  stride 2 if it takes strides. `--against bottleneck`: 256 to 256 with 64 filters, and 256 to 512
-  with 128 filters and stride 2.
+  stride 2. `--against bottleneck`: 256 to 256 and 64 to 256 with stride 1, 256 to 512 with 2. A
+  unit that takes no strides is tried with the first alone.
 - Without, it is a network, or a unit if its output is feature maps; one that changes the channels
   has stride 2, as in the paper. Open input: 32x32x3 and 10 classes.
 
 Compared: output shape, layers with weights in the order of their calls, their strides, outputs for
 the same weights (inference and training), gradients. Options A, B and C, a stride in either place
-of a bottleneck, Keras' own padding, epsilon and biases, and a softmax are all right.
+of a bottleneck, Keras' own padding, epsilon, momentum and biases, and a softmax are all right; an
+epsilon or a momentum with which no network trains is not.
 
 Exit status 0: the same; 1: something differs; 2: the file cannot be run.
 """

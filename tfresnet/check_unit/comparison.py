@@ -18,13 +18,27 @@ from tfresnet.layers.residual import residual_unit
 from tfresnet.models import create_model
 
 _SIDE = 9  # odd, so that Keras' own padding agrees with ours at stride 2
-_UNITS = {"basic": ((64, 64, 1), (64, 128, 2)), "bottleneck": ((256, 64, 1), (256, 128, 2))}
+# Channels, filters and stride of every shape of unit in the paper's networks. A unit that takes no
+# strides is tried with the first alone.
+_UNITS = {
+    "basic": ((64, 64, 1), (64, 128, 2)),
+    "bottleneck": ((256, 64, 1), (64, 64, 1), (256, 128, 2)),
+}
 _CLOSE = 1e-3  # of the norm; float32 gives 1e-6, the mildest mistake 1e-2
 _CLOSE_GRADIENTS = 0.1  # a single ReLU whose input rounds to the other side of 0 makes 1e-2
 _NO_SHORTCUT = (
     "where the branch changes the shape, so must the shortcut: by a 1x1 convolution of the same "
     "stride, or by every second pixel and channels of zeros"
 )
+_ONLY_CHANNELS = (
+    "where the branch changes the channels, so must the shortcut, with stride 1 too: ResNet-50's "
+    "first unit takes 64 to 256 channels"
+)
+# Settings of batch normalisation that equal outputs do not prove: from, to, and what it is.
+_NORM_SETTINGS = {
+    "momentum": (0.5, 0.9999, "the share of the moving averages that a step keeps"),
+    "epsilon": (1e-12, 0.01, "what is added to the variance"),
+}
 
 
 @dataclass
@@ -69,7 +83,7 @@ def compare(student: Student, against: str | None = None) -> Comparison:
     roles = student.roles.values()
     if "filters" in roles:
         kind = _kind(student, against, "basic")
-        cases = [case for case in _UNITS[kind] if case[2] == 1 or "strides" in roles]
+        cases = _UNITS[kind] if "strides" in roles else _UNITS[kind][:1]
         trials = [_unit_trial(student, kind, *case) for case in cases]
         return Comparison(student.name, trials)
     with recorded() as calls:
@@ -99,10 +113,11 @@ def _unit_trial(student, kind, channels, filters, strides):
         try:
             model = student.model(**values, input=x, input_shape=x.shape[1:], num_classes=10)
         except InputError as error:
-            if strides == 1:  # an error in any place
+            if (channels, strides) == (out, 1):  # nothing to do with the shortcut
                 raise
             references = _units(kind, x.shape[1:], filters, strides)
-            return _broken_trial(what, str(error), parts_of(calls), references)
+            rule = _ONLY_CHANNELS if strides == 1 else _NO_SHORTCUT
+            return _broken_trial(what, str(error), rule, parts_of(calls), references)
     return _trial(what, model, calls, _units(kind, model.input_shape[1:], filters, strides))
 
 
@@ -169,11 +184,11 @@ def _nearest(parts, references):
     return best[1:]
 
 
-def _broken_trial(what, error, parts, references):
-    """A unit that runs with stride 1 only: the error, and which stride is wrong up to there."""
+def _broken_trial(what, error, rule, parts, references):
+    """A unit that keeps the shape but fails to change it; `rule` unless a stride is wrong."""
     pairs, reference, _ = _nearest(parts, references)
     wrong = list(_stride_differences(pairs))
-    return Trial(what, reference, [error, *(wrong or [_NO_SHORTCUT])])
+    return Trial(what, reference, [error, *(wrong or [rule])])
 
 
 def _trial(what, model, calls, references):
@@ -181,6 +196,8 @@ def _trial(what, model, calls, references):
     trial = Trial(what, reference)
     trial.differences += _structure_differences(pairs, model, ours)
     if not trial.differences:
+        for works, words in _norm_settings(pairs):
+            (trial.remarks if works else trial.differences).append(words)
         trial.remarks += _adopt(pairs)
         _adopt_pool(model, ours)
         _copy_weights(pairs)
@@ -216,15 +233,28 @@ def _stride_differences(pairs):
             yield f"stride of the {their}: {their.strides[0]}, ours {our.strides[0]}"
 
 
+def _norm_settings(pairs):
+    """(whether it works, words) of each setting of batch normalisation that is not ours."""
+    kind = keras.layers.BatchNormalization
+    norms = [(our.layer, their.layer) for our, their in pairs if isinstance(our.layer, kind)]
+    for name, (low, high, meaning) in _NORM_SETTINGS.items():
+        values = {(getattr(our, name), getattr(their, name)) for our, their in norms}
+        for our, their in sorted(values):
+            words = f"{name} of {their:g}, ours {our:g}"
+            if not low <= their <= high:
+                yield False, f"{words}: it must be from {low:g} to {high:g}, {meaning}"
+            elif their != our:
+                yield True, words
+
+
 def _adopt(pairs):
-    """Takes over what is a matter of taste; yields what that was."""
+    """Takes over what is a matter of taste; returns what is worth a remark."""
     taken = {}
     for our, their in pairs:
+        if hasattr(our.layer, "epsilon"):
+            our.layer.epsilon = their.layer.epsilon
         if their.is_convolution and "bias" in their.weights:
             taken["biases of convolutions, which batch normalisation takes away again"] = True
-        if hasattr(our.layer, "epsilon") and our.layer.epsilon != their.layer.epsilon:
-            taken[f"epsilon of {their.layer.epsilon:g}, ours {our.layer.epsilon:g}"] = True
-            our.layer.epsilon = their.layer.epsilon
         if (
             their.is_convolution
             and not isinstance(their.layer, Conv2D)

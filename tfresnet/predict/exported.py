@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfresnet import models
 from tfresnet.errors import InputError, RunError
 from tfresnet.predict.classifier import Classifier
-from tfresnet.scripts import silenced_stderr
+from tfresnet.system.commands import silenced_stderr
 
 COMPARED = 100  # pictures
 TOLERANCE = 1e-3  # of probabilities

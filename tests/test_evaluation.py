@@ -71,6 +71,9 @@ def test_an_answer_that_is_no_number_is_not_right():
     assert found["top5"] == pytest.approx(0.7 * kept["top5"])
     nothing = metrics.metrics(np.full((4, 10), np.nan, "float32"), labels[:4], tuple("abcdefghij"))
     assert (nothing["top1"], nothing["top5"]) == (0, 0)
+    assert found["confusion"] == kept["confusion"]
+    shares = [found["per_class"][name] * (labels == n).sum() for n, name in enumerate("abcdefghij")]
+    assert sum(shares) == pytest.approx(1000 * found["top1"])
 
 
 def test_of_equal_logits_the_lower_class_comes_first():

@@ -195,3 +195,12 @@ def test_no_tuner_runs_beside_the_streams(numbered):
     validation = data.eval_batches(numbered, batch_size=8)
     assert stream(numbered).options().autotune.enabled is False
     assert validation.options().autotune.enabled is False
+
+
+@pytest.mark.parametrize(("size", "shares"), [(5, [2, 3]), (1, [1, 1])])
+def test_no_part_of_an_evaluation_is_empty(numbered, size, shares):
+    some = numbered.take(np.arange(BATCH + size))
+    parts = take(data.eval_batches(some, batch_size=BATCH, parts=2, mine=range(2)), 4)
+    assert [len(labels) for _, labels in parts] == [4, 4, *shares]
+    labels = np.concatenate([labels for _, labels in parts])
+    np.testing.assert_array_equal(labels[: len(some)], some.labels)

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 from support.processes import charts, checkpoints
@@ -10,6 +11,7 @@ from support.small import shrink_shapes10
 
 import tfresnet
 from tfresnet.errors import InputError
+from tfresnet.runs.folder import RunFolder
 from tfresnet.runs.verification import verify
 from tfresnet.verify import main
 
@@ -47,6 +49,33 @@ def test_a_sound_run(run, capsys):
     assert report.sound, str(report)
     assert len(report.usable) == 2
     assert "BAD" not in capsys.readouterr().out
+
+
+class SetsOtherWeights(keras.callbacks.Callback):
+    """As `EarlyStopping(restore_best_weights=True)` does."""
+
+    def on_train_end(self, logs=None):
+        self.model.set_weights([weights + 0.01 for weights in self.model.get_weights()])
+
+
+@pytest.mark.parametrize(("ema", "callbacks"), [(0.9, []), (None, [SetsOtherWeights()])])
+def test_averages_and_weights_that_a_callback_sets_are_sound(
+    ema, callbacks, tiny, small_model, monkeypatch
+):
+    whole = tfresnet.train(tiny(ema=ema), callbacks=callbacks)
+    assert "model.keras" not in bad(whole.path)
+    # Killed in the test: the resumed run has the same weights, and so the same figures.
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_result", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            tfresnet.train(tiny(ema=ema, name="killed"), callbacks=callbacks)
+    resumed = tfresnet.train(resume=whole.path.with_name("killed"))
+    assert resumed.result["loss"] == whole.result["loss"]
+
+
+def test_a_run_without_its_checkpoints_is_not_told_to_resume(run):
+    shutil.rmtree(run / "checkpoints")
+    assert len(verify(run).usable) == 1
 
 
 def test_a_damaged_checkpoint_is_found_and_the_one_before_still_serves(run):

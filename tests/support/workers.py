@@ -95,7 +95,8 @@ def main():
     from tfresnet.data import shapes10
     from train import main as train
 
-    shapes10.TRAIN, shapes10.TEST = 361, 61  # so that the last batches are no equal parts
+    # So that the last batches are no equal parts.
+    shapes10.TRAIN, shapes10.TEST = 361, int(os.environ.get("TESTS", 61))
     if cpus := os.environ.get("CPUS"):
         processor = tf.config.list_physical_devices("CPU")[0]
         logical = [tf.config.LogicalDeviceConfiguration()] * int(cpus)

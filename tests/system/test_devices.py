@@ -124,6 +124,49 @@ def test_shared_batches_train_as_whole_ones(batch_norm, tmp_path):
         assert json.loads((tmp_path / name / "result.json").read_text())["n"] == 61
 
 
+OPTIONS = {
+    "augment": ["--no-augment"],
+    "reflect": ["--padding-mode", "reflect"],
+    "smoothing": ["--label-smoothing", 0.1],
+    "plain momentum": ["--no-nesterov"],
+    "muon": ["--opt", "muon"],
+    "averages": ["--ema", 0.9],
+    "averages and smaller images": ["--ema", 0.9, "--image-sizes", "24,32"],
+    "smaller images": ["--image-sizes", "24,32"],
+    "remat": ["--remat"],
+    "histograms": ["--histograms", 1],
+    "auxiliary": ["--model", "googlenet", "--model-option", "batch_norm=False,dropout=False"],
+    "last": ["--weights", "WEIGHTS", "--transfer", "last"],
+    "head": ["--weights", "WEIGHTS", "--transfer", "head", "--model", "resnet8"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_trains_on_two_devices_as_on_one(option, tmp_path):
+    from tfresnet import models
+
+    more = [*map(str, NIN), "--epochs", "2", "--warmup-epochs", "0", *map(str, OPTIONS[option])]
+    if "WEIGHTS" in more:
+        name = "resnet8" if "resnet8" in more else "nin"
+        other = {} if name == "resnet8" else {"batch_norm": False, "dropout": False}
+        model = models.create_model(name, num_classes=10, input_shape=(32, 32, 3), **other)
+        model.save(tmp_path / "m.keras")
+        more = [str(tmp_path / "m.keras") if part == "WEIGHTS" else part for part in more]
+        if name == "resnet8":
+            more.remove("--model-option")
+            more.remove(NIN[3])
+    histories = {}
+    for strategy in ("none", "mirrored"):
+        chosen = flags(tmp_path, strategy, *more, "--strategy", strategy, model=())
+        tests = 501  # the last batch of the test has one image for two devices
+        Worker(tmp_path / f"{strategy}.npz", chosen, CPUS="2", TESTS=str(tests)).seen()
+        rows = (tmp_path / strategy / "history.csv").read_text().splitlines()[1:]
+        histories[strategy] = np.array([row.split(",") for row in rows], float)
+        assert json.loads((tmp_path / strategy / "result.json").read_text())["n"] == tests
+    np.testing.assert_allclose(histories["mirrored"], histories["none"], rtol=2e-3, atol=2e-3)
+
+
 def wait_for_step(run, step):
     def newest():
         return max((int(path.stem[5:]) for path in run.glob("checkpoints/step-*.npz")), default=-1)

@@ -100,17 +100,17 @@ def eval_batches(
 ) -> Batches:
     """All images once, in order: (uint8 (batch, height, width, 3), int32 (batch,)).
 
-    The last batch holds the rest. `parts`, `mine`: see `train_batches`; a part may be empty.
-    Raises `InputError` for a batch size under 1.
+    The last batch holds the rest. `parts`, `mine`: see `train_batches`. No part is empty: a batch
+    of fewer images than parts repeats its last one. Raises `InputError` for a batch size under 1.
     """
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1. Received: {batch_size}")
     starts = range(0, len(split), batch_size)
     sizes = [min(batch_size, len(split) - start) for start in starts]
     bounds = [
-        (start + size * part // parts, start + size * (part + 1) // parts)
+        (start + first, start + end)
         for start, size in zip(starts, sizes, strict=True)
-        for part in mine
+        for first, end in _shares(size, parts)[mine.start : mine.stop]
     ]
     if isinstance(split.images, Pictures):
         return picture_batches.in_order(split, bounds)
@@ -121,6 +121,13 @@ def eval_batches(
         return tf.gather(images, indices), tf.gather(labels, indices)
 
     return _run_ahead(tf.data.Dataset.from_tensor_slices(bounds).map(batch))
+
+
+def _shares(size: int, parts: int) -> list[tuple[int, int]]:
+    """(first, end) of each part of `size` images."""
+    if size < parts:  # oneDNN gives wrong shapes for a batch of no images
+        return [(min(part, size - 1), min(part, size - 1) + 1) for part in range(parts)]
+    return [(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
 
 
 def _run_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:

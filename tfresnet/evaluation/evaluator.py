@@ -104,10 +104,11 @@ class Evaluator:
 
         self._take_present_weights()
         batches = iter(self._batches(images))
-        for number in range(-(-len(images) // EVAL_BATCH)):
+        for number, start in enumerate(range(0, len(images), EVAL_BATCH)):
             before_batch(number)
             pixels = self.devices.each(lambda: next(batches)[0])
-            parts.append(self._forward[tta](pixels).numpy())
+            # Several devices answer to more images than there are if these are too few for all.
+            parts.append(self._forward[tta](pixels).numpy()[: len(images) - start])
             after_batch(number, so_far)
         return so_far()
 

@@ -7,16 +7,20 @@ METRICS = ("loss", "top1", "top5")  # what a history and the charts by epoch fol
 
 
 def metrics(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> dict:
-    """Metrics of logits `(n, classes)` against class numbers `(n,)`; see `Evaluation`."""
+    """Metrics of logits `(n, classes)` against class numbers `(n,)`; see `Evaluation`.
+
+    An answer with a NaN is wrong, and stands in no column of the confusion matrix.
+    """
     n, classes = logits.shape
     rank = ranks(tf.constant(logits), tf.constant(labels)).numpy()
     exact = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):  # infinite logits give a loss of NaN
         shifted = exact - exact.max(axis=1, keepdims=True)
         log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    answered = ~np.isnan(logits).any(axis=1)
     confusion = np.zeros((classes, classes), int)
-    np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
-    totals = np.maximum(confusion.sum(axis=1), 1)
+    np.add.at(confusion, (labels[answered], logits[answered].argmax(axis=1)), 1)
+    totals = np.maximum(np.bincount(labels, minlength=classes), 1)
     return {
         "n": n,
         "loss": float(-log_probabilities[np.arange(n), labels].mean()),

@@ -166,7 +166,7 @@ def test_pages_are_measured_in_a_training(tmp_path):
 
 def kept_figures():
     """(ours, other's, ratio, lowest, highest) of every pairing in the kept files."""
-    for file in (ROOT / "logs").glob("benchmark-resnet*.json"):
+    for file in (ROOT / "docs" / "benchmarks").glob("resnet*.json"):
         for result in json.loads(file.read_text())["results"]:
             ours, others = np.median(result["our_speeds"]), np.median(result["other_speeds"])
             ratios = result["ratios"]

@@ -63,7 +63,7 @@ def test_each_command_exists(command):
         with contextlib.chdir(ROOT):
             PARSERS[program](words)  # the values, and the names of networks
     for word in words:
-        assert not word.startswith("logs/") or (ROOT / word).exists(), word
+        assert not word.startswith("docs/") or (ROOT / word).exists(), word
 
 
 def test_each_study_of_the_lecture_has_its_place():

@@ -15,13 +15,12 @@ from tfresnet.results.table import table as table_of_results
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-INDEX = (ROOT / "logs" / "README.md").read_text()
+RUNS = ROOT / "docs" / "runs"
+INDEX = (RUNS / "README.md").read_text()
 
 
 def kept_runs():
-    """Run folders that git keeps; the user's own are none of our business."""
-    listed = re.findall(r"^\| `logs/([\w.-]+)/`", INDEX, re.MULTILINE)
-    return [ROOT / "logs" / name for name in listed]
+    return sorted(path.parent for path in RUNS.glob("*/config.json"))
 
 
 def test_the_chinese_page_has_the_same_commands_and_results():
@@ -32,8 +31,8 @@ def test_the_chinese_page_has_the_same_commands_and_results():
 
     chinese = (ROOT / "README.zh.md").read_text()
     assert blocks(chinese) == blocks(README)
-    assert set(re.findall(r"\]\((docs/[^)]+png)", chinese)) == set(
-        re.findall(r"\]\((docs/[^)]+png)", README)
+    assert set(re.findall(r"\]\((docs/[^)]+\.png)", chinese)) == set(
+        re.findall(r"\]\((docs/[^)]+\.png)", README)
     )
 
 
@@ -42,7 +41,8 @@ class TestKeptRun:
     def test_has_all_that_proves_its_figure(self, run):
         for name in ("config.json", "history.csv", "log.txt", "result.json"):
             assert (run / name).exists(), name
-        events = [str(path.relative_to(run)) for path in run.rglob("*tfevents*")]
+        folders = run, ROOT / "logs" / run.name
+        events = [str(path.relative_to(f)) for f in folders for path in f.rglob("*tfevents*")]
         if not events:
             with tarfile.open(run / "events.tar.gz") as packed:
                 events = packed.getnames()
@@ -81,10 +81,8 @@ def test_a_kept_model_still_gives_its_result(run):
 
 
 def test_the_table_of_studies_has_the_kept_verdicts():
-    kept = {name: ROOT / "logs" / "experiments" / name / "results.json" for name in study_names()}
-    rows = dict(
-        re.findall(r"^\| `(\w+)` \| .* \| \[(\w+)\]\(logs/experiments/", README, re.MULTILINE)
-    )
+    kept = {name: ROOT / "docs" / "studies" / name / "results.json" for name in study_names()}
+    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| \[(\w+)\]\(docs/studies/", README, re.MULTILINE))
     assert rows == {name: json.loads(path.read_text())["verdict"] for name, path in kept.items()}
 
 
@@ -106,14 +104,21 @@ def folders_that_git_keeps(pattern):
     return {Path(line).parent for line in done.stdout.splitlines()}
 
 
-def test_the_index_lists_every_run_that_git_keeps():
-    kept = folders_that_git_keeps("logs/*/config.json")
-    assert {folder.name for folder in kept} == {run.name for run in kept_runs()}
+def test_the_index_lists_every_kept_run():
+    listed = re.findall(r"^\| \[`[\w.-]+`\]\(([\w.-]+)/\)", INDEX, re.MULTILINE)
+    assert sorted(listed) == [run.name for run in kept_runs()]
+    assert all((RUNS / link).exists() for link in re.findall(r"\]\(([^)]+)\)", INDEX))
 
 
-def test_tensorboard_has_room_for_runs_beside_the_kept_ones():
-    """With more than 40 rows it opens with none of them drawn; a run of one's own has three."""
-    assert len(folders_that_git_keeps("logs/**/*tfevents*")) <= 40 - 5 * 3
+def test_git_keeps_no_run_in_the_folder_of_the_user_but_one_for_tensorboard():
+    assert folders_that_git_keeps("logs/**/*.json") == set()
+    events = folders_that_git_keeps("logs/**/*tfevents*")
+    assert len({folder.parent for folder in events}) == 1
+
+
+def test_tensorboard_can_draw_all_kept_runs():
+    """With more than 40 rows it opens with none of them drawn."""
+    assert len(folders_that_git_keeps("docs/runs/**/*tfevents*")) <= 40
 
 
 def test_every_module_command_of_the_readme_exists():

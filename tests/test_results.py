@@ -12,8 +12,9 @@ from tfresnet.results.__main__ import main
 from tfresnet.results.table import table, undisturbed
 from tfresnet.runs.folder import RunFolder
 
-LOGS = Path(__file__).parent.parent / "logs"
-README = " ".join((LOGS.parent / "README.md").read_text(encoding="utf-8").split())  # one line
+DOCS = Path(__file__).parent.parent / "docs"
+RUNS = DOCS / "runs"
+README = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())  # one line
 
 
 def rows(text):
@@ -33,7 +34,7 @@ def run(tmp_path):
         path = tmp_path / name
         path.mkdir()
         for file in ("config.json", "result.json"):
-            shutil.copy(LOGS / "resnet20-cifar10" / file, path)
+            shutil.copy(RUNS / "resnet20-cifar10" / file, path)
             content = json.loads((path / file).read_text())
             content.get("settings", {}).update(settings)
             content.update(result if file == "result.json" else ())
@@ -78,7 +79,7 @@ def test_what_small_images_save_and_cost_is_said_as_the_kept_runs_have_it():
     seconds = {"val": 0.0, "sizes": 0.0}
     for seed in range(3):
         runs = [
-            RunFolder(LOGS / f"resnet20-cifar10-10epochs-{kind}-seed{seed}") for kind in seconds
+            RunFolder(RUNS / f"resnet20-cifar10-10epochs-{kind}-seed{seed}") for kind in seconds
         ]
         results = [run.read_result() for run in runs]
         held_out = [run.read_history()[-1]["val_top1"] for run in runs]
@@ -93,18 +94,18 @@ def test_what_small_images_save_and_cost_is_said_as_the_kept_runs_have_it():
 
 def test_what_smaller_images_cost_resnet20_is_said_as_the_trials_have_it():
     lost = []
-    for trial in csv.DictReader((LOGS / "trials.csv").read_text(encoding="utf-8").splitlines()):
+    for trial in csv.DictReader((DOCS / "trials.csv").read_text(encoding="utf-8").splitlines()):
         if "--image-sizes 20,32" in trial["settings"]:
-            run = RunFolder(LOGS / f"resnet20-cifar10-10epochs-val-seed{trial['seed']}")
+            run = RunFolder(RUNS / f"resnet20-cifar10-10epochs-val-seed{trial['seed']}")
             whole = run.read_history()[-1]["val_top1"]
             lost.append(100 * whole - float(trial["val_top1"]))
     assert len(lost) == 3
-    cost = f"[{with_standard_error(lost)} points](logs/trials.csv)"
+    cost = f"[{with_standard_error(lost)} points](docs/trials.csv)"
     assert f"{cost} of the images held out" in README
 
 
 def test_what_small_images_do_to_resnet18_is_said_as_the_kept_runs_have_it():
-    runs = [RunFolder(LOGS / f"resnet18-cifar10-3epochs{kind}") for kind in ("", "-sizes")]
+    runs = [RunFolder(RUNS / f"resnet18-cifar10-3epochs{kind}") for kind in ("", "-sizes")]
     whole, sizes = (run.read_result()["epoch_seconds"] for run in runs)
     saved = 1 - (2 * min(sizes[:2]) + sizes[2]) / (3 * min(whole))  # undisturbed epochs
     points = [100 * run.read_history()[-1]["val_top1"] for run in runs]
@@ -115,7 +116,7 @@ def test_what_small_images_do_to_resnet18_is_said_as_the_kept_runs_have_it():
 
 @pytest.mark.parametrize("kind", ["-sizes", "-sizes20"])
 def test_what_small_images_do_to_a_whole_training_is_said_as_the_kept_runs_have_it(kind):
-    runs = [RunFolder(LOGS / f"resnet18-cifar10-15epochs{k}-seed0") for k in ("", kind)]
+    runs = [RunFolder(RUNS / f"resnet18-cifar10-15epochs{k}-seed0") for k in ("", kind)]
     whole, sizes = (run.read_result() for run in runs)
     seconds = sizes["epoch_seconds"]
     small, large = undisturbed(seconds[:10]) / 10, undisturbed(seconds[10:]) / 5

@@ -19,7 +19,7 @@ from tfresnet.runs.folder import RunFolder
 from tfresnet.runs.record import RunRecord
 from tfresnet.system.signals import Interrupted
 
-KEPT = Path(__file__).parents[2] / "logs" / "experiments"
+KEPT = Path(__file__).parents[2] / "docs" / "studies"
 STUDIES = load_studies(study_names())
 
 

@@ -79,7 +79,7 @@ def test_without_the_top():
 
 def test_a_file_of_an_earlier_version_loads():
     """Its units still say `zero_init_last_gamma`."""
-    file = Path(__file__).parents[2] / "logs/resnet20-cifar10/model.keras"
+    file = Path(__file__).parents[2] / "docs/runs/resnet20-cifar10/model.keras"
     assert b"zero_init_last_gamma" in ZipFile(file).read("config.json")
     model = tfresnet.load_model(file)
     assert model(tf.zeros((1, 32, 32, 3))).shape == (1, 10)

@@ -21,8 +21,9 @@ from tfresnet.report.__main__ import main
 from tfresnet.report.blocks import inline
 from tfresnet.report.command import SUFFIXES, TEXTS, files_of, write
 
-LOGS = Path(__file__).parents[2] / "logs"
-COMMITTED = LOGS / "report"
+ROOT = Path(__file__).parents[2]
+RUNS = ROOT / "docs" / "runs"
+COMMITTED = ROOT / "docs" / "report"
 VOID = {"meta", "img"}
 _count_once = functools.cache(reports.measure)
 
@@ -52,7 +53,7 @@ def run(tmp_path):
         path = tmp_path / "logs" / name
         path.mkdir(parents=True)
         for file in ("config.json", "result.json", "history.csv"):
-            shutil.copy(LOGS / kept / file, path)
+            shutil.copy(RUNS / kept / file, path)
         for file, changes in (("config.json", {"settings": settings}), ("result.json", result)):
             content = json.loads((path / file).read_text())
             for key, value in dict(changes).items():
@@ -88,13 +89,10 @@ def report(tmp_path, drawn_once):
 
 class TestCommitted:
     @pytest.mark.parametrize("language", SUFFIXES)
-    def test_is_what_the_command_writes_from_the_kept_logs(self, language, drawn_once):
-        index = (LOGS / "README.md").read_text()
-        paths = [
-            path
-            for path in sources.kept_in(LOGS)
-            if path.parent.name == "experiments" or f"| `logs/{path.name}/`" in index
-        ]
+    def test_is_what_the_command_writes_from_the_kept_runs(self, language, drawn_once, monkeypatch):
+        monkeypatch.chdir(ROOT)
+        kept = [*RUNS.glob("*/result.json"), *RUNS.parent.glob("studies/*/results.json")]
+        paths = [path.parent for path in sorted(kept)]
         files = files_of(paths, language, COMMITTED)
         for name, content in files.items():
             if name.endswith(".png"):  # bytes differ between versions of matplotlib
@@ -201,7 +199,7 @@ class TestDrawings:
         assert width(alone) < width(alone, Path(run("b")))
 
     def test_of_a_confusion_have_a_palette(self):
-        result = json.loads((LOGS / "resnet20-cifar10" / "result.json").read_text())
+        result = json.loads((RUNS / "resnet20-cifar10" / "result.json").read_text())
         result["per_class"] = dict(zip(["$x$", *"bcdefghij"], range(10), strict=True))
         assert Image.open(io.BytesIO(drawings.confusion(result))).mode == "P"
 
@@ -293,7 +291,7 @@ class Checker(html.parser.HTMLParser):
 
 
 def test_the_page_is_whole_and_needs_nothing_beside_it(run, study, report):
-    result = json.loads((LOGS / "resnet20-cifar10" / "result.json").read_text())
+    result = json.loads((RUNS / "resnet20-cifar10" / "result.json").read_text())
     names = ["<b>", "a|b", *"cdefghij"]
     classes = dict(zip(names, result["per_class"].values(), strict=True))
     _, page = report(run("<a>", result={"per_class": classes}), study)

@@ -48,8 +48,8 @@ def listen():
 
 QUICK = [
     ["train.py", "--model", "resnet20", "--dataset", "shapes10", "--epochs", "1"],
-    ["evaluate.py", "logs/resnet20-cifar10", "--dataset", "shapes10"],
-    ["-m", "tfresnet.verify", "logs/resnet20-cifar10"],
+    ["evaluate.py", "docs/runs/resnet20-cifar10", "--dataset", "shapes10"],
+    ["-m", "tfresnet.verify", "docs/runs/resnet20-cifar10"],
     ["-m", "tfresnet.param_count", "resnet20"],
 ]
 STOPS = [(signal.SIGINT, 130, b"interrupted"), (signal.SIGTERM, 143, b"terminated")]

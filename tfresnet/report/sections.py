@@ -1,6 +1,7 @@
 """The report, section by section: each is a function of the `Material` and its texts to blocks."""
 
 import itertools
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -228,7 +229,7 @@ def _reproduce(of, texts):
         machine=table.machine,
     )
     yield Text(texts["then"])
-    lines = [f"python evaluate.py logs/{shlex.quote(run.name)}" for run in of.runs]
+    lines = [f"python evaluate.py {shlex.quote(os.path.relpath(run.path))}" for run in of.runs]
     lines += [f"python -m tfresnet.experiments {study.name}" for study in of.studies]
     yield Code("\n".join([*lines, f"python -m tfresnet.report --lang {of.texts['lang']}"]))
 

@@ -1,4 +1,4 @@
-"""The pages of TensorBoard in a real browser, on the run kept for it in `logs/`.
+"""The pages of TensorBoard in a real browser, on the run kept for it in `docs/runs/`.
 
 Screenshots go to the folder $TFRESNET_SCREENSHOTS, or else to the test's own.
 """
@@ -12,7 +12,7 @@ import pytest
 from support import browser as browsers
 from support.server import free_port, tensorboard
 
-LOGS = Path(__file__).parents[3] / "logs"
+LOGS = Path(__file__).parents[3] / "docs" / "runs"
 KEPT = "resnet20-cifar10"
 
 pytestmark = [

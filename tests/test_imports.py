@@ -26,7 +26,7 @@ check_unit: errors settings system layers models
 complexity: errors layers models
 runs: errors settings system data layers models
 evaluation: errors pretrained settings system data layers models runs
-results: settings system models complexity runs
+results: errors settings system data models complexity runs
 ship: pretrained system models runs
 slides: system layers models complexity
 verify: system runs

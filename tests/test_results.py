@@ -1,20 +1,24 @@
-"""The table of results against the runs that git keeps."""
+"""The table of results: what it says of runs, and that the pages have it as the command does."""
 
-import csv
 import json
-import shutil
 from pathlib import Path
-from statistics import mean, stdev
 
 import pytest
 
+from tfresnet.errors import InputError
 from tfresnet.results.__main__ import main
-from tfresnet.results.table import table, undisturbed
+from tfresnet.results.facts import RunFacts, undisturbed
+from tfresnet.results.table import table
+from tfresnet.runs.finding import run_folders
 from tfresnet.runs.folder import RunFolder
 
-DOCS = Path(__file__).parent.parent / "docs"
-RUNS = DOCS / "runs"
-README = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())  # one line
+ROOT = Path(__file__).parent.parent
+KEPT = ROOT / "docs" / "runs" / "resnet20-cifar10"
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+PAGES = [
+    page for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")] if BEGIN in page.read_text()
+]
+STEPS = range(703, 10 * 703 + 1, 703)  # after each epoch
 
 
 def rows(text):
@@ -22,23 +26,21 @@ def rows(text):
     return [dict(zip(titles, line, strict=True)) for line in lines]
 
 
-def with_standard_error(values):
-    return f"{mean(values):.2f} ± {stdev(values) / len(values) ** 0.5:.2f}"
-
-
 @pytest.fixture
 def run(tmp_path):
     """A function that copies a kept run, with other settings and another result."""
 
-    def copied(name, settings=(), result=()):
+    def copied(name, settings=(), result=(), environment=(), steps=STEPS):
         path = tmp_path / name
         path.mkdir()
-        for file in ("config.json", "result.json"):
-            shutil.copy(RUNS / "resnet20-cifar10" / file, path)
-            content = json.loads((path / file).read_text())
-            content.get("settings", {}).update(settings)
-            content.update(result if file == "result.json" else ())
-            (path / file).write_text(json.dumps(content))
+        changes = {"settings": settings, "environment": environment}
+        config = json.loads((KEPT / "config.json").read_text())
+        content = {part: config[part] | dict(changes[part]) for part in config}
+        (path / "config.json").write_text(json.dumps(content))
+        content = json.loads((KEPT / "result.json").read_text()) | dict(result)
+        (path / "result.json").write_text(json.dumps(content))
+        epochs = [{"epoch": n, "step": step} for n, step in enumerate(steps, start=1)]
+        RunFolder(path).write_history(epochs)
         return path
 
     return copied
@@ -50,8 +52,9 @@ def test_runs_that_differ_in_their_seed_are_one_row(run, tmp_path):
     paths = [
         run(
             f"s{seed}",
-            {"seed": seed, "name": f"s{seed}"},
+            {"seed": seed, "name": f"s{seed}", "epochs": 5},
             {"top1": top1, "top1_flip": 0.9} | (slow if seed else times),
+            steps=STEPS[:5],
         )
         for seed, top1 in ((2, 0.86), (0, 0.87), (1, 0.88))
     ]
@@ -74,58 +77,6 @@ def test_epochs_of_small_images_are_counted_among_themselves(run):
     assert row["minutes"] == "7"
 
 
-def test_what_small_images_save_and_cost_is_said_as_the_kept_runs_have_it():
-    lost: dict[str, list[float]] = {"held out": [], "test": []}
-    seconds = {"val": 0.0, "sizes": 0.0}
-    for seed in range(3):
-        runs = [
-            RunFolder(RUNS / f"resnet20-cifar10-10epochs-{kind}-seed{seed}") for kind in seconds
-        ]
-        results = [run.read_result() for run in runs]
-        held_out = [run.read_history()[-1]["val_top1"] for run in runs]
-        lost["held out"].append(100 * (held_out[0] - held_out[1]))
-        lost["test"].append(100 * (results[0]["top1"] - results[1]["top1"]))
-        for kind, result in zip(seconds, results, strict=True):
-            seconds[kind] += sum(result["epoch_seconds"])
-    said = {kind: with_standard_error(values) for kind, values in lost.items()}
-    assert f"{said['held out']} points lower on the images held out, {said['test']} on" in README
-    assert f"take {100 * (1 - seconds['sizes'] / seconds['val']):.0f} % less time" in README
-
-
-def test_what_smaller_images_cost_resnet20_is_said_as_the_trials_have_it():
-    lost = []
-    for trial in csv.DictReader((DOCS / "trials.csv").read_text(encoding="utf-8").splitlines()):
-        if "--image-sizes 20,32" in trial["settings"]:
-            run = RunFolder(RUNS / f"resnet20-cifar10-10epochs-val-seed{trial['seed']}")
-            whole = run.read_history()[-1]["val_top1"]
-            lost.append(100 * whole - float(trial["val_top1"]))
-    assert len(lost) == 3
-    cost = f"[{with_standard_error(lost)} points](docs/trials.csv)"
-    assert f"{cost} of the images held out" in README
-
-
-def test_what_small_images_do_to_resnet18_is_said_as_the_kept_runs_have_it():
-    runs = [RunFolder(RUNS / f"resnet18-cifar10-3epochs{kind}") for kind in ("", "-sizes")]
-    whole, sizes = (run.read_result()["epoch_seconds"] for run in runs)
-    saved = 1 - (2 * min(sizes[:2]) + sizes[2]) / (3 * min(whole))  # undisturbed epochs
-    points = [100 * run.read_history()[-1]["val_top1"] for run in runs]
-    top1s = [100 * run.read_result()["top1"] for run in runs]
-    said = f"take {100 * saved:.0f} % less and end {points[0] - points[1]:.1f} points lower on the "
-    assert f"{said}images held out, {top1s[0] - top1s[1]:.1f} on the test images" in README
-
-
-@pytest.mark.parametrize("kind", ["-sizes", "-sizes20"])
-def test_what_small_images_do_to_a_whole_training_is_said_as_the_kept_runs_have_it(kind):
-    runs = [RunFolder(RUNS / f"resnet18-cifar10-15epochs{k}-seed0") for k in ("", kind)]
-    whole, sizes = (run.read_result() for run in runs)
-    seconds = sizes["epoch_seconds"]
-    small, large = undisturbed(seconds[:10]) / 10, undisturbed(seconds[10:]) / 5
-    saved = 1 - (2 * small + large) / (3 * large)  # of a machine as fast as it was that day
-    lost = 100 * (whole["top1"] - sizes["top1"])
-    said = f"{100 * saved:.0f} % less ({small:.0f} s an epoch, then {large:.0f})"
-    assert f"{said} and end {lost:.1f} points lower" in README
-
-
 def test_any_other_setting_is_another_row_whose_command_says_it(run):
     usual, smoothed = run("a"), run("b", {"label_smoothing": 0.1, "augment": False})
     commands = [row["command"] for row in rows(table([usual, smoothed]))]
@@ -134,16 +85,133 @@ def test_any_other_setting_is_another_row_whose_command_says_it(run):
     assert all("--model resnet20 --epochs 10" in command for command in commands)
 
 
-def test_what_has_no_result_is_no_row(run, tmp_path):
-    unfinished = run("a")
-    (unfinished / "result.json").unlink()
+def test_two_runs_of_one_seed_are_one_seed_without_a_deviation(run):
+    paths = [run(f"s{n}", {"name": f"s{n}"}, {"top1": 0.87 + n / 100}) for n in range(3)]
+    (row,) = rows(table(paths))
+    assert (row["seeds"], row["error"], row["runs"].count("](")) == ("1", "12.00 %", 3)
+
+
+def test_a_short_last_epoch_sets_no_pace(run):
+    """Three epochs and a tenth of one, in which a minute is much."""
+    settings = {"epochs": None, "max_steps": 2179}
+    result = {"epoch_seconds": [60.0, 62.0, 64.0, 3.1]}
+    path = run("a", settings, result, steps=[703, 1406, 2109, 2179])
+    assert RunFacts(path).minutes == pytest.approx((3 + 70 / 703) * 62 / 60)
+    assert undisturbed([6.0], [0.1]) == pytest.approx(6.0)
+
+
+def test_the_network_is_counted_with_its_own_options_and_classes(run):
+    modules = {"naive": 246_058, "reduced": 91_458, "5x5": 78_250, "two3x3": 56_938}
+    for module, parameters in modules.items():
+        path = run(module, {"model": "inception3", "model_option": f"module={module}"})
+        assert RunFacts(path).parameters == parameters
+    per_class = dict.fromkeys("abcde", 0.9)
+    (row,) = rows(
+        table([run("few", {"classes": "0-4", "val_size": None}, {"per_class": per_class})])
+    )
+    assert row["parameters"] == f"{269_722 - 5 * 65:,}"
+    assert (row["images"], row["paper"]) == ("22,500", "")
+    (row,) = rows(table([run("B", {"shortcut": "B"})]))
+    assert (row["images"], row["paper"]) == ("45,000", "")
+
+
+@pytest.mark.parametrize(
+    ("cores", "other_work", "said"),
+    [(2, None, ""), (2, 0.8, ""), (2, 0.02, "2 cores "), (1, None, "1 core "), (None, 0.0, "")],
+)
+def test_cores_are_said_only_if_the_run_had_them(run, cores, other_work, said):
+    result = {} if other_work is None else {"other_work": other_work}
+    (row,) = rows(table([run("a", result=result, environment={"cores": cores})]))
+    assert row["machine"] == f"{said}AMD EPYC, float32"
+
+
+DAMAGES = {
+    "config.json": ["", "[]", '{"a": 1}', '{"settings": {"depth": 3}}', '{"settings": []}'],
+    "result.json": ["", "[]", '{"top1": 1}', '{"dataset": "cifar10", "split": "test"}'],
+    "history.csv": ["epoch\n1\n", "epoch,step\n1,x\n"],
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [(file, text) for file, texts in DAMAGES.items() for text in [None, *texts]],
+)
+def test_a_folder_that_is_no_whole_run_is_left_out_with_a_line(run, file, content, caplog):
+    whole, other = run("whole"), run("other")
+    (other / file).unlink()
+    if content is not None:
+        (other / file).write_text(content)
+    assert len(rows(table([other, whole]))) == 1
+    (line,) = caplog.messages
+    assert str(other) in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("settings", {"model": "resnet19"}),
+        ("settings", {"model_option": "depth=3"}),
+        ("result", {"top1": "high"}),
+        ("result", {"top1": 2.0}),
+        ("result", {"per_class": {}}),
+        ("result", {"epoch_seconds": [1.0, None]}),
+    ],
+)
+def test_impossible_content_is_left_out_with_a_line(run, part, value, caplog):
+    other = run("other", **{part: value})
+    assert len(rows(table([other, run("whole")]))) == 1
+    assert str(other) in caplog.messages[0]
+
+
+def test_runs_of_other_data_are_no_rows(run, caplog):
     others = run("b", result={"dataset": "shapes10"}), run("c", result={"split": "val"})
-    assert rows(table([unfinished, *others])) == []
+    assert rows(table(others)) == []
+    assert caplog.messages == []
 
 
-def test_the_command_writes_what_is_in_a_folder(run, tmp_path, capsys):
-    path = run("a")
-    (tmp_path / "notes.txt").write_text("no run")
-    (tmp_path / "empty").mkdir()
-    main([str(tmp_path)])
-    assert capsys.readouterr().out == table([path]) + "\n"
+class TestCommand:
+    def test_writes_the_runs_of_the_user(self, run, tmp_path, monkeypatch, capsys):
+        """All folders in `logs` that hold a run, and nothing else that is there."""
+        monkeypatch.chdir(tmp_path)
+        Path("logs/report").mkdir(parents=True)
+        Path("logs/README.md").write_text("no run")
+        run("a").rename("logs/a")
+        main([])
+        assert capsys.readouterr().out == table([Path("logs/a")]) + "\n"
+
+    def test_writes_other_runs(self, run, tmp_path, capsys):
+        runs = [run("a"), run("b", {"lr": 0.3})]
+        main(["--runs", str(tmp_path)])
+        assert capsys.readouterr().out == table(runs) + "\n"
+        main(["--runs", *map(str, runs)])
+        assert capsys.readouterr().out == table(runs) + "\n"
+
+    def test_without_a_run_ends_in_a_line(self, tmp_path):
+        with pytest.raises(InputError, match="must have a finished CIFAR-10 run"):
+            main(["--runs", str(tmp_path)])
+
+    def test_writes_into_a_page_with_links_from_there(self, run, tmp_path):
+        page = tmp_path / "docs" / "page.md"
+        page.parent.mkdir()
+        page.write_text(f"# A\n\n{BEGIN}\nold\n{END}\n\nB\n")
+        main(["--runs", str(run("a")), "--into", str(page)])
+        new = table([tmp_path / "a"], page.parent)
+        assert "(../a/)" in new
+        assert page.read_text() == f"# A\n\n{BEGIN}\n{new}\n{END}\n\nB\n"
+
+    @pytest.mark.parametrize("text", ["", f"{END}\n{BEGIN}\n"])
+    def test_leaves_a_page_without_marks_as_it_is(self, run, text, tmp_path):
+        page = tmp_path / "page.md"
+        page.write_text(text)
+        with pytest.raises(InputError, match=r"must have the lines .*begin.*end.* Received: .*md"):
+            main(["--runs", str(run("a")), "--into", str(page)])
+        assert page.read_text() == text
+
+
+def test_the_tables_in_the_pages_are_what_the_command_writes():
+    """python -m tfresnet.results --runs docs/runs --into PAGE"""
+    assert PAGES
+    for page in PAGES:
+        kept = table(run_folders([KEPT.parent]), page.parent)
+        assert f"{BEGIN}\n{kept}\n{END}" in page.read_text(), page

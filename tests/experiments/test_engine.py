@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,44 @@ def test_a_plan_lists_what_is_left_once(quick_needed, tmp_path, monkeypatch):
     assert plan.table({"first": [quick_needed]}) == "nothing is left to train"
 
 
+def test_a_finished_run_in_another_folder_is_not_trained_again(tmp_path, quick_needed):
+    made(quick_needed, step=1)
+    elsewhere = replace(quick_needed, folder=tmp_path / "mine", kept=(tmp_path,))
+    assert not elsewhere.is_finished
+    RunFolder(quick_needed.path).write_result({"top1": 0.5})
+    assert elsewhere.is_finished
+    assert elsewhere.trained(runs.TimeLimit(None)).path == quick_needed.path
+
+
+def test_the_kept_runs_are_enough_for_the_studies_without_models(tmp_path, monkeypatch, capsys):
+    """From a clone in which nothing was trained, and without them everything is to be trained."""
+    monkeypatch.setattr(plan, "_pace", lambda settings: (30.0, 1000.0))
+    flags = ["--output-dir", str(tmp_path), "--plan"]
+    command.main(flags)
+    planned = capsys.readouterr().out
+    names = {name_of(run) for study in STUDIES.values() for run in study.RUNS.values()}
+    assert all(f" {name} " in planned for name in names)
+    command.main([*flags, "--runs", str(KEPT / "runs")])
+    assert capsys.readouterr().out == "nothing is left to train\n"
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_study_concludes_from_the_kept_runs(tmp_path):
+    flags = ["--runs", str(KEPT / "runs"), "--output-dir", str(tmp_path)]
+    found = command.main(["degradation", *flags])
+    assert found["degradation"] == json.loads((KEPT / "degradation/results.json").read_text())
+    with pytest.raises(tfresnet.InputError, match="its model was left out"):
+        command.main(["lesion", *flags])
+
+
+@pytest.mark.parametrize("place", ["empty", "empty/file"])
+def test_a_place_without_runs_is_refused(place, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "file").touch()
+    with pytest.raises(tfresnet.InputError, match=r"runs must .* folders of them. Received: "):
+        command.main(["depth", "--runs", str(tmp_path / place), "--output-dir", str(tmp_path)])
+
+
 def test_a_run_that_was_stopped_in_its_test_is_not_finished(quick_needed):
     folder = made(quick_needed, step=quick_needed.steps_per_epoch)
     assert quick_needed.epochs_done == quick_needed.config.epochs
@@ -172,7 +211,9 @@ def test_a_run_that_starts_from_another_trains_it_first(
 
 
 def test_a_quick_study_has_one_seed():
-    found = engine_command._wanted({"transfer": STUDIES["transfer"]}, Path("runs"), quick=True)
+    found = engine_command._wanted(
+        {"transfer": STUDIES["transfer"]}, Needed({}, Path("runs"), quick=True)
+    )
     assert [*found["transfer"]] == [f"{way}, 0" for way in ("pretraining", *transfer.RATES)]
 
 
@@ -224,6 +265,7 @@ def test_bad_flags_are_answered_in_one_line(argv, message, capsys):
 
 
 def test_other_runs_are_for_studies_without_trainings(tmp_path):
+    (tmp_path / "config.json").touch()
     with pytest.raises(tfresnet.InputError, match=r"no training of their own. Received: depth"):
         command.main(["depth", "--runs", str(tmp_path), "--output-dir", str(tmp_path)])
 

@@ -90,9 +90,9 @@ def report(tmp_path, drawn_once):
 class TestCommitted:
     @pytest.mark.parametrize("language", SUFFIXES)
     def test_is_what_the_command_writes_from_the_kept_runs(self, language, drawn_once, monkeypatch):
+        """python -m tfresnet.report --runs docs/runs docs/studies --output-dir docs/report"""
         monkeypatch.chdir(ROOT)
-        kept = [*RUNS.glob("*/result.json"), *RUNS.parent.glob("studies/*/results.json")]
-        paths = [path.parent for path in sorted(kept)]
+        paths = sources.folders([RUNS, RUNS.parent / "studies"])
         files = files_of(paths, language, COMMITTED)
         for name, content in files.items():
             if name.endswith(".png"):  # bytes differ between versions of matplotlib
@@ -157,6 +157,47 @@ class TestOneRun:
         markdown, _ = report(run("mine", settings={"shortcut": "B"}.items()))
         assert "| resnet20, shortcut=B | 32x32x3 | 10 |  | 20 |" in markdown
         assert f"{269_722 + 2_752:,}" in markdown
+
+
+class TestFolders:
+    def test_of_the_user_are_in_logs(self, run, study, tmp_path, drawn_once, monkeypatch):
+        run("mine")
+        unfinished = Path(run("unfinished"))
+        (unfinished / "result.json").unlink()
+        monkeypatch.chdir(tmp_path)
+        main([])
+        markdown = Path("logs/report/report.md").read_text()
+        assert "| `mine` | cifar10 |" in markdown
+        assert "| `degradation` | fails |" in markdown
+        assert "unfinished" not in markdown
+
+    def test_are_runs_or_hold_them(self, run, study, tmp_path):
+        one, two = Path(run("one")), Path(run("two"))
+        assert sources.folders([tmp_path / "logs"]) == [one, two]
+        assert sources.folders([two, Path(study)]) == [two, Path(study)]
+        assert sources.folders([Path(study).parent]) == [Path(study)]
+
+
+class TestOwnData:
+    def test_images_held_out_are_those_that_were(self, run, report):
+        """A folder may have its val/, of any size."""
+        paths = [
+            run(f"folder-{held_out}", settings={"dataset": "folder", "val_size": None}.items())
+            for held_out in ("unknown", 300)
+        ]
+        config = Path(paths[1], "config.json")
+        content = json.loads(config.read_text())
+        content["environment"]["held_out"] = 300
+        config.write_text(json.dumps(content))
+        markdown, _ = report(*paths)
+        assert "10 %" not in markdown
+        assert re.search(r"\| `folder-300` \| folder \| 10 \| [\d,]+ \| 300 \|", markdown)
+
+
+def test_commands_make_new_runs_and_evaluate_those(run, report):
+    markdown, _ = report(run("mine"))
+    assert " --name mine-again\n" in markdown
+    assert "python evaluate.py logs/mine-again\n" in markdown
 
 
 def test_confusions_are_named_most_frequent_first(run, report):
@@ -256,8 +297,13 @@ class TestBadInput:
         self.refused(tmp_path, [path, path], "names of their own")
 
     def test_no_run_at_all(self, tmp_path, monkeypatch):
+        """The kept runs are not the user's."""
+        for folder in ("docs/runs", "docs/studies"):
+            (tmp_path / folder).parent.mkdir(exist_ok=True)
+            (tmp_path / folder).symlink_to(ROOT / folder)
+        shutil.copytree(ROOT / "logs", tmp_path / "logs")
         monkeypatch.chdir(tmp_path)
-        self.refused(tmp_path, None, "a report must have a finished run")
+        self.refused(tmp_path, ["logs", "logs/experiments"], "a report must have a finished run")
 
     def test_a_place_that_cannot_be_written(self, run, tmp_path, drawn_once):
         path = run("a")

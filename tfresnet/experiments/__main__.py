@@ -17,8 +17,11 @@ def parse(argv: list[str] | None, known: list[str]):
     add("--plan", action="store_true", help=about)
     about = "stop after so many minutes, with everything saved; the same command goes on"
     add("--minutes", type=positive, metavar="N", help=about)
-    about = "finished runs to study in place of the studies' own, where no training belongs to one"
-    add("--runs", type=existing, nargs="+", metavar="RUN", help=about)
+    about = (
+        "folders of finished runs, which are not trained again (docs/studies/runs); or runs to "
+        "study in place of the studies' own, where no training belongs to one"
+    )
+    add("--runs", type=existing, nargs="+", metavar="DIR", help=about)
     about = "folder of runs, results and figures"
     add("--output-dir", type=path, metavar="DIR", default="logs/experiments", help=about)
     args = parser.parse_args(argv)

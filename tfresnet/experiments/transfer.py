@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import bars, chart, lines
 from tfresnet.experiments.engine.judging import bar, combined, said
-from tfresnet.results.table import undisturbed
+from tfresnet.results.facts import undisturbed
 from tfresnet.runs.record import RunRecord
 
 ORDER = 12

@@ -5,7 +5,7 @@ from tfresnet.system import commands
 
 def parse(argv: list[str] | None = None):
     """The flags of `python -m tfresnet.report`."""
-    from tfresnet.system.arguments import ArgumentParser, existing, path
+    from tfresnet.system.arguments import ArgumentParser, add_runs, path
 
     about = (
         "Writes a lab report of finished runs and studies, as Markdown and as one HTML page, with "
@@ -14,8 +14,7 @@ def parse(argv: list[str] | None = None):
     parser = ArgumentParser("report", about)
     add = parser.add_argument
     add("--lang", choices=("en", "zh"), default="en", help="language of the report")
-    about = "folders of finished runs and of studies; None: all in logs and logs/experiments"
-    add("--runs", type=existing, nargs="+", metavar="RUN", help=about)
+    add_runs(parser, "runs and studies, or folders of them", ["logs", "logs/experiments"])
     about = "folder of report.md and report.html (report.zh.md ...) and their figures"
     add("--output-dir", type=path, metavar="DIR", default="logs/report", help=about)
     return parser.parse_args(argv)

@@ -12,17 +12,18 @@ from tfresnet.report.sections import Material, document
 from tfresnet.system.atomic import replaced
 
 SUFFIXES = {"en": "", "zh": ".zh"}  # of the files' stems
-LOGS = Path("logs")
 TEXTS = Path(__file__).parent / "texts"  # all words, a file for each language
 
 
-def write(paths: list[str] | None, language: str, folder: str | Path) -> list[Path]:
-    """Writes the report of these folders (None: all in `logs`) into `folder`; returns its files.
+def write(paths: list[str], language: str, folder: str | Path) -> list[Path]:
+    """Writes the report of these runs and studies, or of those in these folders, into `folder`.
+
+    Returns its files.
 
     Raises:
         InputError: see `sources.read` and `files_of`; or a folder that cannot be written.
     """
-    found = [Path(path) for path in paths] if paths else sources.kept_in(LOGS)
+    found = sources.folders([Path(path) for path in paths])
     folder = Path(folder)
     files = files_of(found, language, folder)
     try:

@@ -1,7 +1,6 @@
 """The report, section by section: each is a function of the `Material` and its texts to blocks."""
 
 import itertools
-import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from tfresnet.param_count import reports
 from tfresnet.report import drawings
 from tfresnet.report.blocks import Block, Code, Heading, Picture, Table, Text, Words
 from tfresnet.report.sources import Study
-from tfresnet.results import table
+from tfresnet.results import facts, table
 from tfresnet.runs.network import model_options
 from tfresnet.runs.record import RunRecord
 from tfresnet.settings.command_line import command
@@ -103,9 +102,16 @@ def _data(of, texts):
         data=lambda run: run.config.dataset,
         classes=lambda run: len(run.result["per_class"]),
         images_an_epoch=lambda run: f"{run.history[0]['step'] * run.config.batch_size:,}",
-        held_out=lambda run: "10 %" if run.config.val_size is None else f"{run.config.val_size:,}",
+        held_out=_held_out,
         test_images=lambda run: f"{run.result['n']:,}",
     )
+
+
+def _held_out(run):
+    images = run.environment.get("held_out", run.config.val_size)
+    if images is None:  # of a folder it may be a tenth, or its val/
+        return "" if run.config.dataset == "folder" else "10 %"
+    return f"{images:,}"
 
 
 def _recipe(of, texts):
@@ -120,7 +126,7 @@ def _recipe(of, texts):
         decay=lambda run: f"{run.config.weight_decay:g}",
         smoothing=lambda run: f"{run.config.label_smoothing:g}",
         augmentation=lambda run: of.texts["yes" if run.config.augment else "no"],
-        precision=table.arithmetic,
+        precision=facts.arithmetic,
         seed=lambda run: run.config.seed,
     )
     yield Text(texts["commands"])
@@ -134,7 +140,12 @@ def _highest_rate(run):
 
 def _command(run):
     left_out = () if run.config.dataset == "folder" else ("data_dir",)
-    return f"{command(run.config, left_out)} --name {shlex.quote(run.name)}"
+    return f"{command(run.config, left_out)} --name {_again(run)}"
+
+
+def _again(run):
+    """The name of the repeated run, as a word of a shell: a run folder is never overwritten."""
+    return shlex.quote(f"{run.name}-again")
 
 
 def _curves(of, texts):
@@ -226,10 +237,10 @@ def _reproduce(of, texts):
         started=lambda run: run.environment.get("started", "")[:10],
         commit=lambda run: (run.environment.get("commit") or "")[:7],
         **{name: lambda run, name=name: run.environment.get(name, "") for name in packages},
-        machine=table.machine,
+        machine=facts.machine,
     )
     yield Text(texts["then"])
-    lines = [f"python evaluate.py {shlex.quote(os.path.relpath(run.path))}" for run in of.runs]
+    lines = [f"python evaluate.py logs/{_again(run)}" for run in of.runs]
     lines += [f"python -m tfresnet.experiments {study.name}" for study in of.studies]
     yield Code("\n".join([*lines, f"python -m tfresnet.report --lang {of.texts['lang']}"]))
 

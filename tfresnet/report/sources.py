@@ -6,6 +6,7 @@ from pathlib import Path
 from tfresnet.errors import InputError
 from tfresnet.experiments import study_names
 from tfresnet.experiments.engine.study import VERDICTS, load_studies, read_results
+from tfresnet.runs.finding import is_run
 from tfresnet.runs.record import RunRecord
 
 _OF_A_RESULT = {"dataset", "split", "n", "top1", "top5", "per_class", "confusion"}
@@ -28,10 +29,14 @@ class Study:
         return sorted(self.path.glob("*.png"))
 
 
-def kept_in(logs: Path) -> list[Path]:
-    """The folders of finished runs in `logs`, and of studies in its `experiments/`, by name."""
-    files = sorted(logs.glob("*/result.json")) + sorted(logs.glob("experiments/*/results.json"))
-    return [file.parent for file in files]
+def folders(paths: list[Path]) -> list[Path]:
+    """The runs and studies among `paths`, and the finished ones inside the others, by name."""
+    found = []
+    for path in paths:
+        inside = [*path.glob("*/result.json"), *path.glob("*/results.json")]
+        is_one = is_run(path) or _is_study(path)
+        found += [path] if is_one else sorted(file.parent for file in inside)
+    return found
 
 
 def read(paths: list[Path]) -> tuple[list[RunRecord], list[Study]]:
@@ -46,7 +51,7 @@ def read(paths: list[Path]) -> tuple[list[RunRecord], list[Study]]:
         named = ", ".join(map(str, paths))
         raise InputError(f"runs must have names of their own. Received: {named}")
     if not runs:
-        raise InputError("a report must have a finished run. Received: none")
+        raise InputError("a report must have a finished run (--runs names others). Received: none")
     order = [*load_studies(study_names()), *studies]
     return runs, [studies[name] for name in dict.fromkeys(order) if name in studies]
 

@@ -1,1 +1,1 @@
-"""A table of the finished CIFAR-10 runs in a folder: `python -m tfresnet.results`."""
+"""A table of finished CIFAR-10 runs: `python -m tfresnet.results`."""

@@ -34,6 +34,12 @@ def flag(name):
     return "--" + name.replace("_", "-")
 
 
+def add_runs(parser: ArgumentParser, what: str, own: list[str]) -> None:
+    """`--runs`: the folders that a command reads; the user's `own`, unless others are named."""
+    about = f"{what}; those that come with tfresnet are in docs/runs and docs/studies"
+    parser.add_argument("--runs", type=existing, nargs="+", default=own, metavar="DIR", help=about)
+
+
 def path(text: str) -> str:
     """An argument that names a file or folder; `~` is the home folder, as in a shell."""
     if not text:

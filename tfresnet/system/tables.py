@@ -4,6 +4,10 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tfresnet.errors import InputError
+from tfresnet.system.atomic import write_text
 
 _NUMBER = re.compile(r"([-+]?[\d,.]+( ± [\d.]+)?( ?[KMG%])?)?")
 
@@ -24,6 +28,27 @@ def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of GitHub's Markdown."""
     rule = ["---:" if right else "---" for right in numeric_columns(rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [titles, rule, *rows])
+
+
+def put_into(page: Path, name: str, table: str) -> None:
+    """Replaces the table of a Markdown page, which stands between its marks
+    `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
+
+    Raises:
+        InputError: the page has no such marks, or cannot be read or written.
+    """
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+    try:
+        text = page.read_text(encoding="utf-8")
+        before, first, rest = text.partition(begin)
+        _, last, after = rest.partition(end)
+        if not (first and last):
+            raise InputError(
+                f"a page must have the lines {begin.strip()} and {end}. Received: {page}"
+            )
+        write_text(page, f"{before}{begin}{table}\n{end}{after}")
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"a page must be a file in UTF-8 ({error}). Received: {page}") from error
 
 
 def csv_text(records: Sequence[Mapping[str, object]]) -> str:

@@ -44,6 +44,7 @@ def started(config: TrainConfig) -> Iterator[Run]:
     with devices.together(), devices.strategy.scope():
         learner = Learner.build(config, material.dataset, weights)
     about = environment() | {"dtype_policy": config.precision, "devices": str(devices)}
+    about["held_out"] = len(material.validation or ())
     if fingerprint := material.dataset.fingerprint:
         about["data"] = fingerprint
     folder = _new_folder(devices, config, about)

@@ -1,6 +1,7 @@
 """What `python -m tfresnet.experiments` does."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from tfresnet.errors import InputError
@@ -8,6 +9,7 @@ from tfresnet.experiments.engine import plan
 from tfresnet.experiments.engine.budget import BUDGET
 from tfresnet.experiments.engine.runs import Needed, TimeLimit
 from tfresnet.experiments.engine.study import conclude, load_studies
+from tfresnet.runs.finding import is_run, run_folders
 from tfresnet.runs.record import RunRecord
 from tfresnet.system.signals import Interrupted
 
@@ -17,9 +19,12 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     of every study that could be concluded."""
     studies = load_studies(args.names)
     folder = Path(args.output_dir) / "quick" if args.quick else Path(args.output_dir)
-    if args.runs:
-        return _on_other_runs(studies, args.runs, folder / "own")
-    wanted = _wanted(studies, folder / "runs", args.quick)
+    places = [Path(path) for path in args.runs or []]
+    if any(map(is_run, places)):
+        return _on_other_runs(studies, run_folders(places), folder / "own")
+    if places and not run_folders(places):
+        raise InputError(f"--runs must name runs or folders of them. Received: {places[0]}")
+    wanted = _wanted(studies, Needed({}, folder / "runs", args.quick, tuple(places)))
     if args.plan:
         print(plan.table({name: [*runs.values()] for name, runs in wanted.items()}))
         return {}
@@ -40,19 +45,20 @@ def _all(studies, wanted, folder, minutes):
     return found
 
 
-def _wanted(studies, folder, quick):
+def _wanted(studies, place):
+    """Study -> label -> run; `place` says where runs are."""
     return {
         name: {
-            label: Needed(run, folder, quick)
+            label: replace(place, differences=run)
             for label, run in study.RUNS.items()
-            if not quick or run.get("seed") in (None, BUDGET["seed"])
+            if not place.quick or run.get("seed") in (None, BUDGET["seed"])
         }
         for name, study in studies.items()
     }
 
 
 def _on_other_runs(studies, paths, folder):
-    runs = {Path(path).resolve().name: RunRecord(Path(path)) for path in paths}
+    runs = {path.resolve().name: RunRecord(path) for path in paths}
     for name, study in studies.items():
         if not getattr(study, "ANY_RUNS", False):
             raise InputError(

@@ -20,12 +20,16 @@ from tfresnet.system.signals import Interrupted
 class Needed:
     """A run as the difference from the budget; the same settings have the same folder.
 
-    source: the run from whose weights this one starts; None: from its own.
+    Attributes:
+        folder: where runs are trained.
+        kept: folders whose finished runs are not trained again.
+        source: the run from whose weights this one starts; None: from its own.
     """
 
     differences: dict
-    folder: Path  # of all runs
+    folder: Path
     quick: bool = False
+    kept: tuple[Path, ...] = ()
 
     @property
     def source(self) -> "Needed | None":
@@ -39,7 +43,9 @@ class Needed:
 
     @property
     def path(self) -> Path:
-        return self.folder / name_of(self.differences, self.quick)
+        own = self.folder / name_of(self.differences, self.quick)
+        others = (RunRecord(folder / own.name) for folder in self.kept)
+        return next((run.path for run in others if run.is_finished and not own.exists()), own)
 
     @property
     def epochs_done(self) -> float:
@@ -88,8 +94,8 @@ class Needed:
         return record
 
     def _check(self, found):
-        if found.weights:  # the folder of all runs may have moved
-            found = replace(found, weights=self.folder / Path(found.weights).name)
+        if found.weights and self.source:  # the folder of all runs may have moved
+            found = replace(found, weights=self.source.path.with_name(Path(found.weights).name))
         ours, theirs = self.config.identity, found.identity
         came_along = ("mean", "std")  # with weights
         wrong = [key for key in ours if ours[key] != theirs[key] and key not in came_along]

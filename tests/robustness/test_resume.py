@@ -148,6 +148,22 @@ def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):
     assert RunFolder(run.path).read_config()["settings"]["data_dir"] == os.path.abspath("after")
 
 
+def test_a_place_of_the_data_that_is_gone_gives_way_to_the_usual_ones(
+    whole, tmp_path, monkeypatch, caplog
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "test", die)
+        with pytest.raises(Killed):
+            tfresnet.train(config(tmp_path, data_dir="gone"))
+    asked, load = [], setup.load_dataset
+    monkeypatch.setattr(
+        setup, "load_dataset", lambda name, folder, **_: asked.append(folder) or load(name)
+    )
+    assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
+    assert asked == [None]
+    assert "gone is gone: looking for the data in the usual places" in caplog.text
+
+
 def test_a_damaged_checkpoint_costs_only_time(whole, tmp_path, caplog, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(loop, "test", die)

@@ -94,6 +94,20 @@ def test_other_damaged_files_are_found(name, run):
     assert end.value.code == 1
 
 
+def test_a_finished_run_without_model_and_checkpoints_has_its_figures(run):
+    """Evidence of a result is kept so; its events may be packed."""
+    shutil.rmtree(run / "checkpoints")
+    shutil.rmtree(run / "train")
+    (run / "model.keras").unlink()
+    report = verify(run)
+    assert report.sound
+    assert report.usable == ["the figures; the run is finished and its model was left out"]
+    with pytest.raises(InputError, match="finished; its model was left out"):
+        tfresnet.evaluate(run)
+    (run / "result.json").unlink()
+    assert verify(run).usable == []
+
+
 def test_files_of_different_runs_are_found(run):
     text = (run / "history.csv").read_text()
     (run / "history.csv").write_text(text.replace(",0.", ",0.9", 1))

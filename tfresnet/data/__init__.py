@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tfresnet.data import cifar10, shapes10
 from tfresnet.data.dataset import Dataset, Split
-from tfresnet.data.places import resolve_data_dir
+from tfresnet.data.places import resolve_data_dir, stored_data_dir
 from tfresnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = [
     "load_dataset",
     "resolve_data_dir",
     "steps_per_epoch",
+    "stored_data_dir",
     "train_batches",
 ]
 

@@ -22,6 +22,7 @@ def parse(argv: list[str] | None, known: list[str]):
         "study in place of the studies' own, where no training belongs to one"
     )
     add("--runs", type=existing, nargs="+", metavar="DIR", help=about)
+    add("--data-dir", type=path, metavar="DIR", help="folder or archive of CIFAR-10")
     about = "folder of runs, results and figures"
     add("--output-dir", type=path, metavar="DIR", default="logs/experiments", help=about)
     args = parser.parse_args(argv)

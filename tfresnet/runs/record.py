@@ -1,21 +1,17 @@
 """A run that is over or under way, as its folder tells it."""
 
 import functools
-import logging
-import os
 from pathlib import Path
 
 import keras
 
 from tfresnet import models
-from tfresnet.data import OPTIONS, load_dataset
+from tfresnet.data import OPTIONS, load_dataset, stored_data_dir
 from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError
 from tfresnet.runs.folder import RunFolder
 from tfresnet.runs.network import build_network
 from tfresnet.settings.config import TrainConfig
-
-logger = logging.getLogger("tfresnet")
 
 
 class RunRecord:
@@ -23,8 +19,11 @@ class RunRecord:
 
     Args:
         path: the run's folder.
-        known: attributes that need not be read, such as `model` right after a training.
+        known: attributes that need not be read, such as `model` right after a training; `data_dir`
+            is where the data lie now, in place of what the settings say.
     """
+
+    data_dir: str | None = None
 
     def __init__(self, path: str | Path, **known: object):
         self.path = Path(path).expanduser()
@@ -81,16 +80,14 @@ class RunRecord:
             data_dir: where the data lie now; None: where the settings say.
             options: in place of those of the settings; see `data.load_dataset`.
         """
-        place = data_dir or self.config.data_dir
-        if data_dir is None and place and not os.path.exists(place):
-            logger.warning("%s is gone: looking for the data in the usual places", place)
-            place = None
+        name = self.config.dataset
+        place = data_dir or stored_data_dir(name, self.config.data_dir)
         options = {name: options.get(name) or getattr(self.config, name) for name in OPTIONS}
-        return load_dataset(self.config.dataset, place, **options)
+        return load_dataset(name, place, **options)
 
     @functools.cached_property
     def dataset(self) -> Dataset:
-        return self.load_dataset()
+        return self.load_dataset(self.data_dir)
 
     @functools.cached_property
     def model(self) -> keras.Model:

@@ -73,17 +73,19 @@ def verify(path: str | Path) -> Findings:
     # A kill between the two leaves one row more than the checkpoint knows.
     done = rows[: len(saved)] if state else rows
     for events, prefix in ((folder.train, ""), (folder.validation, "val_")):
-        if rows and f"{prefix}loss" in rows[0]:
+        left_out = folder.result.exists() and not events.exists()
+        if rows and f"{prefix}loss" in rows[0] and not left_out:
             report.check(f"{events.name}/ (events)", _events, folder, events, prefix, done)
     model = None
     if folder.model.exists():
         final = state if len(saved) == len(rows) else None
         model = report.check("model.keras", _model, folder, settings, final)
-    report.check("result.json", _result, folder, settings)
+    result = report.check("result.json", _result, folder, settings)
     shown = shlex.quote(str(folder.path))
-    unfinished = not files and not rows and not folder.result.exists()
-    if settings and (state or unfinished):
+    if settings and (state or not (files or rows or result)):
         report.usable.append(f"go on with: python train.py --resume {shown}")
+    if result and not (files or folder.model.exists()):
+        report.usable.append("the figures; the run is finished and its model was left out")
     if settings and model:
         report.usable.append(f"the final model: python evaluate.py {shown}")
     return report

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tfresnet import models
-from tfresnet.data import OPTIONS, load_dataset, resolve_data_dir
+from tfresnet.data import OPTIONS, load_dataset, resolve_data_dir, stored_data_dir
 from tfresnet.errors import InputError
 from tfresnet.runs.checkpoints import State
 from tfresnet.runs.environment import environment, sitting
@@ -66,7 +66,9 @@ def resumed(path: str | Path, **moved: str | Path) -> Iterator[Run]:
     """
     record = RunRecord(path)
     record.folder.check_resumable()
-    config = dataclasses.replace(record.config, **moved)
+    config = record.config
+    data_dir = moved.get("data_dir") or stored_data_dir(config.dataset, config.data_dir)
+    config = dataclasses.replace(config, **moved | {"data_dir": data_dir})
     devices = Devices.choose(config.strategy)
     folder = RunFolder(path) if devices.is_chief else SilentFolder(path)
     config, _ = fitted_to_machine(config)

@@ -21,10 +21,12 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     folder = Path(args.output_dir) / "quick" if args.quick else Path(args.output_dir)
     places = [Path(path) for path in args.runs or []]
     if any(map(is_run, places)):
-        return _on_other_runs(studies, run_folders(places), folder / "own")
+        runs = [RunRecord(path, data_dir=args.data_dir) for path in run_folders(places)]
+        return _on_other_runs(studies, runs, folder / "own")
     if places and not run_folders(places):
         raise InputError(f"--runs must name runs or folders of them. Received: {places[0]}")
-    wanted = _wanted(studies, Needed({}, folder / "runs", args.quick, tuple(places)))
+    place = Needed({}, folder / "runs", args.quick, tuple(places), args.data_dir)
+    wanted = _wanted(studies, place)
     if args.plan:
         print(plan.table({name: [*runs.values()] for name, runs in wanted.items()}))
         return {}
@@ -57,8 +59,8 @@ def _wanted(studies, place):
     }
 
 
-def _on_other_runs(studies, paths, folder):
-    runs = {path.resolve().name: RunRecord(path) for path in paths}
+def _on_other_runs(studies, runs, folder):
+    runs = {run.name: run for run in runs}
     for name, study in studies.items():
         if not getattr(study, "ANY_RUNS", False):
             raise InputError(

@@ -23,6 +23,7 @@ class Needed:
     Attributes:
         folder: where runs are trained.
         kept: folders whose finished runs are not trained again.
+        data_dir: where the data lie; None: in the usual places.
         source: the run from whose weights this one starts; None: from its own.
     """
 
@@ -30,6 +31,7 @@ class Needed:
     folder: Path
     quick: bool = False
     kept: tuple[Path, ...] = ()
+    data_dir: str | None = None
 
     @property
     def source(self) -> "Needed | None":
@@ -80,15 +82,16 @@ class Needed:
             self.source.trained(limit).check_model()
         keras.utils.clear_session()
         if self.path.exists():
-            train(resume=self.path, callbacks=[limit])
+            train(resume=self.path, data_dir=self.data_dir, callbacks=[limit])
         else:
             place = {"output_dir": self.folder, "name": self.path.name}
+            place |= {"data_dir": self.data_dir}
             train(replace(self.config, **place), callbacks=[limit])
         return self._record()
 
     def _record(self):
         """What the folder tells, if anything; its run has the settings of this one."""
-        record = RunRecord(self.path)
+        record = RunRecord(self.path, data_dir=self.data_dir)
         if record.folder.config.exists():
             self._check(record.config)
         return record

@@ -1,4 +1,4 @@
-"""The README tells the truth: its figures are those of the kept runs, its commands exist."""
+"""The runs that git keeps: each has what proves its figures."""
 
 import json
 import os
@@ -10,29 +10,14 @@ from pathlib import Path
 import pytest
 
 import tfresnet
-from tfresnet.experiments import study_names
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
 RUNS = ROOT / "docs" / "runs"
 INDEX = (RUNS / "README.md").read_text()
 
 
 def kept_runs():
     return sorted(path.parent for path in RUNS.glob("*/config.json"))
-
-
-def test_the_chinese_page_has_the_same_commands_and_results():
-    def blocks(text):
-        shell = "".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
-        python = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
-        return [line.partition("#")[0].rstrip() for line in shell.splitlines()], python
-
-    chinese = (ROOT / "README.zh.md").read_text()
-    assert blocks(chinese) == blocks(README)
-    assert set(re.findall(r"\]\((docs/[^)]+\.png)", chinese)) == set(
-        re.findall(r"\]\((docs/[^)]+\.png)", README)
-    )
 
 
 @pytest.mark.parametrize("run", kept_runs(), ids=lambda run: run.name)
@@ -73,21 +58,6 @@ def test_a_kept_model_still_gives_its_result(run):
     assert found["confusion"] == kept["confusion"]
 
 
-def test_the_table_of_studies_has_the_kept_verdicts():
-    kept = {name: ROOT / "docs" / "studies" / name / "results.json" for name in study_names()}
-    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| \[(\w+)\]\(docs/studies/", README, re.MULTILINE))
-    assert rows == {name: json.loads(path.read_text())["verdict"] for name, path in kept.items()}
-
-
-def test_the_reading_path_is_as_long_as_it_says():
-    rows = re.findall(r"^\| \[`[\w./]+`\]\((tfresnet/[\w./]+)\) \| (\d+) \|", README, re.MULTILINE)
-    assert rows
-    lines = {path: len((ROOT / path).read_text().splitlines()) for path, _ in rows}
-    assert lines == {path: int(count) for path, count in rows}
-    assert f"| all | {sum(lines.values()):,} |" in README
-    assert sum(lines.values()) < 1500
-
-
 def folders_that_git_keeps(pattern):
     """Folders of the committed files that match `pattern`."""
     git = ["git", "-C", str(ROOT), "ls-files", f":(glob){pattern}"]
@@ -112,33 +82,3 @@ def test_git_keeps_no_run_in_the_folder_of_the_user_but_one_for_tensorboard():
 def test_tensorboard_can_draw_all_kept_runs():
     """With more than 40 rows it opens with none of them drawn."""
     assert len(folders_that_git_keeps("docs/runs/**/*tfevents*")) <= 40
-
-
-def test_every_module_command_of_the_readme_exists():
-    for module in set(re.findall(r"python -m (tfresnet\.\w+)", README)):
-        assert (ROOT / (module.replace(".", "/") + ".py")).exists() or (
-            ROOT / module.replace(".", "/") / "__main__.py"
-        ).exists(), module
-
-
-def test_commands_of_ci_stand_in_the_readme():
-    commands = re.findall(r"^readme '(.*)'$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
-    assert len(commands) > 3
-    for command in commands:
-        assert command in README.splitlines()
-
-
-def test_the_tree_of_the_readme_is_that_of_the_package():
-    tree = README[README.index("## The tree") :]
-    for path in (ROOT / "tfresnet").iterdir():
-        if path.name not in ("__init__.py", "__pycache__"):
-            assert path.name in tree, path.name
-
-
-def test_the_python_of_the_readme_runs_up_to_the_training():
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    before_training = code[: code.index("run = ")]
-    names = {}
-    exec(before_training, names)
-    assert names["model"].count_params() == 11_183_562
-    assert tfresnet.complexity.count(names["model"]).multiply_adds > 5e8

@@ -1,7 +1,7 @@
 """Convolution of small feature maps with a faster weight gradient; all other numbers are usual.
 
 On a processor, the library's weight gradient of a 4x4 or 8x8 map runs at 40 to 60 % of the speed of
-the forward pass (README, Speed). But it is itself a convolution, in which the images of the batch
+the forward pass (docs/speed.md). But it is itself a convolution, in which the images of the batch
 are the channels and the output's gradient is the kernel, and as one it reaches the forward speed.
 """
 

@@ -5,7 +5,7 @@ fast (default)
     Few epochs on few cores: warm-up to a high rate, then straight down to zero (Li et al., 2020,
     https://arxiv.org/abs/1905.04753), and kernels that step by Muon where a batch normalisation
     stands behind each. The wide networks of section 4.1 overfit even so, the thin ones of section
-    4.2 do not. Results, with hardware, time and log, stand in the README; docs/trials.csv has every
+    4.2 do not. docs/results.md has the results with hardware, time and log, docs/trials.csv every
     setting that was tried.
 
 paper

@@ -47,7 +47,7 @@ def load_tensorflow() -> None:
     `Interrupted`, so that what was begun can be put away.
 
     Unasked, TensorFlow uses oneDNN only on processors with AVX512-VNNI or newer, and leaves half
-    of the speed of others unused (README, Speed).
+    of the speed of others unused (docs/speed.md).
 
     Raises:
         InputError: they are not installed, or Keras' settings are impossible.

@@ -1,6 +1,7 @@
 """The pages for readers: links lead somewhere, commands parse, code runs, figures are those of the
 kept runs."""
 
+import importlib
 import inspect
 import json
 import re
@@ -11,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import reading_path
+from support import reading_path
 
 import tfresnet
-from tfresnet import cli
 from tfresnet.experiments import study_names
-from tfresnet.model_names import MODELS
+from tfresnet.settings.model_names import MODELS
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -25,18 +25,7 @@ PAGES = {
 }
 README = PAGES["README.md"]
 TRANSLATED = [name for name in PAGES if name.replace(".md", ".zh.md") in PAGES]
-PARSERS = {
-    "train.py": cli.parse_train,
-    "evaluate.py": cli.parse_evaluate,
-    "tfresnet.predict": cli.parse_predict,
-    "tfresnet.export": cli.parse_export,
-    "tfresnet.verify": cli.parse_verify,
-    "tfresnet.results": cli.parse_results,
-    "tfresnet.param_count": cli.parse_param_count,
-    "tfresnet.check_unit": cli.parse_check_unit,
-    "tfresnet.experiments": lambda words: cli.parse_experiments(words, study_names()),
-    "tfresnet.report": cli.parse_report,
-}
+FLAGS = {"train.py": "tfresnet.training.flags", "evaluate.py": "tfresnet.evaluation.flags"}
 # What the pages call their readers' own files and folders.
 FILES = ("pictures/cat.jpg", "resnet18.safetensors", "FILE.py")
 FOLDERS = ("logs/shapes10", "logs/NAME", "logs/RUN", "logs/mine", "logs/experiments/degradation")
@@ -117,13 +106,20 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def parser_of(program):
+    """The `parse` beside the command; None for other programs."""
+    name = FLAGS.get(program, program)
+    if not name.startswith("tfresnet."):
+        return None
+    module = importlib.import_module(name)
+    return getattr(module, "parse", None) or importlib.import_module(f"{name}.__main__").parse
+
+
 @pytest.mark.parametrize(("program", "arguments"), COMMANDS)
 def test_a_command_is_possible(program, arguments, place):
-    if program in PARSERS:
-        assert PARSERS[program](shlex.split(arguments))
-    elif program.startswith("tfresnet."):
-        path = ROOT / program.replace(".", "/")
-        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+    parse = parser_of(program)
+    if parse:
+        assert parse(shlex.split(arguments))
     else:
         assert program in ("pytest", "venv") or (ROOT / program).exists()
 

@@ -3,10 +3,12 @@
 from tfresnet.system import commands
 
 
-def parse(argv: list[str] | None, known: list[str]):
+def parse(argv: list[str] | None = None):
     """The flags of `python -m tfresnet.experiments`; `names` are all studies by default."""
+    from tfresnet.experiments import study_names
     from tfresnet.system.arguments import ArgumentParser, existing, path, positive
 
+    known = study_names()
     about = "Trains what a claim of the lecture needs, measures, and says whether the claim holds."
     parser = ArgumentParser("experiments", about)
     add = parser.add_argument
@@ -35,9 +37,7 @@ def parse(argv: list[str] | None, known: list[str]):
 
 def main(argv: list[str] | None = None) -> dict[str, dict]:
     """Returns the results of every study that could be concluded."""
-    from tfresnet.experiments import study_names
-
-    args = parse(argv, study_names())
+    args = parse(argv)
     commands.load_tensorflow()
     from tfresnet.experiments.engine import command
 

@@ -1,4 +1,4 @@
-"""The reading path of the README: `python tests/reading_path.py` counts its lines again.
+"""The reading path of the README: `python tests/support/reading_path.py` counts its lines again.
 
 A row of its table names files and ends in the number of their lines; the last row has the sum.
 """
@@ -6,7 +6,7 @@ A row of its table names files and ends in the number of their lines; the last r
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "README.zh.md")
 _TABLE = re.compile(r"(?<=\|---\|---\|---:\|\n)((?:\|.*\.py\).*\|\n)+)(\| .* \| \| )[\d,]+( \|\n)")
 

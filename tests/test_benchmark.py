@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pkgutil
 import re
 import subprocess
@@ -12,9 +13,9 @@ import numpy as np
 import pytest
 from support.picture_folders import make_folder
 
-from tfresnet.benchmark import command, keras_networks, pictures
-from tfresnet.benchmark.contest import Result, Worker, assignment, contest
-from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
+from benchmarks import command, keras_networks, pictures
+from benchmarks.contest import Result, Worker, assignment, contest
+from benchmarks.contestants import CONTESTANTS, TASKS
 from tfresnet.complexity import structure_only
 from tfresnet.errors import InputError, RunError
 from tfresnet.models import create_model
@@ -48,7 +49,7 @@ def test_the_pytorch_network_is_the_same_network(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     with structure_only():
         ours = create_model(name, num_classes=10, input_shape=(32, 32, 3))
-    from tfresnet.benchmark import pytorch
+    from benchmarks import pytorch
 
     theirs = pytorch.network_of(NETWORKS[name])
     assert sum(p.numel() for p in theirs.parameters()) == sum(
@@ -64,7 +65,7 @@ def test_every_task_has_contestants():
 @pytest.mark.parametrize("contestant", CONTESTANTS.values(), ids=CONTESTANTS)
 def test_every_contestant_has_its_function(contestant):
     pytest.importorskip(contestant.package)
-    assert callable(pkgutil.resolve_name(f"tfresnet.benchmark.{contestant.make}"))
+    assert callable(pkgutil.resolve_name(f"benchmarks.{contestant.make}"))
 
 
 @pytest.mark.slow
@@ -116,10 +117,27 @@ def test_a_contestant_that_breaks_off_is_an_error(capfd):
 
 def test_pytorch_is_measured_without_tensorflow():
     code = (
-        "import sys, tfresnet.benchmark.worker\n"
+        "import sys, benchmarks.worker\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules), 'loaded'"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_without_a_checkout_the_command_says_that_it_needs_one(tmp_path):
+    (tmp_path / "tfresnet").symlink_to(ROOT / "tfresnet")  # the package alone, as in a wheel
+    command = [sys.executable, "-m", "tfresnet.benchmark", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    message = r"tfresnet\.benchmark: error: benchmarks need a checkout .*\n"
+    assert re.fullmatch(message, done.stderr)
+
+
+def test_the_command_finds_the_benchmarks_from_any_folder(tmp_path):
+    (tmp_path / "benchmarks").mkdir()  # somebody else's
+    command = [sys.executable, "-m", "tfresnet.benchmark", "--help"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("usage: tfresnet.benchmark "), done.stderr
 
 
 def test_report_shows_medians_and_names_the_best_pytorch():
@@ -151,9 +169,9 @@ def test_resnet1202_trains_on_128_images_within_8_gib():
 
 @pytest.mark.slow
 def test_pages_are_measured_in_a_training(tmp_path):
-    command = [sys.executable, "-m", "tfresnet.benchmark.pages", "--model", "resnet8"]
+    command = [sys.executable, "-m", "benchmarks.pages", "--model", "resnet8"]
     command += ["--dataset", "shapes10", "--epochs", "1", "--output-dir", str(tmp_path)]
-    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout
     found = dict(re.findall(r"^(\w.*?)  +(-?[\d.]+)$", shown, re.MULTILINE))
     spent = {name: float(seconds) for name, seconds in found.items()}
     training, pages = spent.pop("the whole training"), spent.pop("all pages")

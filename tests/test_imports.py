@@ -19,6 +19,7 @@ settings: errors
 system: errors
 weights: errors
 __init__: errors system
+benchmark: errors system benchmarks
 data: errors settings system
 layers: errors settings
 models: errors pretrained settings weights layers
@@ -33,7 +34,6 @@ verify: system runs
 param_count: settings system models complexity slides
 predict: errors pretrained system data models runs evaluation
 training: errors settings system data models runs evaluation
-benchmark: errors settings system data models evaluation param_count training
 experiments: errors settings system data layers models complexity runs results param_count training
 export: system evaluation predict
 report: errors settings system data runs results param_count experiments
@@ -49,7 +49,7 @@ def part(path):
 
 
 def imports(path):
-    """Parts of the package that a file imports, at the top or inside a function."""
+    """Parts of the package, or `benchmarks`, that a file imports, at the top or in a function."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
@@ -59,7 +59,8 @@ def imports(path):
             names = [node.module]
             if node.module == "tfresnet":
                 names = [HOMES.get(alias.name, f"tfresnet.{alias.name}") for alias in node.names]
-        yield from (n.split(".")[1] for n in names if n.startswith("tfresnet."))
+        ours = [name for name in names if name.startswith(("tfresnet.", "benchmarks"))]
+        yield from (name.removeprefix("tfresnet.").split(".")[0] for name in ours)
 
 
 def arrows():

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfresnet.benchmark.contestants import CLASSES, EVAL_BATCH, IMAGE, Assignment, Step
+from benchmarks.contestants import CLASSES, EVAL_BATCH, IMAGE, Assignment, Step
 from tfresnet.data import Split
 
 _SIZE = 4096

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import Input, Model, layers, ops
 
-from tfresnet.benchmark.contestants import (
+from benchmarks.contestants import (
     CLASSES,
     EVAL_BATCH,
     EVAL_IMAGES,
@@ -16,7 +16,7 @@ from tfresnet.benchmark.contestants import (
     Step,
     strided,
 )
-from tfresnet.benchmark.tensorflow_steps import images, inference, start_up
+from benchmarks.tensorflow_steps import images, inference, start_up
 from tfresnet.data import shapes10
 
 _START_IMAGES = 5_000

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tfresnet.benchmark.contestants import CLASSES, EVAL_BATCH, IMAGE, Assignment, Step, strided
+from benchmarks.contestants import CLASSES, EVAL_BATCH, IMAGE, Assignment, Step, strided
 
 _LAST = {"memory_format": torch.channels_last}
 

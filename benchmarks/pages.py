@@ -1,6 +1,6 @@
 """What TensorBoard's pages take of the time of a training, by the flags of train.py.
 
-    python -m tfresnet.benchmark.pages --model resnet20 --epochs 2 --output-dir DIR
+    python -m benchmarks.pages --model resnet20 --epochs 2 --output-dir DIR
 
 One training, with a clock around all that makes pages. Two trainings, with and without, differ by
 less than what the speed of a shared machine does in the meantime.
@@ -55,4 +55,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    commands.run(main, "tfresnet.benchmark.pages")
+    commands.run(main, "benchmarks.pages")

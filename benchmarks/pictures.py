@@ -1,6 +1,6 @@
 """What it costs a training that its images are pictures in files.
 
-    python -m tfresnet.benchmark.pictures DIR --image-size 64 --json logs/benchmark-pictures.json
+    python -m benchmarks.pictures DIR --image-size 64 --json logs/benchmark-pictures.json
 
 The same step by turns: on one batch again and again, on batches of the images as an array in
 memory, on batches of the pictures kept in memory, and of pictures that are read anew each time.
@@ -75,7 +75,7 @@ def report(found: dict) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     about = "Tells what pictures in files cost a training."
-    parser = ArgumentParser("tfresnet.benchmark.pictures", about)
+    parser = ArgumentParser("benchmarks.pictures", about)
     add = parser.add_argument
     add("data_dir", type=existing, metavar="DIR", help="folder of pictures, as train.py takes it")
     add("--model", default="resnet20", metavar="NAME", help="network")
@@ -101,4 +101,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "tfresnet.benchmark.pictures")
+    run(main, "benchmarks.pictures")

@@ -1,6 +1,6 @@
 """A process with one contestant, which works when it is told to.
 
-    python -m tfresnet.benchmark.worker ASSIGNMENT   (as JSON)
+    python -m benchmarks.worker ASSIGNMENT   (as JSON)
 
 Does one step, then writes the most memory, in bytes, that the process has held so far. Each line
 on its input is a number of seconds to work for, answered by images/s and that memory.
@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 
-from tfresnet.benchmark.contestants import CONTESTANTS, Assignment
+from benchmarks.contestants import CONTESTANTS, Assignment
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         from tfresnet.system.commands import import_tensorflow
 
         import_tensorflow()
-    step, amount = pkgutil.resolve_name(f"tfresnet.benchmark.{contestant.make}")(assignment)
+    step, amount = pkgutil.resolve_name(f"benchmarks.{contestant.make}")(assignment)
     step()
     print(_peak_memory(), flush=True)
     for line in sys.stdin:

@@ -14,11 +14,14 @@ import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
-from tfresnet.benchmark.contestants import CLASSES, CONTESTANTS, IMAGE, TASKS, Assignment
+from benchmarks.contestants import CLASSES, CONTESTANTS, IMAGE, TASKS, Assignment
 from tfresnet.errors import RunError
 from tfresnet.models.resnet import NETWORKS
 from tfresnet.param_count.reports import measure
+
+CHECKOUT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Result:
 
 
 class Worker:
-    """A process of `tfresnet.benchmark.worker`; once entered, it has done its first step."""
+    """A process of `benchmarks.worker`; once entered, it has done its first step."""
 
     def __init__(self, assignment: Assignment):
         self.assignment = assignment
@@ -56,9 +59,10 @@ class Worker:
         changed = os.environ | CONTESTANTS[what.contestant].environment
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tfresnet.benchmark.worker"),
+                *(sys.executable, "-m", "benchmarks.worker"),
                 json.dumps(dataclasses.asdict(what)),
             ],
+            cwd=CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={name: value for name, value in changed.items() if value is not None},

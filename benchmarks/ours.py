@@ -3,9 +3,9 @@
 import itertools
 import tempfile
 
+from benchmarks.contestants import EVAL_IMAGES, Assignment, Step
+from benchmarks.tensorflow_steps import images, inference, start_up
 from tfresnet import models
-from tfresnet.benchmark.contestants import EVAL_IMAGES, Assignment, Step
-from tfresnet.benchmark.tensorflow_steps import images, inference, start_up
 from tfresnet.data import train_batches
 from tfresnet.evaluation.evaluator import Evaluator
 from tfresnet.settings.config import TrainConfig

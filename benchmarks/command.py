@@ -12,7 +12,7 @@ import dataclasses
 import itertools
 import statistics
 
-from tfresnet.benchmark.contestants import CONTESTANTS, TASKS
+from benchmarks.contestants import CONTESTANTS, TASKS
 from tfresnet.errors import InputError
 from tfresnet.settings.config import PRECISIONS
 from tfresnet.system.arguments import ArgumentParser, output_file
@@ -27,7 +27,7 @@ def compare(argv: list[str] | None = None) -> None:
     """Holds the contests that the flags ask for, and shows the results."""
     args = _parse(argv)
     load_tensorflow()
-    from tfresnet.benchmark.contest import contest
+    from benchmarks.contest import contest
     from tfresnet.evaluation.text import write_json
     from tfresnet.models.resnet import NETWORKS
 

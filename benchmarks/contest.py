@@ -7,7 +7,6 @@ one turn, and what counts is the median of the rounds' ratios.
 import dataclasses
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -16,30 +15,26 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.contestants import CLASSES, CONTESTANTS, IMAGE, TASKS, Assignment
+from benchmarks.contestants import CONTESTANTS, TASKS, Assignment
 from tfresnet.errors import RunError
 from tfresnet.models.resnet import NETWORKS
-from tfresnet.param_count.reports import measure
 
 CHECKOUT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
 class Result:
-    """One pairing: speeds in each round (images/s; GFLOP/s of a matrix product; starts/s of
-    "start-up") and peak memory in bytes.
-
-    `share`: what the network's multiply-adds make of the matrix product's rate (median).
-    """
+    """One pairing: speeds in each round (images/s; starts/s of "start-up"), and peak memory in
+    bytes. `rival`: see `Contestant`."""
 
     model: str
     task: str
+    rival: str | None
     other: str
     our_speeds: list[float]
     other_speeds: list[float]
     our_memory: int
     other_memory: int
-    share: float | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -78,9 +73,7 @@ class Worker:
 
     def __exit__(self, *_):
         self._process.kill()
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
+        self._process.communicate()  # closes the pipes and waits
 
     def turn(self, seconds: float) -> None:
         self._process.stdin.write(f"{seconds}\n")
@@ -167,12 +160,6 @@ def _enters(other, stack):
 
 
 def _result(ours, other):
-    what, contestant = ours.assignment, other.assignment.contestant
-    share = None
-    if contestant == "matrix":
-        # A training step: forward, and each of the two gradients costs as much.
-        gflop = 3 * 2 * measure(what.model, IMAGE[0], CLASSES).complexity.multiply_adds / 1e9
-        pairs = zip(ours.speeds, other.speeds, strict=True)
-        share = statistics.median(gflop * speed / rate for speed, rate in pairs)
+    what, contestant = ours.assignment, CONTESTANTS[other.assignment.contestant]
     sides = ours.speeds, other.speeds, ours.memory, other.memory
-    return Result(what.model, what.task, CONTESTANTS[contestant].title, *sides, share)
+    return Result(what.model, what.task, contestant.rival, contestant.title, *sides)

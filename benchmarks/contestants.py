@@ -3,9 +3,10 @@
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 # What a contestant repeats: a function that does the work and waits for its end, and the images it
-# covers; for the matrix product GFLOP instead, for a start-up one start.
+# covers; for a start-up, one start.
 Step = tuple[Callable[[], object], float]
 
 IMAGE = (32, 32, 3)
@@ -50,13 +51,18 @@ def strided(row) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Contestant:
-    """`make`: module here and function of an `Assignment` that prepares a `Step`, in a process with
-    `environment` (None: the variable is not set). `has(assignment)`: whether it has that network.
+    """One side of a pairing.
+
+    `make`: module here and function of an `Assignment` and `options` that prepares a `Step`, in a
+    process with `environment` (None: the variable is not set). `rival`: whose best contestant the
+    report compares with; None: nobody's. `has(assignment)`: whether it takes part in that.
     """
 
     title: str
     make: str
+    options: dict[str, object] = field(default_factory=dict)
     environment: dict[str, str | None] = field(default_factory=lambda: ONEDNN)
+    rival: str | None = None
     package: str = "keras"
     has: Callable[[Assignment], bool] = lambda what: True
 
@@ -64,38 +70,55 @@ class Contestant:
         return importlib.util.find_spec(self.package) is not None and self.has(what)
 
 
-def _pytorch(title, make, environment):
-    return Contestant(f"PyTorch{title}", f"pytorch:{make}", environment, "torch")
+def _in_bfloat16(what):
+    """Others compute in bfloat16 where ours does: on other processors float32 is faster."""
+    return what.precision == "mixed_bfloat16"
 
+
+def _in_keras_hub(what):
+    """Its bottleneck has the stride elsewhere, and it has no shortcut of option A."""
+    return what.shortcut == "B" and not what.bottleneck
+
+
+_FLOAT32, _BFLOAT16 = {"dtype": "float32"}, {"dtype": "mixed_bfloat16"}
+_keras = partial(Contestant, make="keras_networks:stock_step", rival="stock Keras")
+_keras_hub = partial(
+    Contestant, make="keras_networks:hub_step", rival="KerasHub", package="keras_hub"
+)
+_pytorch = partial(Contestant, make="pytorch:step", rival="PyTorch", package="torch")
 
 CONTESTANTS = {
     "ours": Contestant("ours, constant batch", "ours:step"),
-    "remat": Contestant("ours with --remat", "ours:remat_step"),
-    "keras": Contestant("stock Keras, float32", "keras_networks:stock_step"),
-    "keras-as-installed": Contestant(
-        "stock Keras, float32, as installed", "keras_networks:stock_step", dict.fromkeys(ONEDNN)
+    "remat": Contestant("ours with --remat", "ours:step", {"remat": True}),
+    "keras": _keras("stock Keras, float32", options=_FLOAT32),
+    "keras-bfloat16": _keras("stock Keras, mixed_bfloat16", options=_BFLOAT16, has=_in_bfloat16),
+    "keras-as-installed": _keras(
+        "stock Keras, float32, as installed", options=_FLOAT32, environment=dict.fromkeys(ONEDNN)
     ),
-    "keras-hub": Contestant(
-        "KerasHub, float32",
-        "keras_networks:hub_step",
-        package="keras_hub",
-        # Its bottleneck has the stride elsewhere, and it has no shortcut of option A.
-        has=lambda what: what.shortcut == "B" and not what.bottleneck,
+    "keras-hub": _keras_hub("KerasHub, float32", options=_FLOAT32, has=_in_keras_hub),
+    "keras-hub-bfloat16": _keras_hub(
+        "KerasHub, mixed_bfloat16",
+        options=_BFLOAT16,
+        has=lambda what: _in_keras_hub(what) and _in_bfloat16(what),
     ),
-    "pytorch": _pytorch("", "step", KEEP_MEMORY),
-    "pytorch-compiled": _pytorch(", compiled", "compiled_step", KEEP_MEMORY),
-    "pytorch-as-installed": _pytorch(", as installed", "step", dict.fromkeys(KEEP_MEMORY)),
-    "matrix": Contestant("matrix product", "tensorflow_steps:matrix_product"),
+    "pytorch": _pytorch("PyTorch", environment=KEEP_MEMORY),
+    "pytorch-compiled": _pytorch(
+        "PyTorch, compiled", options={"compiled": True}, environment=KEEP_MEMORY
+    ),
+    "pytorch-as-installed": _pytorch(
+        "PyTorch, as installed", environment=dict.fromkeys(KEEP_MEMORY)
+    ),
+    "matrix": Contestant("rate of a matrix product", "tensorflow_steps:matrix_product"),
 }
 
 # Whom ours meets in each task. "ours" itself: the training step on one batch.
-_OTHERS = ("keras", "keras-as-installed", "keras-hub")
-_OTHERS += ("pytorch", "pytorch-compiled", "pytorch-as-installed")
+_KERAS = ("keras", "keras-bfloat16")
+_OTHERS = tuple(name for name, contestant in CONTESTANTS.items() if contestant.rival)
 TASKS = {
     "training": (*_OTHERS, "matrix"),
     "pipeline": ("ours",),
     "inference": _OTHERS,
-    "evaluation": ("keras",),
-    "start-up": ("keras",),
+    "evaluation": _KERAS,
+    "start-up": _KERAS,
     "remat": ("remat",),
 }

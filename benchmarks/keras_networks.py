@@ -1,4 +1,4 @@
-"""A network of ours from the layers of Keras, and of KerasHub, used as their guides do: float32."""
+"""A network of ours from the layers of Keras, and of KerasHub, used as their guides do."""
 
 import functools
 
@@ -22,15 +22,17 @@ from tfresnet.data import shapes10
 _START_IMAGES = 5_000
 
 
-def stock_step(what: Assignment) -> Step:
-    return _step(stock_network(what), what)
+def stock_step(what: Assignment, dtype: str) -> Step:
+    return _step(stock_network, what, dtype)
 
 
-def hub_step(what: Assignment) -> Step:
-    return _step(hub_network(what), what)
+def hub_step(what: Assignment, dtype: str) -> Step:
+    return _step(hub_network, what, dtype)
 
 
-def _step(network, what):
+def _step(build, what, dtype):
+    keras.config.set_dtype_policy(dtype)
+    network = build(what)
     if what.task == "inference":
         return inference(network)
     if what.task == "evaluation":
@@ -93,7 +95,7 @@ def stock_network(row) -> keras.Model:
     for filters, strides in strided(row):
         x = unit(x, filters, strides)
     x = layers.GlobalAveragePooling2D()(x)
-    return Model(inputs, layers.Dense(CLASSES)(x))
+    return Model(inputs, layers.Dense(CLASSES, dtype="float32")(x))
 
 
 def hub_network(row) -> keras.Model:
@@ -115,4 +117,4 @@ def hub_network(row) -> keras.Model:
             name=f"stage{stage}",
         )
     x = layers.GlobalAveragePooling2D()(x)
-    return Model(inputs, layers.Dense(CLASSES)(x))
+    return Model(inputs, layers.Dense(CLASSES, dtype="float32")(x))

@@ -53,10 +53,6 @@ def step(what: Assignment, remat: bool = False) -> Step:
     return lambda: train_step(*next(batches), _SHARE), what.batch_size
 
 
-def remat_step(what: Assignment) -> Step:
-    return step(what, remat=True)
-
-
 def _batches(what, padding_mode):
     fed = what.task == "pipeline"
     split = images(_TRAIN_IMAGES if fed else what.batch_size)

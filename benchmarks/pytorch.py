@@ -36,17 +36,14 @@ def step(what: Assignment, compiled: bool = False) -> Step:
         optimizer.step()
         return loss.item()
 
-    return (train if network.training else infer), n
-
-
-def compiled_step(what: Assignment) -> Step:
-    """By `torch.compile`, which needs a C++ compiler; exits with a line where it does not work."""
-    run, n = step(what, compiled=True)
-    try:
-        run()
-    except Exception as error:  # one of many kinds
-        sys.exit(f"torch.compile does not work here: {str(error).strip().partition(chr(10))[0]}")
-    return run, n
+    work = train if network.training else infer
+    if compiled:
+        try:
+            work()
+        except Exception as error:  # one of many kinds, where there is no C++ compiler
+            first = str(error).strip().partition("\n")[0]
+            sys.exit(f"torch.compile does not work here: {first}")
+    return work, n
 
 
 def network_of(row) -> nn.Module:

@@ -22,7 +22,8 @@ def main() -> None:
         from tfresnet.system.commands import import_tensorflow
 
         import_tensorflow()
-    step, amount = pkgutil.resolve_name(f"benchmarks.{contestant.make}")(assignment)
+    make = pkgutil.resolve_name(f"benchmarks.{contestant.make}")
+    step, amount = make(assignment, **contestant.options)
     step()
     print(_peak_memory(), flush=True)
     for line in sys.stdin:

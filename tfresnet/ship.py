@@ -47,14 +47,19 @@ def _compress(path):
             archive.writestr(name, content)
 
 
-def main(argv: list[str] | None = None) -> None:
+def parse(argv: list[str] | None = None):
+    """The flags of `python -m tfresnet.ship`."""
     from tfresnet.system.arguments import ArgumentParser, existing
 
     about = "Makes a model that ships out of a finished run; its card is written by hand."
     parser = ArgumentParser("tfresnet.ship", about)
     parser.add_argument("run", type=existing, metavar="RUN", help="folder of the run")
     parser.add_argument("--half", action="store_true", help="round kernels to float16")
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse(argv)
     commands.load_tensorflow()
     path = ship(args.run, args.half)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")

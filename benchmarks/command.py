@@ -25,9 +25,8 @@ from tfresnet.system.tables import aligned
 _TITLES = ["network", "task", "other", "ours", "other's", "ratio", "spread", "GiB", "other's"]
 
 
-def compare(argv: list[str] | None = None) -> None:
-    """Holds the contests that the flags ask for, and shows the results."""
-    args = _parse(argv)
+def main(argv: list[str] | None = None) -> None:
+    args = parse(argv)
     load_tensorflow()
     from benchmarks.contest import contest
     from tfresnet.evaluation.text import write_json
@@ -38,17 +37,10 @@ def compare(argv: list[str] | None = None) -> None:
             raise InputError(f"--model must be one of {', '.join(NETWORKS)}. Received: {name}")
     precision, reason = choose_precision(args.precision)
     print(f"{processor_name()}, precision {precision} ({reason}); images/s", flush=True)
+    rules = {n: getattr(args, n) for n in ("batch_size", "rounds", "seconds", "against")}
     results = []
     for model, task in itertools.product(args.model, args.task):
-        results += contest(
-            model,
-            task,
-            batch_size=args.batch_size,
-            precision=precision,
-            rounds=args.rounds,
-            seconds=args.seconds,
-            against=args.against,
-        )
+        results += contest(model, task, precision=precision, **rules)
         print(f"{model} {task}: done", flush=True)
     print(report(results))
     if args.json:
@@ -61,7 +53,8 @@ def compare(argv: list[str] | None = None) -> None:
         write_json(content, args.json)
 
 
-def _parse(argv):
+def parse(argv: list[str] | None = None):
+    """The flags of `python -m tfresnet.benchmark`."""
     parser = ArgumentParser(prog="tfresnet.benchmark", description="Compares speed and memory.")
     add = parser.add_argument
     add("--model", nargs="+", metavar="NAME", default=["resnet20", "resnet18"], help="networks")
@@ -76,7 +69,7 @@ def _parse(argv):
 
 
 def report(results: list) -> str:
-    """Results (`contest.Result`) as a table, and below it how ours stands to each rival's best."""
+    """A table of all results (`contest.Result`), then our ratio to the best of each rival."""
     lines = [aligned(_TITLES, [_row(result) for result in results])] if results else []
     rivals = collections.defaultdict(list)
     for result in results:
@@ -84,7 +77,7 @@ def report(results: list) -> str:
             rivals[result.model, result.task, result.rival].append(result)
     for (model, task, rival), group in rivals.items():
         best = min(group, key=_ratio)
-        lines.append(f"{model} {task}: {_ratio(best):.2f} of the best {rival} ({best.other})")
+        lines.append(f"{model} {task}: {_ratio(best):.2f} times the best {rival} ({best.other})")
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
-"""Contests by turns: every contestant has a process of its own and works while all others wait.
+"""Contests by turns: each contestant has its own process, and one works while the others wait.
 
-The speed of a shared machine changes from minute to minute. So each round gives every contestant
-one turn, and what counts is the median of the rounds' ratios.
+The speed of a shared machine changes from minute to minute. So each contestant takes one turn in
+each round, and the result is the median of the rounds' ratios.
 """
 
 import dataclasses
@@ -18,8 +18,6 @@ from pathlib import Path
 from benchmarks.contestants import CONTESTANTS, TASKS, Assignment
 from tfresnet.errors import RunError
 from tfresnet.models.resnet import NETWORKS
-
-CHECKOUT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Result:
 
 
 class Worker:
-    """A process of `benchmarks.worker`; once entered, it has done its first step."""
+    """A process of `benchmarks.worker`. Entering the context waits for its first step."""
 
     def __init__(self, assignment: Assignment):
         self.assignment = assignment
@@ -51,18 +49,15 @@ class Worker:
 
     def __enter__(self):
         what = self.assignment
-        changed = os.environ | CONTESTANTS[what.contestant].environment
+        environment = os.environ | CONTESTANTS[what.contestant].environment
         self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "benchmarks.worker"),
-                json.dumps(dataclasses.asdict(what)),
-            ],
-            cwd=CHECKOUT,
+            [sys.executable, "-m", "benchmarks.worker", json.dumps(dataclasses.asdict(what))],
+            cwd=Path(__file__).parent.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={name: value for name, value in changed.items() if value is not None},
+            env={name: value for name, value in environment.items() if value is not None},
             text=True,
-            start_new_session=True,  # Ctrl-C is for us, who end the workers
+            start_new_session=True,  # Ctrl-C reaches only this process, which ends its workers
         )
         try:
             self.memory = int(self._answer())
@@ -93,7 +88,7 @@ class Worker:
 
 
 class Starter(Worker):
-    """Takes a turn by starting a `Worker`, whose first step is the first step of a training."""
+    """Starts a new `Worker` in each turn. Its first step is the first step of a training."""
 
     def __enter__(self):
         return self
@@ -117,10 +112,10 @@ def contest(
     seconds: float,
     against: Iterable[str] = tuple(CONTESTANTS),
 ) -> list[Result]:
-    """All pairings of one task, of those in `against` who are installed and work here.
+    """Measure ours against the contestants of one task that are in `against` and work here.
 
     Raises:
-        RunError: ours, or another after its first step, breaks off.
+        RunError: ours breaks off, or another one does after its first step.
     """
 
     def entrant(name, task):
@@ -128,7 +123,6 @@ def contest(
             assignment(name, task, model, batch_size, precision)
         )
 
-    # "ours" as the other side of a task: the training step on one batch.
     names = [name for name in TASKS[task] if name in against]
     others = [entrant(name, "training" if name == "ours" else task) for name in names]
     with ExitStack() as stack:

@@ -1,12 +1,12 @@
-"""Who meets whom in which task. What a contestant does is loaded by its own process alone."""
+"""The contestants, and who meets whom in each task. Only workers load what a contestant runs."""
 
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-# What a contestant repeats: a function that does the work and waits for its end, and the images it
-# covers; for a start-up, one start.
+# What a contestant repeats: a function that does some work to its end, and how many images that
+# work covers. A start-up counts as one.
 Step = tuple[Callable[[], object], float]
 
 IMAGE = (32, 32, 3)
@@ -16,8 +16,8 @@ EVAL_IMAGES = 10_000
 
 # TensorFlow leaves oneDNN off on processors below AVX512-VNNI; our commands switch it on.
 ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}
-# glibc maps, clears and unmaps every block of 32 MiB and more anew. A float32 activation of 128
-# images of 32x32x64 is just that large, and this costs PyTorch up to a third of its step.
+# By default glibc maps and clears each block of 32 MiB or more anew. A float32 activation of 128
+# images of 32x32x64 is that large, which costs PyTorch up to a third of its step.
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
@@ -27,7 +27,7 @@ KEEP_MEMORY = {
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a contestant is to do; the last four describe the network, as in `NETWORKS`."""
+    """The task of one contestant. The last four fields are those of the network in `NETWORKS`."""
 
     contestant: str
     task: str
@@ -53,9 +53,9 @@ def strided(row) -> list[tuple[int, int]]:
 class Contestant:
     """One side of a pairing.
 
-    `make`: module here and function of an `Assignment` and `options` that prepares a `Step`, in a
-    process with `environment` (None: the variable is not set). `rival`: whose best contestant the
-    report compares with; None: nobody's. `has(assignment)`: whether it takes part in that.
+    `make` names a module here and its function, which prepares a `Step` from an `Assignment` and
+    `options`. It runs in a process with `environment`, where None unsets a variable. `needs` are
+    the conditions on an `Assignment`. The report compares with the best contestant of a `rival`.
     """
 
     title: str
@@ -64,42 +64,41 @@ class Contestant:
     environment: dict[str, str | None] = field(default_factory=lambda: ONEDNN)
     rival: str | None = None
     package: str = "keras"
-    has: Callable[[Assignment], bool] = lambda what: True
+    needs: tuple[Callable[[Assignment], bool], ...] = ()
 
     def can(self, what: Assignment) -> bool:
-        return importlib.util.find_spec(self.package) is not None and self.has(what)
+        installed = importlib.util.find_spec(self.package) is not None
+        return installed and all(need(what) for need in self.needs)
 
 
 def _in_bfloat16(what):
-    """Others compute in bfloat16 where ours does: on other processors float32 is faster."""
+    """Where ours computes in float32, bfloat16 would be slower, or is not wanted."""
     return what.precision == "mixed_bfloat16"
 
 
 def _in_keras_hub(what):
-    """Its bottleneck has the stride elsewhere, and it has no shortcut of option A."""
+    """KerasHub has no shortcut of option A, and its bottleneck strides in another convolution."""
     return what.shortcut == "B" and not what.bottleneck
 
 
 _FLOAT32, _BFLOAT16 = {"dtype": "float32"}, {"dtype": "mixed_bfloat16"}
 _keras = partial(Contestant, make="keras_networks:stock_step", rival="stock Keras")
-_keras_hub = partial(
-    Contestant, make="keras_networks:hub_step", rival="KerasHub", package="keras_hub"
-)
+_hub = partial(Contestant, make="keras_networks:hub_step", rival="KerasHub", package="keras_hub")
 _pytorch = partial(Contestant, make="pytorch:step", rival="PyTorch", package="torch")
 
 CONTESTANTS = {
     "ours": Contestant("ours, constant batch", "ours:step"),
     "remat": Contestant("ours with --remat", "ours:step", {"remat": True}),
     "keras": _keras("stock Keras, float32", options=_FLOAT32),
-    "keras-bfloat16": _keras("stock Keras, mixed_bfloat16", options=_BFLOAT16, has=_in_bfloat16),
+    "keras-bfloat16": _keras(
+        "stock Keras, mixed_bfloat16", options=_BFLOAT16, needs=(_in_bfloat16,)
+    ),
     "keras-as-installed": _keras(
         "stock Keras, float32, as installed", options=_FLOAT32, environment=dict.fromkeys(ONEDNN)
     ),
-    "keras-hub": _keras_hub("KerasHub, float32", options=_FLOAT32, has=_in_keras_hub),
-    "keras-hub-bfloat16": _keras_hub(
-        "KerasHub, mixed_bfloat16",
-        options=_BFLOAT16,
-        has=lambda what: _in_keras_hub(what) and _in_bfloat16(what),
+    "keras-hub": _hub("KerasHub, float32", options=_FLOAT32, needs=(_in_keras_hub,)),
+    "keras-hub-bfloat16": _hub(
+        "KerasHub, mixed_bfloat16", options=_BFLOAT16, needs=(_in_keras_hub, _in_bfloat16)
     ),
     "pytorch": _pytorch("PyTorch", environment=KEEP_MEMORY),
     "pytorch-compiled": _pytorch(
@@ -111,7 +110,7 @@ CONTESTANTS = {
     "matrix": Contestant("rate of a matrix product", "tensorflow_steps:matrix_product"),
 }
 
-# Whom ours meets in each task. "ours" itself: the training step on one batch.
+# The opponents in each task. "ours" as an opponent is the training step on one constant batch.
 _KERAS = ("keras", "keras-bfloat16")
 _OTHERS = tuple(name for name, contestant in CONTESTANTS.items() if contestant.rival)
 TASKS = {

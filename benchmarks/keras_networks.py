@@ -1,4 +1,4 @@
-"""A network of ours from the layers of Keras, and of KerasHub, used as their guides do."""
+"""Our networks in the layers of Keras and of KerasHub, used as their guides say."""
 
 import functools
 
@@ -65,7 +65,7 @@ def _fit(network, batch_size, callbacks):
 
 
 def stock_network(row) -> keras.Model:
-    """The network of a row of `NETWORKS`, or of an `Assignment`, from Keras' own layers alone."""
+    """The network of a row of `NETWORKS`, or of an `Assignment`, in Keras' own layers."""
 
     def conv_bn(x, filters, size, strides=1, relu=True):
         x = layers.Conv2D(filters, size, strides, "same", use_bias=False)(x)
@@ -99,7 +99,7 @@ def stock_network(row) -> keras.Model:
 
 
 def hub_network(row) -> keras.Model:
-    """The same from KerasHub's basic residual blocks; KerasHub's stem is for photographs."""
+    """The same in KerasHub's basic residual blocks. Its own stem is for photographs."""
     from keras_hub.src.models.resnet.resnet_backbone import apply_stack
 
     inputs = Input(IMAGE)

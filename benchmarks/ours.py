@@ -1,4 +1,4 @@
-"""tfresnet as `train.py` and `evaluate.py` run it."""
+"""tfresnet, as `train.py` and `evaluate.py` run it."""
 
 import itertools
 import tempfile
@@ -15,18 +15,18 @@ from tfresnet.training.setup import with_material
 from tfresnet.training.step import TrainStep
 
 _TRAIN_IMAGES = 50_000
-_SHARE = 0.1  # of the highest learning rate, at which even noise can be learned
+_SHARE = 0.1  # of the peak learning rate; noise does not make the loss diverge there
 
 
 def step(what: Assignment, remat: bool = False) -> Step:
-    """The whole step of a training, from pixels; "pipeline": on augmented images."""
+    """The whole training step, from pixels; the task "pipeline" also augments its images."""
 
     def config(folder="logs"):
         return TrainConfig(
             model=what.model,
-            dataset="shapes10",  # on every machine; images and classes are like CIFAR-10's
+            dataset="shapes10",  # built in, with the image size and class count of CIFAR-10
             batch_size=what.batch_size,
-            opt="sgd",  # as the others have it, and the loss
+            opt="sgd",  # the others use this optimiser and loss too
             label_smoothing=0.0,
             precision=what.precision,
             remat=remat,

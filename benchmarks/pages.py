@@ -1,9 +1,9 @@
-"""What TensorBoard's pages take of the time of a training, by the flags of train.py.
+"""Measure how much of a training TensorBoard's pages take. The flags are those of train.py.
 
     python -m benchmarks.pages --model resnet20 --epochs 2 --output-dir DIR
 
-One training, with a clock around all that makes pages. Two trainings, with and without, differ by
-less than what the speed of a shared machine does in the meantime.
+It times everything that makes pages within one training. Two trainings, with and without pages,
+would differ less than the speed of a shared machine changes between them.
 """
 
 import collections

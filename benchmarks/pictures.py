@@ -1,9 +1,9 @@
-"""What it costs a training that its images are pictures in files.
+"""Measure what a training pays for reading its images from picture files.
 
     python -m benchmarks.pictures DIR --image-size 64 --json logs/benchmark-pictures.json
 
-The same step by turns: on one batch again and again, on batches of the images as an array in
-memory, on batches of the pictures kept in memory, and of pictures that are read anew each time.
+The same training step takes turns on four inputs: one constant batch, an array of all images,
+decoded pictures kept in memory, and pictures read from their files each time.
 """
 
 import itertools
@@ -11,18 +11,18 @@ import resource
 import statistics
 import time
 
-from tfresnet.system.arguments import ArgumentParser, existing, output_file
+from tfresnet.system.arguments import ArgumentParser, at_least_1, existing, output_file
 from tfresnet.system.commands import load_tensorflow, run
 from tfresnet.system.hardware import processor_name
 from tfresnet.system.tables import aligned
 
-WARM_UP = 5  # steps of a turn that are not timed: batches that were made ahead in another's turn
+WARM_UP = 5  # untimed steps that use up the batches prepared during another input's turn
 KINDS = ("one batch", "an array", "pictures kept", "pictures read")
 
 
 def measure(config, rounds: int, steps: int) -> dict[str, dict[str, list[float]]]:
-    """By kind of input, for each round and a step: ms that it took, ms of them that it waited for
-    its input, and ms of all processors together, which say most on a machine that is shared.
+    """Milliseconds of a step by kind of input: one figure a round for the step, for waiting for
+    its input, and for all processors together. The last is the steadiest on a shared machine.
 
     Raises:
         InputError: impossible settings or missing data.
@@ -57,7 +57,7 @@ def _inputs(config, split):
     from tfresnet.data.pictures import Memory, Pictures
 
     side = config.image_size
-    images = split.images[:]  # which also fills the memory
+    images = split.images[:]  # this also fills the memory of `split.images`
     sources = (images, split.images, Pictures(split.images.files, side, Memory(2 * side, 0)))
     flags = {"batch_size": config.batch_size, "seed": 0, "flip": True}
     streams = [iter(train_batches(Split(source, split.labels), **flags)) for source in sources]
@@ -67,22 +67,23 @@ def _inputs(config, split):
 def report(found: dict) -> str:
     """Medians of the rounds."""
     titles = ["batches of", "ms a step", "waiting for input", "ms of processors"]
-    medians = {kind: map(statistics.median, times.values()) for kind, times in found.items()}
-    return aligned(
-        titles, [[kind, *(f"{ms:.1f}" for ms in all_ms)] for kind, all_ms in medians.items()]
-    )
+    rows = [
+        [kind, *(f"{statistics.median(ms):.1f}" for ms in times.values())]
+        for kind, times in found.items()
+    ]
+    return aligned(titles, rows)
 
 
 def main(argv: list[str] | None = None) -> None:
-    about = "Tells what pictures in files cost a training."
+    about = "Measures what picture files cost a training."
     parser = ArgumentParser("benchmarks.pictures", about)
     add = parser.add_argument
     add("data_dir", type=existing, metavar="DIR", help="folder of pictures, as train.py takes it")
     add("--model", default="resnet20", metavar="NAME", help="network")
-    add("--image-size", type=int, default=64, metavar="N", help="side of the images in pixels")
-    add("--batch-size", type=int, default=128, metavar="N", help="images a step")
-    add("--rounds", type=int, default=5, metavar="N", help="turns of each")
-    add("--steps", type=int, default=20, metavar="N", help="steps of a turn")
+    add("--image-size", type=at_least_1, default=64, metavar="N", help="side of the images")
+    add("--batch-size", type=at_least_1, default=128, metavar="N", help="images a step")
+    add("--rounds", type=at_least_1, default=5, metavar="N", help="turns of each")
+    add("--steps", type=at_least_1, default=20, metavar="N", help="steps of a turn")
     add("--json", type=output_file, metavar="FILE", help="also write all figures to a file")
     args = parser.parse_args(argv)
     load_tensorflow()

@@ -1,5 +1,5 @@
-"""A network of ours in PyTorch, at its best on a processor: channels last, bfloat16 by autocast
-where ours has it."""
+"""Our networks in PyTorch, in its fastest form on a processor: channels last, and bfloat16 by
+autocast where ours uses it."""
 
 import sys
 

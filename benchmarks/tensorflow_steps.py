@@ -1,4 +1,4 @@
-"""Steps that look the same for every Keras model, and the rate that TensorFlow itself reaches."""
+"""Steps that all Keras models share, and the rate of TensorFlow's own matrix product."""
 
 import contextlib
 import io
@@ -32,7 +32,7 @@ class _Done(Exception):  # noqa: N818  no error
 
 
 def start_up(train: Callable[[list], object]) -> Step:
-    """The way to the end of the first step of `train(callbacks)`."""
+    """Everything up to the end of the first step of `train(callbacks)`."""
 
     def end(batch, logs=None):
         raise _Done
@@ -45,8 +45,7 @@ def start_up(train: Callable[[list], object]) -> Step:
 
 
 def matrix_product(what: Assignment) -> Step:
-    """The machine's own rate: one large product in the precision of ours, which takes the time of
-    so many images of a training step."""
+    """One large matrix product, counted as the images whose training has as many operations."""
     dtype = "bfloat16" if what.precision == "mixed_bfloat16" else "float32"
     a = tf.cast(tf.random.stateless_normal((_SIZE, _SIZE), (1, 2)), dtype)
     # The forward pass and each of the two gradients cost the same.

@@ -1,9 +1,9 @@
-"""A process with one contestant, which works when it is told to.
+"""A process that runs one contestant, on demand.
 
     python -m benchmarks.worker ASSIGNMENT   (as JSON)
 
-Does one step, then writes the most memory, in bytes, that the process has held so far. Each line
-on its input is a number of seconds to work for, answered by images/s and that memory.
+It does one step and prints its peak memory in bytes. Then it reads numbers of seconds, one a line.
+For each it works that long, and prints images/s and its peak memory.
 """
 
 import json

@@ -97,7 +97,7 @@ def test_one_that_does_not_work_here_is_left_out(tmp_path, monkeypatch, capfd):
     file = tmp_path / "speed.json"
     flags = ["--model", "resnet8", "--task", "training", "--against", "keras", "matrix"]
     flags += ["--batch-size", "8", "--rounds", "1", "--seconds", "0", "--precision", "float32"]
-    command.compare([*flags, "--json", str(file)])
+    command.main([*flags, "--json", str(file)])
     shown = capfd.readouterr()
     assert "left out: keras broke off with status 1 (training of resnet8)" in shown.err
     assert re.search(r"resnet8 +training +rate of a matrix product ", shown.out)
@@ -171,9 +171,9 @@ def test_report_compares_with_the_best_of_each_rival():
     for form in ("Keras, float32", "Keras, mixed_bfloat16", "rate of a matrix product"):
         assert re.search(rf"^resnet20 +training +{form} ", shown, re.MULTILINE)
     assert shown.splitlines()[-3:] == [
-        "resnet20 training: 1.25 of the best stock Keras (Keras, mixed_bfloat16)",
-        "resnet20 training: 0.80 of the best PyTorch (PyTorch, compiled)",
-        "resnet20 inference: 0.50 of the best stock Keras (Keras, float32)",
+        "resnet20 training: 1.25 times the best stock Keras (Keras, mixed_bfloat16)",
+        "resnet20 training: 0.80 times the best PyTorch (PyTorch, compiled)",
+        "resnet20 inference: 0.50 times the best stock Keras (Keras, float32)",
     ]
 
 
@@ -278,14 +278,14 @@ def test_the_page_of_speed_has_the_kept_figures():
 )
 def test_bad_flags(flags, message, capsys):
     with pytest.raises(SystemExit) as caught:
-        command.compare(flags)
+        command.main(flags)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
 
 
 def test_impossible_settings():
     with pytest.raises(InputError, match=r"--model must be one of resnet18.* Received: vgg19"):
-        command.compare(["--model", "vgg19"])
+        command.main(["--model", "vgg19"])
 
 
 def test_each_kind_of_input_is_timed(tmp_path):

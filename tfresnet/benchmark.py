@@ -1,4 +1,4 @@
-"""`python -m tfresnet.benchmark`: the measurements in `benchmarks/`, which is not installed."""
+"""`python -m tfresnet.benchmark` calls `benchmarks/`, which only a checkout has."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None):
     sys.path.insert(0, str(checkout))
     from benchmarks import command
 
-    return command.compare(argv)
+    return command.main(argv)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ would differ less than the speed of a shared machine changes between them.
 """
 
 import collections
+import inspect
 import statistics
 import time
 
@@ -18,7 +19,8 @@ from tfresnet.training import flags
 def main(argv: list[str] | None = None) -> None:
     arguments = flags.parse(argv)
     commands.load_tensorflow()
-    from tfresnet.training import loop
+    from tfresnet.training import loop, testing
+    from tfresnet.training.hooks import Hook
     from tfresnet.training.step import TrainStep
 
     calls = collections.defaultdict(list)
@@ -35,10 +37,11 @@ def main(argv: list[str] | None = None) -> None:
 
         setattr(owner, name, timed)
 
-    moments = ("begin", "after_step", "after_epoch", "end")
-    owners = [*((loop.TensorBoard, moment) for moment in moments), (loop, "write_test")]
-    for owner, name in [*owners, (TrainStep, "__call__")]:
-        put_a_clock_around(owner, name)
+    for name, member in vars(Hook).items():
+        if inspect.isfunction(member):
+            put_a_clock_around(loop.TensorBoard, name)
+    put_a_clock_around(testing, "write_test")
+    put_a_clock_around(TrainStep, "__call__")
     began = time.perf_counter()
     loop.train(**arguments)
     training = time.perf_counter() - began

@@ -1,6 +1,6 @@
 """Measure what a training pays for reading its images from picture files.
 
-    python -m benchmarks.pictures DIR --image-size 64 --json logs/benchmark-pictures.json
+    python -m benchmarks.pictures DIR --image-size 64 --json pictures.json
 
 The same training step takes turns on four inputs: one constant batch, an array of all images,
 decoded pictures kept in memory, and pictures read from their files each time.

@@ -143,6 +143,7 @@ def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):
     )
     run = tfresnet.train(resume=tmp_path / "run", data_dir="after")
     assert_as_whole(run, whole)
+    assert "other_work" not in run.result  # what went on before the death is not known
     assert asked == [os.path.abspath("after")]
     # A later evaluation finds it without being told again.
     assert RunFolder(run.path).read_config()["settings"]["data_dir"] == os.path.abspath("after")

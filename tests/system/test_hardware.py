@@ -1,7 +1,10 @@
 """What the machine has, and what is chosen for it."""
 
+import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,24 @@ def test_auto_precision_goes_by_the_processor(flags, expected, monkeypatch):
     policy, reason = hardware.choose_precision("auto")
     assert policy == expected
     assert "the processor has" in reason
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="Linux alone tells it")
+def test_work_of_other_programs_is_counted_without_ones_own():
+    others = hardware.OtherWork()
+    command = [sys.executable, "-c", "while True: pass"]
+    with subprocess.Popen(command) as busy:
+        end = time.process_time() + 0.3
+        while time.process_time() < end:
+            pass
+        spent = others.cores()
+        busy.kill()
+    assert 0 < spent <= os.cpu_count()
+
+
+def test_work_of_other_programs_is_unknown_elsewhere(monkeypatch):
+    monkeypatch.setattr(hardware.Path, "read_text", lambda *_: "intr 1 2 3")
+    assert hardware.OtherWork().cores() is None
 
 
 def test_the_precisions_are_known_without_tensorflow():

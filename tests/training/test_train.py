@@ -150,6 +150,7 @@ def test_the_time_to_an_accuracy_is_kept_and_a_target_ends_the_run(settings):
     assert len(whole.result["epoch_seconds"]) == 3
     assert all(seconds > 0 for seconds in whole.result["epoch_seconds"])
     assert whole.result["seconds_to"] == {"90": None, "93": None, "94": None}
+    assert whole.result.get("other_work", 0) >= 0
     first = 100 * whole.history[0]["val_top1"]
     stopped = train(settings, name="stopped", epochs=3, lr=1e-9, opt="sgd", target_top1=first)
     assert stopped.history == whole.history[:1]

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,6 +47,29 @@ def cores() -> int:
     """Processors that this program may use."""
     usable = getattr(os, "sched_getaffinity", None)  # on Linux
     return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+class OtherWork:
+    """How many cores other programs of this machine keep busy, from now on."""
+
+    def __init__(self):
+        self._began, self._busy = time.perf_counter(), self._others()
+
+    def cores(self) -> float | None:
+        """On average so far; None where Linux does not tell it."""
+        seconds, busy = time.perf_counter() - self._began, self._others()
+        return None if busy is None else max(0.0, (busy - self._busy) / seconds)
+
+    @staticmethod
+    def _others():
+        """Processor seconds of all other programs since the machine was started."""
+        try:
+            counts = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+            user, nice, system, _, _, interrupts, softirq, steal = map(int, counts[:8])
+        except (OSError, ValueError):
+            return None
+        ticks = user + nice + system + interrupts + softirq + steal
+        return ticks / os.sysconf("SC_CLK_TCK") - time.process_time()
 
 
 def free_memory() -> int:

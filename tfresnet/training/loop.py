@@ -12,6 +12,7 @@ from tfresnet.evaluation.evaluator import Evaluation, Evaluator
 from tfresnet.evaluation.text import summary_line
 from tfresnet.runs.record import RunRecord
 from tfresnet.settings.config import TrainConfig
+from tfresnet.system.hardware import OtherWork
 from tfresnet.system.signals import StopRequest, stop_requests
 from tfresnet.training import setup
 from tfresnet.training.features import on_features
@@ -61,10 +62,11 @@ def train(
     with begun as run:
         classes = run.material.dataset.class_names
         evaluate = Evaluator(run.learner.model, classes, devices=run.devices)
+        others = OtherWork()
         if not run.state.ended:
             with stop_requests() as stop:
                 _train(run, evaluate, stop, list(callbacks))
-        return test(run, evaluate)
+        return test(run, evaluate, others.cores() if resume is None else None)
 
 
 def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) -> None:

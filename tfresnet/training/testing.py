@@ -15,8 +15,12 @@ from tfresnet.training.tensorboard import write_test
 MILESTONES = (90, 93, 94)  # percent of validation images
 
 
-def test(run: Run, evaluate: Evaluator) -> RunRecord:
-    """Saves the model, tests it, and writes the result, the last file of a run."""
+def test(run: Run, evaluate: Evaluator, other_work: float | None) -> RunRecord:
+    """Saves the model, tests it, and writes the result, the last file of a run.
+
+    Args:
+        other_work: cores that other programs kept busy during the training, if that is known.
+    """
     run.folder.write_history(run.history)
     run.save_model()
     dataset, model = run.material.dataset, run.learner.model
@@ -26,6 +30,8 @@ def test(run: Run, evaluate: Evaluator) -> RunRecord:
     about = {"model": run.config.model, "dataset": run.config.dataset, "split": "test"}
     flipped = evaluate(dataset.test, tta=True)
     result = about | evaluation.metrics | {"top1_flip": flipped.metrics["top1"]} | times(run.state)
+    if other_work is not None:
+        result["other_work"] = round(other_work, 2)
     if run.devices.is_chief:
         with harmless("the pages of the test"):
             write_test(run, evaluation)

@@ -11,6 +11,7 @@ from support.fake_cifar10 import ARCHIVE, FOLDER, ROWS, FakeCifar10, write_archi
 
 import evaluate
 from tfresnet.data import cifar10_files
+from tfresnet.errors import InputError
 from tfresnet.experiments import __main__ as experiments
 from tfresnet.experiments import lesion
 
@@ -68,3 +69,9 @@ def test_a_study_takes_the_place_of_the_data(data, caplog):
     )
     assert Path("logs/experiments/own/lesion/results.json").exists()
     assert caplog.messages == []
+
+
+def test_a_run_whose_model_was_left_out_says_so_before_data_are_looked_for(monkeypatch):
+    monkeypatch.setenv("TFRESNET_DATA_DIR", "nowhere")
+    with pytest.raises(InputError, match="finished; its model was left out"):
+        evaluate.main([str(ROOT / "docs" / "runs" / "resnet18-cifar10")])

@@ -27,7 +27,8 @@ class Source:
         mean, std: how pixels are prepared, `R,G,B`, where the source does not say.
 
     Raises:
-        InputError: no such source, or one of `mean` and `std` alone.
+        InputError: no such source, a run without model and checkpoint, or one of `mean` and `std`
+            alone.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Source:
         file = self.run.folder.model if self.run else self.path
         is_final = not self.network and (file.is_file() or not self.run)
         self.final = models.load_model(file) if is_final else None
+        self.state = None if is_final or self.network else self._newest_state()
 
     def dataset(
         self,
@@ -68,25 +70,29 @@ class Source:
         """(model, "" or what it is in words if it is not a final one).
 
         Raises:
-            InputError: a file that is no model, weights of another network, or no checkpoint.
+            InputError: weights or a checkpoint of another network.
         """
         if self.network:
             return self._network_of(data), ""
         if self.final:
             return self.final, ""
+        network = build_network(self.config, data)
+        group = "average" if self.state.group("average") else "model"
+        try:
+            restore(model_variables(network, group), self.state.group(group))
+        except ValueError as error:
+            raise InputError(f"not a run of this network: {error}. Received: {self.path}") from None
+        return models.without_auxiliary(network), f"step {self.state.step}"
+
+    def _newest_state(self):
+        """Of a run that has no model: it is not finished, or its model was left out."""
         state = self.run.folder.checkpoints.newest()
         if state is None:
             reason = "finished; its model was left out" if self.run.is_finished else "just begun"
             raise InputError(
                 f"a run must have a model or a checkpoint ({reason}). Received: {self.path}"
             )
-        network = build_network(self.config, data)
-        group = "average" if state.group("average") else "model"
-        try:
-            restore(model_variables(network, group), state.group(group))
-        except ValueError as error:
-            raise InputError(f"not a run of this network: {error}. Received: {self.path}") from None
-        return models.without_auxiliary(network), f"step {state.step}"
+        return state
 
     def _network_of(self, data):
         if self.weights.num_classes != data.num_classes:  # it would begin anew

@@ -5,8 +5,8 @@ fast (default)
     Few epochs on few cores: warm-up to a high rate, then straight down to zero (Li et al., 2020,
     https://arxiv.org/abs/1905.04753), and kernels that step by Muon where a batch normalisation
     stands behind each. The wide networks of section 4.1 overfit even so, the thin ones of section
-    4.2 do not. docs/results.md has the results with hardware, time and log, docs/trials.csv every
-    setting that was tried.
+    4.2 do not. docs/results.md has the results with hardware, time and log; docs/trials.csv has
+    trials of other settings.
 
 paper
     python train.py --recipe paper --model resnet20 --val-size 0

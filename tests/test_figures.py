@@ -7,7 +7,7 @@ from statistics import mean, stdev
 
 import pytest
 
-from tfresnet.results.facts import undisturbed
+from tfresnet.results.facts import steady_seconds
 from tfresnet.results.table import table
 from tfresnet.runs.finding import run_folders
 from tfresnet.runs.folder import RunFolder
@@ -64,7 +64,7 @@ def of_resnet20_with_20_pixels():
 def of_resnet18(kind):
     """In time against a machine as fast as it was on the day of the run with small images."""
     whole, run = (kept(f"resnet18-cifar10-15epochs{k}-seed0") for k in ("", kind))
-    small, large = undisturbed(seconds(run)[:10]) / 10, undisturbed(seconds(run)[10:]) / 5
+    small, large = steady_seconds(seconds(run)[:10]) / 10, steady_seconds(seconds(run)[10:]) / 5
     return [
         f"{1 - (2 * small + large) / (3 * large):.0%}",
         "",

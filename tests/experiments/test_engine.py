@@ -12,9 +12,9 @@ from tfresnet.experiments import __main__ as command
 from tfresnet.experiments import study_names, transfer
 from tfresnet.experiments.engine import command as engine_command
 from tfresnet.experiments.engine import plan, runs
-from tfresnet.experiments.engine.budget import BUDGET, config_of, name_of
-from tfresnet.experiments.engine.judging import bar, combined, is_higher
-from tfresnet.experiments.engine.runs import Needed
+from tfresnet.experiments.engine.budget import BUDGET, make_config, run_name
+from tfresnet.experiments.engine.judging import bar, combine, is_higher
+from tfresnet.experiments.engine.runs import StudyRun
 from tfresnet.experiments.engine.study import VERDICTS, load_studies
 from tfresnet.runs.folder import RunFolder
 from tfresnet.runs.record import RunRecord
@@ -27,11 +27,12 @@ STUDIES = load_studies(study_names())
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_has_all_that_the_engine_asks_for(name):
     study = STUDIES[name]
-    for needed in ("CLAIM", "SOURCE", "EXPECTED", "RUNS", "measure", "verdict", "figures"):
+    for needed in ("CLAIM", "SOURCE", "EXPECTED", "RUNS", "verdict", "figures"):
         assert getattr(study, needed), needed
+    assert hasattr(study, "measure") or hasattr(study, "examine")
     for differences in study.RUNS.values():
         assert differences["model"] in tfresnet.list_models()
-        assert config_of(differences)
+        assert make_config(differences)
 
 
 def test_the_four_runs_of_degradation_come_first():
@@ -43,24 +44,25 @@ def test_the_four_runs_of_degradation_come_first():
 def test_the_budget_decides_every_setting_that_changes_a_training():
     beside = {"model", "max_steps", "warmup_epochs", "muon_lr", "target_top1", "train_stages"}
     beside |= {"image_size", "skip_broken", "mean", "std"}
-    assert set(config_of({"model": "resnet20"}).identity) - beside == set(BUDGET)
+    assert set(make_config({"model": "resnet20"}).identity) - beside == set(BUDGET)
     assert BUDGET["zero_init_residual"] is False
 
 
 def test_the_same_settings_have_one_name_and_others_another():
-    assert name_of({"model": "resnet20"}) == "resnet20"
-    assert name_of({"model": "resnet20", "epochs": BUDGET["epochs"]}) == "resnet20"
-    assert name_of({"shortcut": "B", "model": "resnet20"}) == "resnet20-shortcut_B"
+    assert run_name({"model": "resnet20"}) == "resnet20"
+    assert run_name({"model": "resnet20", "epochs": BUDGET["epochs"]}) == "resnet20"
+    assert run_name({"shortcut": "B", "model": "resnet20"}) == "resnet20-shortcut_B"
     every = [run for study in STUDIES.values() for run in study.RUNS.values()]
-    configs = {name_of(run): config_of(run) for run in every}
-    assert all(configs[name_of(run)] == config_of(run) for run in every)
+    configs = {run_name(run): make_config(run) for run in every}
+    assert all(configs[run_name(run)] == make_config(run) for run in every)
 
 
 def check_results(study, results, runs):
     """What a study has written is what its code makes of the kept files."""
     assert list(results) == ["claim", "source", "runs", "measured", "expected", "verdict", "why"]
     assert results["verdict"] in VERDICTS
-    measured = json.loads(json.dumps(study.measure(runs)))
+    measured = study.measure(runs) if hasattr(study, "measure") else {}
+    measured = json.loads(json.dumps(measured))
     assert {key: results["measured"][key] for key in measured} == measured
     assert study.verdict(results["measured"]) == (results["verdict"], results["why"])
 
@@ -108,9 +110,9 @@ QUICK = {"dataset": "shapes10", "val_size": 40, "train_size": 128, "epochs": 1}
 
 
 @pytest.fixture
-def quick_needed(tmp_path, monkeypatch):
+def quick_run(tmp_path, monkeypatch):
     monkeypatch.setattr("tfresnet.experiments.engine.budget.QUICK", QUICK)
-    return Needed({"model": "resnet20"}, tmp_path, quick=True)
+    return StudyRun({"model": "resnet20"}, tmp_path, quick=True)
 
 
 def made(needed, step, **changes):
@@ -121,27 +123,27 @@ def made(needed, step, **changes):
     return folder
 
 
-def test_a_plan_lists_what_is_left_once(quick_needed, tmp_path, monkeypatch):
+def test_a_plan_lists_what_is_left_once(quick_run, tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "_pace", lambda settings: (30.0, 1000.0))
-    other = Needed({"model": "plain56"}, tmp_path, quick=True)
-    made(quick_needed, step=1)
-    text = plan.table({"first": [quick_needed, other], "second": [quick_needed]})
+    other = StudyRun({"model": "plain56"}, tmp_path, quick=True)
+    made(quick_run, step=1)
+    text = plan.table({"first": [quick_run, other], "second": [quick_run]})
     assert text.count("resnet8") == text.count("plain20") == 1
     assert "0.5 of 1" in text
     assert "0.0 of 1" in text
-    finished = RunFolder(quick_needed.path)
+    finished = RunFolder(quick_run.path)
     finished.write_result({"top1": 0.5})
-    assert "resnet8" not in plan.table({"first": [quick_needed, other]})
-    assert plan.table({"first": [quick_needed]}) == "nothing is left to train"
+    assert "resnet8" not in plan.table({"first": [quick_run, other]})
+    assert plan.table({"first": [quick_run]}) == "nothing is left to train"
 
 
-def test_a_finished_run_in_another_folder_is_not_trained_again(tmp_path, quick_needed):
-    made(quick_needed, step=1)
-    elsewhere = replace(quick_needed, folder=tmp_path / "mine", kept=(tmp_path,))
+def test_a_finished_run_in_another_folder_is_not_trained_again(tmp_path, quick_run):
+    made(quick_run, step=1)
+    elsewhere = replace(quick_run, folder=tmp_path / "mine", kept=(tmp_path,))
     assert not elsewhere.is_finished
-    RunFolder(quick_needed.path).write_result({"top1": 0.5})
+    RunFolder(quick_run.path).write_result({"top1": 0.5})
     assert elsewhere.is_finished
-    assert elsewhere.trained(runs.TimeLimit(None)).path == quick_needed.path
+    assert elsewhere.train(runs.TimeLimit(None)).path == quick_run.path
 
 
 def test_the_kept_runs_are_enough_for_the_studies_without_models(tmp_path, monkeypatch, capsys):
@@ -150,7 +152,7 @@ def test_the_kept_runs_are_enough_for_the_studies_without_models(tmp_path, monke
     flags = ["--output-dir", str(tmp_path), "--plan"]
     command.main(flags)
     planned = capsys.readouterr().out
-    names = {name_of(run) for study in STUDIES.values() for run in study.RUNS.values()}
+    names = {run_name(run) for study in STUDIES.values() for run in study.RUNS.values()}
     assert all(f" {name} " in planned for name in names)
     command.main([*flags, "--runs", str(KEPT / "runs")])
     assert capsys.readouterr().out == "nothing is left to train\n"
@@ -173,18 +175,18 @@ def test_a_place_without_runs_is_refused(place, tmp_path):
         command.main(["depth", "--runs", str(tmp_path / place), "--output-dir", str(tmp_path)])
 
 
-def test_a_run_that_was_stopped_in_its_test_is_not_finished(quick_needed):
-    folder = made(quick_needed, step=quick_needed.steps_per_epoch)
-    assert quick_needed.epochs_done == quick_needed.config.epochs
-    assert not quick_needed.is_finished
+def test_a_run_that_was_stopped_in_its_test_is_not_finished(quick_run):
+    folder = made(quick_run, step=quick_run.steps_per_epoch)
+    assert quick_run.epochs_done == quick_run.config.epochs
+    assert not quick_run.is_finished
     folder.write_result({"top1": 0.5})
-    assert quick_needed.is_finished
+    assert quick_run.is_finished
 
 
-def test_a_run_of_other_settings_is_not_taken_for_the_studies(quick_needed):
-    made(quick_needed, step=1, lr=0.5)
+def test_a_run_of_other_settings_is_not_taken_for_the_studies(quick_run):
+    made(quick_run, step=1, lr=0.5)
     with pytest.raises(tfresnet.InputError, match=r"other lr .* Received: .*resnet8"):
-        quick_needed.trained(runs.TimeLimit(None))
+        quick_run.train(runs.TimeLimit(None))
 
 
 def test_a_run_that_starts_from_another_trains_it_first(
@@ -197,22 +199,22 @@ def test_a_run_that_starts_from_another_trains_it_first(
     monkeypatch.setattr("tfresnet.experiments.engine.budget.QUICK", QUICK)
     first = {"model": "resnet20", "classes": "0-4", "name": "first"}
     second = {"model": "resnet20", "classes": "5-9", "name": "second", "transfer": "head"}
-    needed = Needed(second | {"weights": first}, Path("runs"), quick=True)
-    assert needed.trained(runs.TimeLimit(None)).config.weights == "runs/first"
+    needed = StudyRun(second | {"weights": first}, Path("runs"), quick=True)
+    assert needed.train(runs.TimeLimit(None)).config.weights == "runs/first"
     assert [path.name for path in sorted(Path("runs").iterdir())] == ["first", "second"]
     Path("runs").rename("moved")
-    moved = Needed(needed.differences, tmp_path / "moved", quick=True)
+    moved = StudyRun(needed.differences, tmp_path / "moved", quick=True)
     assert moved.is_finished
     Path("moved/first/model.keras").unlink()
-    assert moved.trained(runs.TimeLimit(None)).config.transfer == "head"
+    assert moved.train(runs.TimeLimit(None)).config.transfer == "head"
     Path("moved/second").rename("moved/away")
     with pytest.raises(tfresnet.InputError, match=r"its model was left out.*moved/first"):
-        moved.trained(runs.TimeLimit(None))
+        moved.train(runs.TimeLimit(None))
 
 
 def test_a_quick_study_has_one_seed():
-    found = engine_command._wanted(
-        {"transfer": STUDIES["transfer"]}, Needed({}, Path("runs"), quick=True)
+    found = engine_command.list_runs(
+        {"transfer": STUDIES["transfer"]}, StudyRun({}, Path("runs"), quick=True)
     )
     assert [*found["transfer"]] == [f"{way}, 0" for way in ("pretraining", *transfer.RATES)]
 
@@ -233,18 +235,18 @@ def test_when_the_minutes_are_over_the_run_is_saved_and_goes_on(
     assert "stopped after 0 epochs and 1 steps; everything is saved" in shown
     assert shown.endswith("the 0.5 minutes are over; the same command goes on\n")
     assert not (tmp_path / "quick" / "shortcuts").exists()
-    assert Needed({"model": "resnet20"}, tmp_path / "quick/runs", quick=True).epochs_done == 0.5
+    assert StudyRun({"model": "resnet20"}, tmp_path / "quick/runs", quick=True).epochs_done == 0.5
 
 
 def _be_late(limit, batch, logs=None):
     limit.is_late = True
 
 
-def test_after_the_time_is_over_no_training_begins(quick_needed):
+def test_after_the_time_is_over_no_training_begins(quick_run):
     limit = runs.TimeLimit(1e-9)
     with pytest.raises(Interrupted, match="resnet8 is next"):
-        quick_needed.trained(limit)
-    assert not quick_needed.path.exists()
+        quick_run.train(limit)
+    assert not quick_run.path.exists()
 
 
 @pytest.mark.parametrize(
@@ -276,6 +278,6 @@ def test_error_bars_decide():
     assert is_higher(10, 12, 10_000) is False
     assert is_higher(10.2, 10, 10_000) is None
     assert is_higher(12, 10, 10_000, margin=2) is None
-    assert combined([True, None]) == "undecided"
-    assert combined([None, False]) == "fails"
-    assert combined([True, True]) == "holds"
+    assert combine([True, None]) == "undecided"
+    assert combine([None, False]) == "fails"
+    assert combine([True, True]) == "holds"

@@ -23,7 +23,7 @@ from tfresnet.experiments import (
     responses,
     transfer,
 )
-from tfresnet.experiments.engine.units import CutOpen
+from tfresnet.experiments.engine.units import UnitChain
 from tfresnet.layers import Preprocessing
 from tfresnet.training.step import cross_entropy
 
@@ -58,12 +58,12 @@ def logits(cut, deleted=()):
 )
 def test_whole_the_cut_network_is_the_network(name, options):
     model = network(name, **options)
-    cut = CutOpen(model)
+    cut = UnitChain(model)
     np.testing.assert_allclose(logits(cut), model(PIXELS), rtol=1e-4, atol=1e-4)
 
 
 def test_a_unit_whose_branch_is_zero_is_unchanged_by_its_deletion():
-    cut = CutOpen(network())
+    cut = UnitChain(network())
     before = logits(cut)
     assert np.abs(logits(cut, [1]) - before).max() > 1e-3
     cut.units[1].bn2.gamma.assign(tf.zeros_like(cut.units[1].bn2.gamma))
@@ -73,7 +73,7 @@ def test_a_unit_whose_branch_is_zero_is_unchanged_by_its_deletion():
 
 def test_a_deleted_plain_unit_hands_its_input_on():
     model = network("plain20")
-    cut = CutOpen(model)
+    cut = UnitChain(model)
     assert cut.shape_changers == [3, 6]
     x = keras.Model(model.input, cut.units[0].input)(PIXELS)  # without any unit
     x = np.pad(x[:, ::4, ::4], [(0, 0)] * 3 + [(0, 48)])
@@ -82,14 +82,14 @@ def test_a_deleted_plain_unit_hands_its_input_on():
 
 
 def test_a_pair_that_is_put_back_gives_the_same_output():
-    cut = CutOpen(network("resnet20"))
+    cut = UnitChain(network("resnet20"))
     assert cut.stages == [[0, 1, 2], [4, 5], [7, 8]]
     before = logits(cut)
     cut.swap(1, 2)
     assert np.abs(logits(cut) - before).max() > 1e-3
     cut.swap(1, 2)
     np.testing.assert_array_equal(logits(cut), before)
-    lesion.exchanged(cut, (PIXELS, LABELS), k=3, draw=0)
+    lesion.error_after_exchanges(cut, (PIXELS, LABELS), k=3, draw=0)
     np.testing.assert_array_equal(logits(cut), before)
 
 
@@ -104,13 +104,13 @@ def test_all_branches_kept_give_the_true_gradient():
         images = tf.constant(PIXELS)
         tape.watch(images)
         loss = len(PIXELS) * cross_entropy(LABELS, model(images))
-    n = len(CutOpen(model).units)
-    found = gradient(CutOpen(model), [1] * n, [1] * n)
+    n = len(UnitChain(model).units)
+    found = gradient(UnitChain(model), [1] * n, [1] * n)
     np.testing.assert_allclose(found, tape.gradient(loss, images), rtol=1e-3, atol=1e-6)
 
 
 def test_the_gradients_of_all_paths_add_up_to_the_true_one():
-    cut = CutOpen(network())
+    cut = UnitChain(network())
     all_paths = itertools.product((0, 1), repeat=3)
     total = sum(gradient(cut, path, [1 - gate for gate in path]) for path in all_paths)
     np.testing.assert_allclose(total, gradient(cut, [1] * 3, [1] * 3), rtol=1e-3, atol=1e-6)
@@ -138,7 +138,7 @@ def test_class_maps_need_a_global_mean():
 
 def test_the_marked_quarter_is_covered():
     marks = np.arange(256.0).reshape(1, 16, 16)
-    covered = cam._covered(PIXELS[:1], marks)
+    covered = cam._hide_quarter(PIXELS[:1], marks)
     np.testing.assert_array_equal(covered[0, :12], PIXELS[0, :12])
     np.testing.assert_allclose(covered[0, 12:], np.broadcast_to(PIXELS[0].mean((0, 1)), (4, 16, 3)))
 
@@ -216,7 +216,7 @@ def test_widening_before_pooling_costs_four_times_as_much():
 
 def test_the_response_of_a_zero_branch_is_zero_and_the_first_layer_is_its_normalisation():
     model = network()
-    unit = CutOpen(model).units[1]
+    unit = UnitChain(model).units[1]
     unit.bn2.gamma.assign(tf.zeros_like(unit.bn2.gamma))
     unit.bn2.beta.assign(tf.zeros_like(unit.bn2.beta))
     images = Split(PIXELS.astype(np.uint8), LABELS)
@@ -224,7 +224,7 @@ def test_the_response_of_a_zero_branch_is_zero_and_the_first_layer_is_its_normal
     assert len(found) == 6
     assert found[3] == 0
     stem = keras.Model(model.input, model.get_layer("conv1").output)(PIXELS)
-    first = CutOpen(model).units[0]
+    first = UnitChain(model).units[0]
     assert found[0] == pytest.approx(np.std(first.bn1(first.conv1(stem))), abs=1e-4)
 
 
@@ -233,9 +233,9 @@ def test_where_units_normalise_first_every_convolution_of_a_branch_has_a_respons
     images = Split(PIXELS.astype(np.uint8), LABELS)
     found = responses.deviations(SimpleNamespace(model=model, held_out=lambda n: images))
     stem = keras.Model(model.input, model.get_layer("conv1").output)(PIXELS)
-    first = CutOpen(model).units[0]
+    first = UnitChain(model).units[0]
     inside = first.bn2(first.conv1(first.fork(stem)[0]))
-    assert len(found) == 2 * len(CutOpen(model).units)
+    assert len(found) == 2 * len(UnitChain(model).units)
     assert found[:2] == pytest.approx(
         [np.std(inside), np.std(first.conv2(tf.nn.relu(inside)))], abs=1e-3
     )

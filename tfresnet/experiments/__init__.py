@@ -1,12 +1,12 @@
 """The lecture's claims as commands: `python -m tfresnet.experiments [NAME ...]`.
 
-Each file beside this one is a study, found by its place: see `engine/study.py` for what it holds.
+Each module in this folder is a study. `engine/study.py` says what a study defines.
 """
 
 import pkgutil
 
 
 def study_names() -> list[str]:
-    """The studies' files, in alphabetical order; imports none."""
+    """Names of the study modules, in alphabetical order. Imports none of them."""
     found = pkgutil.iter_modules(__path__)
-    return [one.name for one in found if not one.ispkg and not one.name.startswith("_")]
+    return [module.name for module in found if not module.ispkg and module.name != "__main__"]

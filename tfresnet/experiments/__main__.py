@@ -1,32 +1,32 @@
-"""Trains, measures and judges: `python -m tfresnet.experiments --help`."""
+"""Trains runs and judges claims: `python -m tfresnet.experiments --help`."""
 
 from tfresnet.system import commands
 
 
 def parse(argv: list[str] | None = None):
-    """The flags of `python -m tfresnet.experiments`; `names` are all studies by default."""
+    """Parses the flags; `names` are all studies by default."""
     from tfresnet.experiments import study_names
     from tfresnet.system.arguments import ArgumentParser, existing, path, positive
 
     known = study_names()
-    about = "Trains what a claim of the lecture needs, measures, and says whether the claim holds."
+    about = "Trains the runs that a claim of the lecture needs and judges whether the claim holds."
     parser = ArgumentParser("experiments", about)
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help=f"studies, of {', '.join(known)}; none: all")
-    about = "a few steps on shapes10, to try the program; it shows nothing about the claims"
+    add("names", nargs="*", metavar="NAME", help=f"studies to run: {', '.join(known)}; none: all")
+    about = "train a few steps on shapes10 to try the program; the verdicts mean nothing"
     add("--quick", action="store_true", help=about)
-    about = "train nothing: list the runs that are missing and the time they take on this machine"
+    about = "train nothing; list the missing runs and the time they need on this machine"
     add("--plan", action="store_true", help=about)
-    about = "stop after so many minutes, with everything saved; the same command goes on"
+    about = "stop after N minutes and save everything; the same command continues"
     add("--minutes", type=positive, metavar="N", help=about)
     about = (
-        "folders of finished runs, which are not trained again (docs/studies/runs); or runs to "
-        "study in place of the studies' own, where no training belongs to one"
+        "folders of finished runs to use instead of training (docs/studies/runs); or runs to "
+        "measure instead of a study's own, for studies that take any trained network"
     )
     add("--runs", type=existing, nargs="+", metavar="DIR", help=about)
     add("--data-dir", type=path, metavar="DIR", help="folder or archive of CIFAR-10")
-    about = "folder of runs, results and figures"
-    add("--output-dir", type=path, metavar="DIR", default="logs/experiments", help=about)
+    about, default = "folder for runs, results and figures", "logs/experiments"
+    add("--output-dir", type=path, metavar="DIR", default=default, help=about)
     args = parser.parse_args(argv)
     for name in args.names:
         if name not in known:
@@ -36,7 +36,7 @@ def parse(argv: list[str] | None = None):
 
 
 def main(argv: list[str] | None = None) -> dict[str, dict]:
-    """Returns the results of every study that could be concluded."""
+    """Returns the results of every study that was concluded."""
     args = parse(argv)
     commands.load_tensorflow()
     from tfresnet.experiments.engine import command

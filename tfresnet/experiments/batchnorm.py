@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.budget import SMALL
 from tfresnet.experiments.engine.figures import chart, lines
-from tfresnet.experiments.engine.judging import bar, combined, said
+from tfresnet.experiments.engine.judging import bar, combine, describe
 from tfresnet.layers import BatchNormalization
 from tfresnet.runs.record import RunRecord
 
@@ -22,20 +22,21 @@ EXPECTED = (
     "formulas and the layer differ by rounding alone"
 )
 RUNS = {
-    norm: SMALL | {"model": "cnn3", "model_option": f"norm={norm}"} for norm in ("before", "after")
+    norm: SMALL | {"model": "cnn3", "model_option": f"norm={norm}"}
+    for norm in ("before", "after", "without")
 }
-RUNS |= {"without": SMALL | {"model": "cnn3", "model_option": "norm=without"}}
 RUNS |= {"before, rate x 5": RUNS["before"] | {"lr": 5 * SMALL["lr"]}}
 BATCHES, BATCH, MOMENTUM = 20, 64, 0.9
 ROUNDING = 1e-3  # of activations with a deviation of one
 
 
 def measure(runs: dict[str, RunRecord]) -> dict:
-    """Validation errors in percent by epoch; steps to the best error of the network without,
-    and to an error that is an error bar above it and below it."""
+    """Validation errors in percent by epoch, and the steps to three targets: the best error of the
+    network without normalisation, and the errors one bar above and below it."""
     errors = {name: run.curve("val_top1") for name, run in runs.items()}
     target = min(errors["without"])
-    goals = target + bar(target, 5_000), target, target - bar(target, 5_000)
+    width = bar(target, 5_000)
+    goals = target + width, target, target - width
     steps = {
         name: [_steps_to(goal, errors[name], run.curve("step")) for goal in goals]
         for name, run in runs.items()
@@ -44,7 +45,7 @@ def measure(runs: dict[str, RunRecord]) -> dict:
 
 
 def _steps_to(target, errors, steps):
-    """Where a straight line between epochs first meets the target; None: nowhere."""
+    """The step at which a straight line between epochs first meets the target; None: never."""
     before = 90.0, 0
     for error, step in zip(errors, steps, strict=True):
         if error <= target:
@@ -55,34 +56,37 @@ def _steps_to(target, errors, steps):
 
 
 def examine(runs: dict[str, RunRecord]) -> dict:
-    """Largest differences between the lecture's formulas and the layer, on real activations."""
+    """Largest differences between the lecture's formulas and the layer on trained activations."""
     run = runs["before"]
     images = run.dataset.train.images[: BATCHES * BATCH].astype(np.float32)
     unit = run.model.get_layer("conv1_block1")
-    front = keras.Model(run.model.input, run.model.get_layer("conv1_block1").input)
+    front = keras.Model(run.model.input, unit.input)
     maps = unit.conv(front(images)).numpy().reshape(BATCHES, BATCH, *images.shape[1:3], -1)
     return {"largest_difference": differences(maps.astype(np.float32))}
 
 
 def differences(batches: np.ndarray) -> dict[str, float]:
-    """The layer against the formulas, fed `(batches, batch, height, width, channels)`."""
+    """Largest differences between our layer and the formulas of the lecture.
+
+    Args:
+        batches: input of the layer, `(batches, batch, height, width, channels)`.
+    """
     layer = BatchNormalization(momentum=MOMENTUM)
     layer.build(batches.shape[1:])
+    settings = layer.beta, layer.gamma, layer.epsilon
     average = tf.train.ExponentialMovingAverage(MOMENTUM)
-    mean = tf.Variable(tf.zeros(batches.shape[-1]))
-    variance = tf.Variable(tf.ones(batches.shape[-1]))
-    average.apply([mean, variance])  # begins with these, as the layer does
-    worst, values = 0.0, np.prod(batches.shape[1:4])
+    mean, variance = (tf.Variable(fill(batches.shape[-1])) for fill in (tf.zeros, tf.ones))
+    average.apply([mean, variance])  # starts from 0 and 1, as the layer does
+    worst, n = 0.0, np.prod(batches.shape[1:4])
     for x in batches:
         m, v = tf.nn.moments(x, axes=[0, 1, 2])
-        expected = tf.nn.batch_normalization(x, m, v, layer.beta, layer.gamma, layer.epsilon)
+        expected = tf.nn.batch_normalization(x, m, v, *settings)
         worst = max(worst, np.abs(layer(x, training=True) - expected).max())
         mean.assign(m)
-        variance.assign(v * values / (values - 1))  # unbiased, of m values a channel
+        variance.assign(v * n / (n - 1))  # the unbiased variance
         average.apply([mean, variance])
     means, variances = average.average(mean), average.average(variance)
-    offset = layer.beta, layer.gamma, layer.epsilon
-    expected = tf.nn.batch_normalization(batches[-1], means, variances, *offset)
+    expected = tf.nn.batch_normalization(batches[-1], means, variances, *settings)
     return {
         "training": float(worst),
         "moving_mean": float(np.abs(layer.moving_mean - means).max()),
@@ -99,22 +103,21 @@ def verdict(measured: dict) -> tuple[str, str]:
     shown = ", ".join(f"{name} {at or 'never'}" for name, (_, at, _) in steps.items())
     why = (
         f"steps to {measured['target_error']:.2f} % validation error: {shown}; clearly sooner than "
-        f"without, before: {said(sooner[0])}, after: {said(sooner[1])}; formulas and layer differ "
-        f"by at most {worst:.1g}"
+        f"without, before: {describe(sooner[0])}, after: {describe(sooner[1])}; formulas and layer "
+        f"differ by at most {worst:.1g}"
     )
-    return combined([*sooner, worst < ROUNDING]), why
+    return combine([*sooner, worst < ROUNDING]), why
 
 
 def _is_sooner(steps, without):
     near, _, below = steps
     if below is not None and below < without:
         return True
-    return False if near is None or near >= without else None
+    return None if near is not None and near < without else False
 
 
 def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
-    figure, (axes,) = chart(
-        "cnn3, normalised", x="epoch of 10,000 images", y="validation error (%)"
-    )
+    labels = {"x": "epoch of 10,000 images", "y": "validation error (%)"}
+    figure, (axes,) = chart("cnn3, normalised", **labels)
     lines(axes, measured["validation_error"])
     return {"error.png": figure}

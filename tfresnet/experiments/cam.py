@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tfresnet import models
 from tfresnet.errors import InputError
-from tfresnet.experiments.engine.judging import combined
+from tfresnet.experiments.engine.judging import combine, is_positive
 from tfresnet.runs.record import RunRecord
 
 ORDER = 11
@@ -26,66 +26,61 @@ RUNS = {
     "resnet56": {"model": "resnet56"},
 }
 IMAGES, SHOWN = 500, 12
-COVERED = 0.25
-
-
-def measure(runs: dict[str, RunRecord]) -> dict:
-    return {}
+HIDDEN = 0.25  # of the pixels
 
 
 def examine(runs: dict[str, RunRecord]) -> dict:
-    """Mean loss of probability of the true class, with two standard errors, over the validation
-    images; how far the mean of a map and its logit are apart, offset and all."""
-    return {"images": IMAGES, "networks": {name: _covering(run) for name, run in runs.items()}}
+    """For each network, how much probability the true class loses on average when a quarter of
+    the image is grey, with two standard errors; and how exactly the maps add up to the logits."""
+    networks = {name: _measure_losses(run) for name, run in runs.items()}
+    return {"images": IMAGES, "networks": networks}
 
 
 def class_maps(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(maps `(n, height, width, classes)`, offsets `(classes,)`): the mean of a map over the
-    image, and the offset of its class, are the logit.
+    """Maps `(n, height, width, classes)` and offsets `(classes,)`: the mean of a map over the
+    image plus the offset of its class is the logit.
 
     Raises:
         InputError: the model does not end in a global mean and one layer to the classes.
     """
-    last = model.layers[-1]
-    if isinstance(last, keras.layers.Dense) and model.layers[-2].name == "avg_pool":
-        maps = keras.Model(model.input, model.layers[-2].input)(images)
+    before, last = model.layers[-2:]
+    if isinstance(last, keras.layers.Dense) and before.name == "avg_pool":
+        maps = keras.Model(model.input, before.input)(images)
         return tf.cast(maps, tf.float32).numpy() @ np.asarray(last.kernel), np.asarray(last.bias)
-    convolution = model.layers[-2]
-    if last.name == "avg_pool" and convolution.name == "predictions":  # Network in Network
-        maps = keras.Model(model.input, convolution.output)(images)
-        offset = np.asarray(convolution.conv.bias)
+    if last.name == "avg_pool" and before.name == "predictions":  # Network in Network
+        maps, offset = keras.Model(model.input, before.output)(images), np.asarray(before.conv.bias)
         return tf.cast(maps, tf.float32).numpy() - offset, offset
     raise InputError(
         "class activation maps need a global mean right before the classes. "
-        f"Received: {model.name}, which ends in {model.layers[-2].name}, {last.name}"
+        f"Received: {model.name}, which ends in {before.name}, {last.name}"
     )
 
 
-def _covering(run):
+def _measure_losses(run):
     model, split = run.model, run.held_out(IMAGES)
     images = split.images.astype(np.float32)
     maps, offsets = class_maps(model, images)
     logits = model.predict(images, verbose=0)
-    own = _enlarged(maps, split.labels, images.shape[1:3])
+    own = _resize(maps, split.labels, images.shape[1:3])
     whole = _probability(logits, split.labels)
     found = {"largest_gap": float(np.abs(maps.mean(axis=(1, 2)) + offsets - logits).max())}
     for name, sign in (("marked_most", 1), ("marked_least", -1)):
-        covered = _covered(images, sign * own)
-        lost = whole - _probability(model.predict(covered, verbose=0), split.labels)
+        grey = _hide_quarter(images, sign * own)
+        lost = whole - _probability(model.predict(grey, verbose=0), split.labels)
         found[name] = [float(lost.mean()), float(2 * lost.std() / len(lost) ** 0.5)]
     return found
 
 
-def _enlarged(maps, labels, size):
-    """The map of each image's label, `(n, height, width)`."""
+def _resize(maps, labels, size):
+    """The map of each image's label in the size of the image, `(n, height, width)`."""
     own = np.take_along_axis(maps, labels[:, None, None, None], axis=-1)
     return tf.image.resize(own, size, method="bilinear").numpy()[..., 0]
 
 
-def _covered(images, marks):
-    """Images whose most marked pixels have the mean colour of the image."""
+def _hide_quarter(images, marks):
+    """Gives the pixels with the highest marks the mean colour of their image."""
     order = marks.reshape(len(marks), -1).argsort(axis=1).argsort(axis=1).reshape(marks.shape)
-    hidden = order >= (1 - COVERED) * order[0].size
+    hidden = order >= (1 - HIDDEN) * order[0].size
     mean = images.mean(axis=(1, 2), keepdims=True)
     return np.where(hidden[..., None], mean, images)
 
@@ -98,14 +93,13 @@ def verdict(measured: dict) -> tuple[str, str]:
     answers, why = [], []
     for name, found in measured["networks"].items():
         (most, wide), (least, narrow) = found["marked_most"], found["marked_least"]
-        difference, width = most - least, np.hypot(wide, narrow)
-        answers.append(None if abs(difference) <= width else bool(difference > 0))
+        answers.append(is_positive(most - least, np.hypot(wide, narrow)))
         why.append(
             f"{name}: the true class loses {100 * most:.1f} +- {100 * wide:.1f} points of "
             f"probability without the quarter marked most, {100 * least:.1f} +- "
             f"{100 * narrow:.1f} without the quarter marked least"
         )
-    return combined(answers), "; ".join(why)
+    return combine(answers), "; ".join(why)
 
 
 def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
@@ -113,24 +107,23 @@ def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
 
 
 def _contact_sheet(name, run):
-    """Images, and the same under the maps of the class that the network took them for."""
+    """Draws images above the same images with the map of the predicted class over them."""
     split = run.held_out(SHOWN)
     images = split.images.astype(np.float32)
     predicted = run.model.predict(images, verbose=0).argmax(axis=1)
-    marks = _enlarged(class_maps(run.model, images)[0], predicted, images.shape[1:3])
+    marks = _resize(class_maps(run.model, images)[0], predicted, images.shape[1:3])
     figure = Figure(figsize=(12, 5.2), dpi=120, layout="constrained")
     figure.suptitle(f"{name}: where the evidence for the predicted class is (light: most)")
     axes = figure.subplots(4, SHOWN // 2)
     names = models.preprocessing_of(run.model).class_names
     for index in range(SHOWN):
-        row, column = 2 * (index // (SHOWN // 2)), index % (SHOWN // 2)
-        axes[row, column].imshow(split.images[index])
-        true = names[split.labels[index]]
-        axes[row, column].set_title(true, fontsize=8)
-        shown = axes[row + 1, column]
-        shown.imshow(split.images[index].mean(axis=-1), cmap="gray")
-        shown.imshow(marks[index], cmap="cividis", alpha=0.6)
-        shown.set_title(f"as {names[predicted[index]]}", fontsize=8)
+        row, column = divmod(index, SHOWN // 2)
+        above, below = axes[2 * row : 2 * row + 2, column]
+        above.imshow(split.images[index])
+        above.set_title(names[split.labels[index]], fontsize=8)
+        below.imshow(split.images[index].mean(axis=-1), cmap="gray")
+        below.imshow(marks[index], cmap="cividis", alpha=0.6)
+        below.set_title(f"as {names[predicted[index]]}", fontsize=8)
     for one in axes.flat:
         one.set_axis_off()
     return figure

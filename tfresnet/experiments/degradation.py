@@ -1,9 +1,9 @@
-"""Do deeper plain networks get worse, and do shortcuts turn the order round?"""
+"""Do deeper plain networks get worse, and do shortcuts reverse the order?"""
 
 from matplotlib.figure import Figure
 
+from tfresnet.experiments.engine import judging
 from tfresnet.experiments.engine.figures import chart, lines
-from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher, said
 from tfresnet.runs.record import RunRecord
 
 ORDER = 1
@@ -24,21 +24,23 @@ def measure(runs: dict[str, RunRecord]) -> dict:
         name: {"training": run.curve("top1"), "validation": run.curve("val_top1")}
         for name, run in runs.items()
     }
-    bars = {name: round(bar(splits["training"][-1], IMAGES), 2) for name, splits in curves.items()}
-    return {"error_by_epoch": curves, "bar_of_the_last_training_error": bars, "bar": POINTS}
+    bars = {
+        name: round(judging.bar(splits["training"][-1], IMAGES), 2)
+        for name, splits in curves.items()
+    }
+    return {"error_by_epoch": curves, "bar_of_the_last_training_error": bars, "bar": judging.POINTS}
 
 
 def verdict(measured: dict) -> tuple[str, str]:
-    last = {name: row["training"][-1] for name, row in measured["error_by_epoch"].items()}
-    degrades = is_higher(last["plain56"], last["plain20"], IMAGES)
-    residual = is_higher(last["resnet56"], last["resnet20"], IMAGES)
+    last = {name: measured["error_by_epoch"][name]["training"][-1] for name in NETWORKS}
+    degrades = judging.is_higher(last["plain56"], last["plain20"], IMAGES)
+    residual = judging.is_higher(last["resnet56"], last["resnet20"], IMAGES)
     why = (
-        "training error after the last epoch: "
-        + ", ".join(f"{name} {last[name]:.2f} %" for name in NETWORKS)
-        + f"; plain56 above plain20: {said(degrades)}; resnet56 above resnet20: {said(residual)}"
+        f"training error after the last epoch: {judging.list_errors(last)}; plain56 above plain20: "
+        f"{judging.describe(degrades)}; resnet56 above resnet20: {judging.describe(residual)}"
     )
-    # "Not worse" needs no distance: only a clear order the other way speaks against it.
-    return combined([degrades, residual is not True]), why
+    # "Not worse" allows a tie: only a clear order the other way speaks against it.
+    return judging.combine([degrades, residual is not True]), why
 
 
 def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:

@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
+from tfresnet.experiments.engine import judging
 from tfresnet.experiments.engine.figures import chart, style
-from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher, said
 from tfresnet.results.table import PAPER
 from tfresnet.runs.record import RunRecord
 
@@ -29,30 +29,25 @@ NOT_RUN = {
 
 
 def measure(runs: dict[str, RunRecord]) -> dict:
-    """Test errors in percent, each with its bar."""
-    errors = {
-        name: [run.test_error, round(bar(run.test_error, 10_000), 2)] for name, run in runs.items()
-    }
-    return {"test_error_with_bar": errors, "bar": POINTS, "table_6": TABLE_6, "not_run": NOT_RUN}
+    return judging.measure_test_errors(runs) | {"table_6": TABLE_6, "not_run": NOT_RUN}
 
 
 def verdict(measured: dict) -> tuple[str, str]:
-    error = {name: pair[0] for name, pair in measured["test_error_with_bar"].items()}
-    deeper = is_higher(error["resnet20"], error["resnet56"], 10_000)
-    wider = is_higher(error["resnet44"], error[WIDE], 10_000)
-    shown = ", ".join(f"{name} {value:.2f} %" for name, value in error.items())
+    error = judging.strip_bars(measured)
+    deeper = judging.is_higher(error["resnet20"], error["resnet56"])
+    wider = judging.is_higher(error["resnet44"], error[WIDE])
     why = (
-        f"test error: {shown}; resnet56 below resnet20: {said(deeper)}; {WIDE} below resnet44 at "
-        f"equal cost: {said(wider)}"
+        f"test error: {judging.list_errors(error)}; resnet56 below resnet20: "
+        f"{judging.describe(deeper)}; {WIDE} below resnet44 at equal cost: "
+        f"{judging.describe(wider)}"
     )
-    return combined([deeper, wider]), why
+    return judging.combine([deeper, wider]), why
 
 
 def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     figure, (axes,) = chart("error against depth", x="weighted layers", y="test error (%)")
     errors = measured["test_error_with_bar"]
-    ours = [errors[f"resnet{depth}"] for depth in DEPTHS]
-    values, widths = zip(*ours, strict=True)
+    values, widths = zip(*(errors[f"resnet{depth}"] for depth in DEPTHS), strict=True)
     axes.errorbar(DEPTHS, values, widths, capsize=4, label="here, 10 epochs", **style(0))
     paper = {int(depth): value for depth, value in measured["table_6"].items() if int(depth) <= 110}
     axes.plot([*paper], [*paper.values()], label="Table 6, 164 epochs", **style(1))

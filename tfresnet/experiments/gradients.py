@@ -1,6 +1,7 @@
 """How much gradient reaches the early stages, with shortcuts and without, by depth."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import keras
@@ -9,9 +10,9 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tfresnet.data import Dataset
-from tfresnet.experiments.engine.budget import config_of
+from tfresnet.experiments.engine.budget import make_config
 from tfresnet.experiments.engine.figures import chart, style
-from tfresnet.experiments.engine.judging import combined
+from tfresnet.experiments.engine.judging import combine, is_positive
 from tfresnet.models import stage_of
 from tfresnet.runs.network import build_network
 from tfresnet.runs.record import RunRecord
@@ -33,20 +34,14 @@ RUNS = {name: {"model": name} for name in ("plain20", "plain56", "resnet20", "re
 BATCHES, BATCH = 3, 64
 
 
-def measure(runs: dict[str, RunRecord]) -> dict:
-    return {}
-
-
 def examine(runs: dict[str, RunRecord]) -> dict:
-    """Norms of the gradient of each stage's weights, a list of batches each."""
+    """Norms of the gradient of each stage's weights: a list over batches for each stage."""
     data = next(iter(runs.values())).dataset
-    depths = DEPTHS if data.name == "cifar10" else DEPTHS[:1]  # shapes10: to try the program
+    depths = DEPTHS if data.name == "cifar10" else DEPTHS[:1]  # shapes10 only tries the program
     start = {}
-    for family in FAMILIES:
-        for depth in depths:
-            config = replace(config_of({"model": f"{family}{depth}"}), precision="float32")
-            network = build_network(config, data)
-            start[f"{family}{depth}"] = norms(network, data)
+    for name in (f"{family}{depth}" for family in FAMILIES for depth in depths):
+        config = replace(make_config({"model": name}), precision="float32")
+        start[name] = norms(build_network(config, data), data)
     return {
         "before_training": start,
         "after_training": {name: norms(run.model, run.dataset) for name, run in runs.items()},
@@ -54,25 +49,24 @@ def examine(runs: dict[str, RunRecord]) -> dict:
 
 
 def norms(model: keras.Model, data: Dataset) -> dict[str, list[float]]:
-    """L2 norms of the loss' gradient, as in training, by stage."""
+    """L2 norms of the gradient of the training loss by stage, a list over batches each."""
     found: dict[str, list[float]] = {}
     for number in range(BATCHES):
         batch = slice(number * BATCH, (number + 1) * BATCH)
         images = tf.constant(data.train.images[batch], tf.float32)
         with tf.GradientTape() as tape:
             loss = cross_entropy(data.train.labels[batch], model(images, training=True))
-        squares: dict[str, float] = {}
+        squares: Counter[str] = Counter()
         gradients = tape.gradient(loss, model.trainable_variables)
         for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-            stage = stage_of(variable.path)
-            squares[stage] = squares.get(stage, 0) + float(np.square(gradient).sum())
+            squares[stage_of(variable.path)] += float(np.square(gradient).sum())
         for stage, square in squares.items():
             found.setdefault(stage, []).append(round(math.sqrt(square), 6))
     return found
 
 
 def first_to_last(by_stage: dict[str, list[float]]) -> np.ndarray:
-    """log10 of the gradient of the first stage of units by that of the last, of each batch."""
+    """log10 of the gradient of the first stage of units over that of the last, by batch."""
     stages = [stage for stage in by_stage if stage.startswith("conv") and stage != "conv1"]
     return np.log10(by_stage[stages[0]]) - np.log10(by_stage[stages[-1]])
 
@@ -87,16 +81,15 @@ def verdict(measured: dict) -> tuple[str, str]:
         ends[family] = abs(deep.mean() - shallow.mean()), width, deep.mean(), names[-1]
     difference = ends["plain"][0] - ends["resnet"][0]
     width = math.hypot(ends["plain"][1], ends["resnet"][1])
-    drifts = None if abs(difference) <= width else difference > 0
     why = "before training, gradient of the first stage by that of the last: " + ", ".join(
         f"{name} {10**ratio:.3g} (10^{drift:.2f} from the shallowest)"
         for drift, _, ratio, name in ends.values()
     )
-    after = {
-        name: first_to_last(stages).mean() for name, stages in measured["after_training"].items()
-    }
-    why += "; after it: " + ", ".join(f"{name} {10**ratio:.3g}" for name, ratio in after.items())
-    return combined([drifts]), why
+    why += "; after it: " + ", ".join(
+        f"{name} {10 ** first_to_last(stages).mean():.3g}"
+        for name, stages in measured["after_training"].items()
+    )
+    return combine([is_positive(difference, width)]), why
 
 
 def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:

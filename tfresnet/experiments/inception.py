@@ -4,9 +4,9 @@ import keras
 from matplotlib.figure import Figure
 
 from tfresnet.complexity import count, structure_only
+from tfresnet.experiments.engine import judging
 from tfresnet.experiments.engine.budget import SMALL
-from tfresnet.experiments.engine.figures import bars, chart
-from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher, said
+from tfresnet.experiments.engine.figures import draw_test_errors
 from tfresnet.layers import InceptionModule
 from tfresnet.layers.pooling import pool2d
 from tfresnet.models import create_model
@@ -30,19 +30,12 @@ MARGIN = 2.0  # points that a cheaper module may cost
 
 
 def measure(runs: dict[str, RunRecord]) -> dict:
-    """Test errors in percent, parameters and multiply-adds of the networks; costs of the grids."""
-    errors = {
-        kind: [run.test_error, round(bar(run.test_error, 10_000), 2)] for kind, run in runs.items()
-    }
+    """Test errors and costs of the networks, and costs of the ways to reduce the grid."""
     with structure_only():
         costs = {kind: _cost(create_model("inception3", module=kind)) for kind in KINDS}
         grids = {way: _cost(_grid(way)) for way in ("pool, then widen", "widen, then pool", "both")}
-    return {
-        "test_error_with_bar": errors,
-        "bar": POINTS,
-        "parameters_and_multiply_adds": costs,
-        "grid_reduction": grids,
-    }
+    costs = {"parameters_and_multiply_adds": costs, "grid_reduction": grids}
+    return judging.measure_test_errors(runs) | costs
 
 
 def _cost(model):
@@ -51,9 +44,8 @@ def _cost(model):
 
 
 def _grid(way: str) -> keras.Model:
-    """From GRID to half the sides and twice the channels."""
-    images = keras.Input(GRID)
-    channels = GRID[-1]
+    """A network from GRID to half the sides and twice the channels."""
+    images, channels = keras.Input(GRID), GRID[-1]
     if way == "both":
         branches = {"conv": [(channels, 3)], "pool": ["max"]}
         options = {"strides": 2, "padding": "valid", "use_bn": False}
@@ -65,12 +57,12 @@ def _grid(way: str) -> keras.Model:
 
 
 def verdict(measured: dict) -> tuple[str, str]:
-    error = {kind: pair[0] for kind, pair in measured["test_error_with_bar"].items()}
+    error = judging.strip_bars(measured)
     costs = measured["parameters_and_multiply_adds"]
     grids = measured["grid_reduction"]
     ways = [grids[way] for way in ("widen, then pool", "pool, then widen", "both")]
     (_, dear), (_, cheap), (_, both) = ways
-    relu = is_higher(error["linear3x3"], error["two3x3"], 10_000)
+    relu = judging.is_higher(error["linear3x3"], error["two3x3"])
     answers = [
         costs["reduced"][0] < costs["naive"][0],
         _costs_no_accuracy(error, "reduced", "naive"),
@@ -83,21 +75,17 @@ def verdict(measured: dict) -> tuple[str, str]:
         f"{kind} {value:.2f} % with {costs[kind][0]:,} parameters" for kind, value in error.items()
     )
     why = (
-        f"test error: {shown}; the ReLU between two 3x3 helps: {said(relu)}; widening before "
-        f"pooling costs {dear / cheap:.1f} times the multiply-adds of pooling first, and of both "
-        f"in parallel {ways[0][0] / ways[2][0]:.1f} times the parameters and {dear / both:.1f} "
-        "times the multiply-adds"
+        f"test error: {shown}; the ReLU between two 3x3 helps: {judging.describe(relu)}; widening "
+        f"before pooling costs {dear / cheap:.1f} times the multiply-adds of pooling first, and of "
+        f"both in parallel {ways[0][0] / ways[2][0]:.1f} times the parameters and "
+        f"{dear / both:.1f} times the multiply-adds"
     )
-    return combined(answers), why
+    return judging.combine(answers), why
 
 
 def _costs_no_accuracy(error, cheap, dear):
-    worse = is_higher(error[cheap], error[dear], 10_000, MARGIN)
-    return None if worse is None else not worse
+    return judging.negate(judging.is_higher(error[cheap], error[dear], margin=MARGIN))
 
 
 def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
-    figure, (axes,) = chart("inception3, by module", x="module", y="test error (%)")
-    errors = measured["test_error_with_bar"]
-    bars(axes, {kind: pair[0] for kind, pair in errors.items()}, [e[1] for e in errors.values()])
-    return {"error.png": figure}
+    return {"error.png": draw_test_errors("inception3, by module", measured, "module")}

@@ -1,13 +1,11 @@
-"""What happens to a trained network that loses units, or has them in another order?"""
-
-import functools
+"""What happens to a trained network when units are deleted or change places?"""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import chart, style
-from tfresnet.experiments.engine.judging import bar, combined
-from tfresnet.experiments.engine.units import CutOpen
+from tfresnet.experiments.engine.judging import bar, combine
+from tfresnet.experiments.engine.units import UnitChain
 from tfresnet.runs.record import RunRecord
 
 ORDER = 7
@@ -28,17 +26,14 @@ COUNTS = (1, 2, 3, 5, 8, 12, 16, 20)
 MEDIAN_COST, NEAR_CHANCE = 3.0, 80.0
 
 
-def measure(runs: dict[str, RunRecord]) -> dict:
-    return {}
-
-
 def examine(runs: dict[str, RunRecord]) -> dict:
-    """Validation errors in percent on IMAGES images; `by_number` has a list of draws each."""
+    """Validation errors in percent on IMAGES images. `deleted` and `exchanged` map the number of
+    deletions or exchanges to the errors of DRAWS draws."""
     return {"images": IMAGES, "networks": {name: _lesions(run) for name, run in runs.items()}}
 
 
 def _lesions(run):
-    network, split = CutOpen(run.model), run.held_out(IMAGES)
+    network, split = UnitChain(run.model), run.held_out(IMAGES)
     images = split.images, split.labels
     n = len(network.units)
     found = {
@@ -48,31 +43,28 @@ def _lesions(run):
         "change_the_shape": network.shape_changers,
     }
     if not network.is_plain:
-        found["deleted"] = _by_number(n - 1, functools.partial(_deleted, network, images))
+        found["deleted"] = _errors_by_number(n - 1, _error_after_deletions, network, images)
         pairs = sum(len(stage) // 2 for stage in network.stages)
         if pairs:  # the shallowest networks have none
-            exchange = functools.partial(exchanged, network, images)
-            found["exchanged"] = _by_number(pairs, exchange)
+            found["exchanged"] = _errors_by_number(pairs, error_after_exchanges, network, images)
     return found
 
 
-def _by_number(most, error):
+def _errors_by_number(most, error, *args):
     counts = [k for k in COUNTS if k <= most]
-    return {str(k): [error(k, draw) for draw in range(DRAWS)] for k in counts}
+    return {str(k): [error(*args, k, draw) for draw in range(DRAWS)] for k in counts}
 
 
-def _deleted(network, images, k, draw):
+def _error_after_deletions(network, images, k, draw):
     chosen = np.random.default_rng((0, k, draw)).permutation(len(network.units))[:k]
     return network.error(*images, deleted=chosen)
 
 
-def exchanged(network: CutOpen, images: tuple, k: int, draw: int) -> float:
-    """Error after `k` exchanges of two units of a stage, no unit twice; puts them back."""
+def error_after_exchanges(network: UnitChain, images: tuple, k: int, draw: int) -> float:
+    """Exchanges `k` pairs of units within their stages, no unit twice; puts them back at last."""
     random = np.random.default_rng((1, k, draw))
-    pairs = []
-    for stage in network.stages:
-        mixed = random.permutation(stage)
-        pairs += [*zip(mixed[::2], mixed[1::2], strict=False)]
+    mixed = [random.permutation(stage) for stage in network.stages]
+    pairs = [pair for stage in mixed for pair in zip(stage[::2], stage[1::2], strict=False)]
     chosen = [pairs[i] for i in random.permutation(len(pairs))[:k]]
     for a, b in chosen:
         network.swap(a, b)
@@ -94,13 +86,12 @@ def verdict(measured: dict) -> tuple[str, str]:
         else:
             answers.append(median < MEDIAN_COST)
             for way, errors in _by_way(found):
-                smooth = _rises(found["whole"], errors, measured["images"])
-                answers.append(smooth)
+                answers.append(_rises(found["whole"], errors, measured["images"]))
                 most, last = [*errors.items()][-1]
                 words += f"; {most} {way}: {np.mean(last):.1f} %"
-                words += "" if smooth else ", not rising everywhere"
+                words += "" if answers[-1] else ", not rising everywhere"
         why.append(words)
-    return combined(answers), "; ".join(why)
+    return combine(answers), "; ".join(why)
 
 
 def _by_way(found):
@@ -108,12 +99,10 @@ def _by_way(found):
 
 
 def _rises(whole, errors_by_number, images):
-    """Whether no mean error lies clearly below that of a smaller number."""
-    means = [whole, *(float(np.mean(errors)) for errors in errors_by_number.values())]
-    spreads = [
-        0.0,
-        *(2 * float(np.std(errors)) / DRAWS**0.5 for errors in errors_by_number.values()),
-    ]
+    """Whether no mean error lies clearly below the one of the next smaller number."""
+    draws = [[whole], *errors_by_number.values()]
+    means = [float(np.mean(errors)) for errors in draws]
+    spreads = [2 * float(np.std(errors)) / DRAWS**0.5 for errors in draws]
     widths = [np.hypot(s, bar(m, images, seeds=False)) for m, s in zip(means, spreads, strict=True)]
     steps = range(1, len(means))
     return all(means[i] - means[i - 1] > -np.hypot(widths[i], widths[i - 1]) for i in steps)
@@ -121,9 +110,8 @@ def _rises(whole, errors_by_number, images):
 
 def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     one, (axes,) = chart("one unit deleted", x="unit", y="validation error (%)")
-    numbers, others = chart(
-        "units deleted", "pairs exchanged", x="number", y="validation error (%)"
-    )
+    titles = "units deleted", "pairs exchanged"
+    numbers, others = chart(*titles, x="number", y="validation error (%)")
     for index, (name, found) in enumerate(measured["networks"].items()):
         units = np.arange(1, len(found["one_deleted"]) + 1)
         axes.plot(units, found["one_deleted"], label=name, **style(index))
@@ -132,9 +120,8 @@ def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
             values = [*errors.values()]
             middle = np.mean(values, axis=1)
             spread = np.abs([np.min(values, axis=1) - middle, np.max(values, axis=1) - middle])
-            other.errorbar(
-                [*map(int, errors)], middle, spread, capsize=3, label=name, **style(index)
-            )
+            counts = [*map(int, errors)]
+            other.errorbar(counts, middle, spread, capsize=3, label=name, **style(index))
     for drawn in (axes, *others):
         drawn.axhline(90, color="black", linewidth=0.7, label="chance")
         drawn.set_ylim(0, 100)

@@ -1,4 +1,4 @@
-"""A residual network as 2^n paths: how long they are, and which of them carry the gradient."""
+"""A residual network as 2^n paths: how long are they, and which of them carry the gradient?"""
 
 import math
 
@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from tfresnet.errors import InputError
 from tfresnet.experiments.engine.figures import chart, style
-from tfresnet.experiments.engine.judging import combined
-from tfresnet.experiments.engine.units import CutOpen
+from tfresnet.experiments.engine.judging import combine
+from tfresnet.experiments.engine.units import UnitChain
 from tfresnet.runs.record import RunRecord
 
 ORDER = 8
@@ -21,22 +21,18 @@ CLAIM = (
 SOURCE = "deck B; Veit et al., 2016, sections 3 and 4.3, Fig. 6"
 EXPECTED = "the gradient at the input falls with length; most of it comes by less than half of n"
 RUNS = {"resnet56": {"model": "resnet56"}}
-IMAGES, DRAWS = 25, 60  # many draws: of the paths of a length, few carry most of the gradient
+IMAGES, DRAWS = 25, 60  # few of the paths of a length carry most of the gradient
 LECTURE_UNITS = 54
 MOST = 0.9  # of the product of number and gradient
 
 
-def measure(runs: dict[str, RunRecord]) -> dict:
-    return {}
-
-
 def examine(runs: dict[str, RunRecord]) -> dict:
-    """Norms of the gradient at the input by length, a list of draws each."""
-    return {"networks": {name: _by_length(run) for name, run in runs.items()}}
+    """Norms of the gradient at the input by length of the path, a list of draws each."""
+    return {"networks": {name: _norms_by_length(run) for name, run in runs.items()}}
 
 
-def _by_length(run):
-    network, split = CutOpen(run.model), run.held_out(IMAGES)
+def _norms_by_length(run):
+    network, split = UnitChain(run.model), run.held_out(IMAGES)
     if network.is_plain:
         raise InputError(f"paths need shortcuts. Received: {run.path}")
     n = len(network.units)
@@ -50,29 +46,24 @@ def _by_length(run):
 
 
 def _norm(gradient, n, length, draw):
-    through = np.zeros(n, np.float32)
-    through[np.random.default_rng((length, draw)).permutation(n)[:length]] = 1
-    found = gradient(tf.constant(through), tf.constant(1 - through)).numpy()
+    path = np.zeros(n, np.float32)
+    path[np.random.default_rng((length, draw)).permutation(n)[:length]] = 1
+    found = gradient(tf.constant(path), tf.constant(1 - path)).numpy()
     return float(np.linalg.norm(found.reshape(len(found), -1), axis=1).mean())
 
 
-def input_gradient(
-    network: CutOpen,
-    images: tf.Tensor,
-    labels: tf.Tensor,
-    branches: tf.Tensor,
-    shortcuts: tf.Tensor,
-) -> tf.Tensor:
+def input_gradient(network: UnitChain, images, labels, branches, shortcuts) -> tf.Tensor:
     """Gradient of each image's loss at the pixels, `(batch, height, width, 3)`.
 
-    The pass forward is the whole network's. The pass back goes through branch i where
-    `branches[i]` is 1, through shortcut i where `shortcuts[i]` is: both everywhere give the true
-    gradient, one of the two in each unit that of a single path.
+    The forward pass is that of the whole network. The backward pass goes through branch i if
+    `branches[i]` is 1 and through shortcut i if `shortcuts[i]` is 1. All ones give the true
+    gradient; one of the two in each unit gives the gradient of a single path.
     """
 
     def run_unit(number, unit, x):
         branch, shortcut = unit.parts(x, training=False)
-        return unit.join(_passing(branch, branches[number]), _passing(shortcut, shortcuts[number]))
+        shortcut = _gate_gradient(shortcut, shortcuts[number])
+        return unit.join(_gate_gradient(branch, branches[number]), shortcut)
 
     with tf.GradientTape() as tape:
         tape.watch(images)
@@ -81,20 +72,18 @@ def input_gradient(
     return tape.gradient(losses, images)
 
 
-def _passing(x, gate):
-    """x, with its gradient times `gate`."""
+def _gate_gradient(x, gate):
+    """Returns x, whose gradient is multiplied by `gate`."""
     gate = tf.cast(gate, x.dtype)
     return gate * x + tf.stop_gradient((1 - gate) * x)
 
 
 def shares(n: int, gradients: dict[str, list[float]]) -> np.ndarray:
-    """Share of the whole gradient by length 0 ... n: number of paths times gradient of one.
+    """Share of the whole gradient by length 0 ... n: number of paths times gradient of one path.
 
-    Between the lengths that were measured the logarithm of the gradient is a straight line.
+    The logarithm of the gradient is interpolated linearly between the measured lengths.
     """
-    lengths = [int(length) for length in gradients]
-    logs = [math.log(max(float(np.mean(values)), 1e-300)) for values in gradients.values()]
-    each = np.interp(range(n + 1), lengths, logs)
+    each = np.interp(range(n + 1), *_log_means(gradients))
     numbers = [
         math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(n + 1)
     ]
@@ -102,28 +91,32 @@ def shares(n: int, gradients: dict[str, list[float]]) -> np.ndarray:
     return product / product.sum()
 
 
-def _most(share):
-    """(shortest, longest) of the lengths that carry MOST, as much left out on either side."""
-    sums = np.cumsum(share)
-    low, high = (1 - MOST) / 2, (1 + MOST) / 2
-    return int(np.searchsorted(sums, low)), int(np.searchsorted(sums, high))
+def _log_means(gradients):
+    """The measured lengths, and the logarithm of the mean gradient of each."""
+    means = (float(np.mean(values)) for values in gradients.values())
+    return [int(length) for length in gradients], [math.log(max(mean, 1e-300)) for mean in means]
+
+
+def _central_range(share):
+    """Shortest and longest length of the central part that holds the share MOST."""
+    low, high = np.searchsorted(np.cumsum(share), ((1 - MOST) / 2, (1 + MOST) / 2))
+    return int(low), int(high)
 
 
 def verdict(measured: dict) -> tuple[str, str]:
     answers, why = [], []
     for name, found in measured["networks"].items():
         n, gradients = found["units"], found["gradient_by_length"]
-        carried = _most(shares(n, gradients))
-        means = {int(length): float(np.mean(values)) for length, values in gradients.items()}
-        logs = [math.log(max(mean, 1e-300)) for mean in means.values()]
-        falls = float(np.polyfit([*means], logs, 1)[0])
-        answers += [falls < 0, carried[1] < n / 2]
+        shortest, longest = _central_range(_binomial(n))
+        carried = _central_range(shares(n, gradients))
+        slope = float(np.polyfit(*_log_means(gradients), 1)[0])
+        answers += [slope < 0, carried[1] < n / 2]
         why.append(
             f"{name}, {n} units: each unit more on a path multiplies the gradient by "
-            f"{math.exp(falls):.2f}; {MOST:.0%} of it comes by {carried[0]} to {carried[1]} units, "
-            f"while {MOST:.0%} of the paths have {' to '.join(map(str, _most(_binomial(n))))}"
+            f"{math.exp(slope):.2f}; {MOST:.0%} of it comes by {carried[0]} to {carried[1]} units, "
+            f"while {MOST:.0%} of the paths have {shortest} to {longest}"
         )
-    return combined(answers), "; ".join(why)
+    return combine(answers), "; ".join(why)
 
 
 def _binomial(n):
@@ -137,9 +130,8 @@ def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
     for index, (name, found) in enumerate(measured["networks"].items()):
         n, gradients = found["units"], found["gradient_by_length"]
         lengths.plot(_binomial(n), label=f"{name}, n = {n}", **style(index))
-        k = [int(length) for length in gradients]
-        middle = [np.mean(values) for values in gradients.values()]
-        axes.semilogy(k, middle, label=name, **style(index))
+        means = [np.mean(values) for values in gradients.values()]
+        axes.semilogy([*map(int, gradients)], means, label=name, **style(index))
         carried.plot(shares(n, gradients), label=name, **style(index))
     last = style(len(measured["networks"]))
     lengths.plot(_binomial(LECTURE_UNITS), label=f"the lecture's, n = {LECTURE_UNITS}", **last)

@@ -4,8 +4,8 @@ import itertools
 
 from matplotlib.figure import Figure
 
-from tfresnet.experiments.engine.figures import bars, chart
-from tfresnet.experiments.engine.judging import POINTS, bar, combined, is_higher
+from tfresnet.experiments.engine import figures as draw
+from tfresnet.experiments.engine import judging
 from tfresnet.runs.record import RunRecord
 
 ORDER = 3
@@ -22,28 +22,17 @@ RUNS = {
     "C": {"model": "resnet20", "shortcut": "C"},
 }
 
-
-def measure(runs: dict[str, RunRecord]) -> dict:
-    """Test errors in percent, each with its bar."""
-    errors = {
-        name: [run.test_error, round(bar(run.test_error, 10_000), 2)] for name, run in runs.items()
-    }
-    return {"test_error_with_bar": errors, "bar": POINTS}
+measure = judging.measure_test_errors
 
 
 def verdict(measured: dict) -> tuple[str, str]:
-    error = {name: pair[0] for name, pair in measured["test_error_with_bar"].items()}
+    error = judging.strip_bars(measured)
     pairs = itertools.permutations(error.values(), 2)
-    far_apart = [is_higher(a, b, 10_000, MARGIN) for a, b in pairs]
-    shown = ", ".join(f"{name} {value:.2f} %" for name, value in error.items())
+    close = (judging.negate(judging.is_higher(a, b, margin=MARGIN)) for a, b in pairs)
     spread = max(error.values()) - min(error.values())
-    why = f"test error of resnet20: {shown}; the extremes are {spread:.2f} points apart"
-    return combined(None if far is None else not far for far in far_apart), why
+    why = f"test error of resnet20: {judging.list_errors(error)}; the extremes are {spread:.2f} "
+    return judging.combine(close), f"{why}points apart"
 
 
 def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
-    figure, (axes,) = chart("resnet20", x="shortcut (option)", y="test error (%)")
-    errors = measured["test_error_with_bar"]
-    values = {name: pair[0] for name, pair in errors.items()}
-    bars(axes, values, [pair[1] for pair in errors.values()])
-    return {"error.png": figure}
+    return {"error.png": draw.draw_test_errors("resnet20", measured, "shortcut (option)")}

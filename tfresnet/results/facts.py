@@ -1,12 +1,13 @@
-"""What the table of results says of one run."""
+"""The facts about one run for the table of results."""
 
 import dataclasses
 import functools
-import itertools
 import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from tfresnet import models
 from tfresnet.complexity import count, structure_only
@@ -14,21 +15,22 @@ from tfresnet.data.dataset import VAL_SHARE
 from tfresnet.errors import InputError
 from tfresnet.runs.network import model_options
 from tfresnet.runs.record import RunRecord
-from tfresnet.settings.config import TrainConfig
 from tfresnet.settings.schedules import image_side
 
 IMAGES_A_CLASS = 5_000  # of CIFAR-10, for training
-IDLE = 0.1  # cores; less than this is no other work
+IDLE = 0.1  # cores; less use by other programs does not count
 _RESULT = {"dataset": str, "split": str, "top1": float | int, "per_class": dict}
 
 
 class RunFacts(RunRecord):
-    """A finished run with what the table says of it.
+    """A finished run with the facts that the table shows.
 
     Attributes:
-        parameters: trainable ones of the network, with the options that it was trained with.
-        images: CIFAR-10 images that it was trained on.
-        minutes: of training, undisturbed; 0 for a run of before they were recorded.
+        settings: the settings, with `val_size` None where it is the usual number.
+        options: options of the network.
+        parameters: number of trainable parameters.
+        images: number of CIFAR-10 images in training.
+        minutes: training time on an otherwise idle machine; 0 if the run did not record times.
 
     Raises:
         InputError: the folder holds no finished run, or a damaged one.
@@ -49,28 +51,22 @@ class RunFacts(RunRecord):
         usual = round(VAL_SHARE * images)
         held_out = usual if self.config.val_size is None else self.config.val_size
         self.images = self.config.train_size or images - held_out
-        self.is_held_out_as_usual = held_out == usual
+        is_usual = held_out == usual
+        self.settings = dataclasses.replace(self.config, val_size=None) if is_usual else self.config
 
     @property
     def is_of_cifar10(self) -> bool:
         return (self.result["dataset"], self.result["split"]) == ("cifar10", "test")
 
-    @property
-    def settings(self) -> TrainConfig:
-        """With the usual number of images held out as the default."""
-        if self.is_held_out_as_usual:
-            return dataclasses.replace(self.config, val_size=None)
-        return self.config
 
-
-def undisturbed(seconds: Sequence[float], shares: Sequence[float] = ()) -> float:
-    """Seconds of some epochs if all had the pace of the three fastest: other work on the machine
-    held those up least.
+def steady_seconds(seconds: Sequence[float], shares: Sequence[float] = ()) -> float:
+    """Seconds that epochs take at the mean pace of the three fastest, which other work on the
+    machine slowed down least.
 
     Args:
-        seconds: what each epoch took.
-        shares: how much of an epoch each was; whole ones by default. A part of an epoch sets no
-            pace, unless there is nothing else.
+        seconds: time of each epoch.
+        shares: the part of a whole epoch that each one was; 1 by default. Only whole epochs set
+            the pace, unless there are none.
     """
     shares = shares or [1.0] * len(seconds)
     is_part = min(shares) == max(shares) < 1
@@ -79,48 +75,39 @@ def undisturbed(seconds: Sequence[float], shares: Sequence[float] = ()) -> float
 
 
 def machine(run: RunRecord) -> str:
-    """Cores, processor and arithmetic.
-
-    Cores are said only if the run had them: a single one, or several that nothing else used.
-    """
+    """Cores, processor and data type; no cores if other programs may have used some of them."""
     cores, others = run.environment.get("cores"), run.result.get("other_work", math.inf)
     known = cores == 1 or (cores and others < IDLE)
-    said = f"{cores} core{'s' * (cores != 1)} " if known else ""
-    return f"{said}{run.environment.get('processor', 'unknown processor')}, {arithmetic(run)}"
+    shown = f"{cores} core{'s' * (cores != 1)} " if known else ""
+    return f"{shown}{run.environment.get('processor', 'unknown processor')}, {arithmetic(run)}"
 
 
 def arithmetic(run: RunRecord) -> str:
-    """Of the activations: float32, bfloat16 or float16."""
+    """Data type of the activations: float32, bfloat16 or float16."""
     return run.environment.get("dtype_policy", run.config.precision).removeprefix("mixed_")
 
 
 def _minutes(run):
-    """The epochs of each image size count among themselves."""
+    """Training time; the fastest epochs are chosen for each image size on its own."""
     sides, epochs = run.config.image_sizes or (32,), run.config.epochs or len(run.history)
-    ends = [row["step"] for row in run.history]
-    steps = [end - begin for begin, end in itertools.pairwise([0, *ends])]
+    steps = np.diff([0, *(row["step"] for row in run.history)]).tolist()
     by_side: dict[int, list[tuple[float, float]]] = {}
     times = zip(run.result.get("epoch_seconds", []), steps, strict=False)
     for epoch, (seconds, done) in enumerate(times):
         side = image_side(sides, epoch, epochs)
         by_side.setdefault(side, []).append((seconds, done / max(steps)))
-    return sum(undisturbed(*zip(*found, strict=True)) for found in by_side.values()) / 60
+    return sum(steady_seconds(*zip(*found, strict=True)) for found in by_side.values()) / 60
 
 
 def _check_result(run):
-    """Checks result.json as far as the table reads it."""
+    """Checks the parts of result.json that the table reads."""
     file, result = run.folder.result, run.result or {}
     if not file.exists():
         raise InputError(f"a run must be finished. Received: no {file}")
     times = result.get("epoch_seconds", [])
-    is_whole = (
-        all(isinstance(result.get(name), kind) for name, kind in _RESULT.items())
-        and 0 <= result["top1"] <= 1
-        and result["per_class"]
-        and isinstance(times, list)
-        and all(isinstance(one, float | int) for one in times)
-    )
-    if not is_whole:
+    has_times = isinstance(times, list) and all(isinstance(one, float | int) for one in times)
+    is_whole = all(isinstance(result.get(name), kind) for name, kind in _RESULT.items())
+    if not (is_whole and has_times and 0 <= result["top1"] <= 1 and result["per_class"]):
         raise InputError(f"result.json must be the test of a run. Received: {file}")
 
 

@@ -1,4 +1,4 @@
-"""The table of results, made of run folders."""
+"""The table of results of run folders."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from tfresnet.system import tables
 
 logger = logging.getLogger("tfresnet")
 
-# Test error in percent after 164 epochs, best of five for resnet110: Table 6 of arXiv:1512.03385.
+# Table 6 of arXiv:1512.03385: test error in percent after 164 epochs; resnet110: best of five.
 PAPER = {
     "resnet20": 8.75,
     "resnet32": 7.51,
@@ -27,21 +27,22 @@ TITLES += ("paper", "minutes", "machine", "commit", "runs")
 
 
 def table(folders: Iterable[Path], start: Path = Path()) -> str:
-    """The `rows` of some folders in Markdown."""
-    return tables.markdown(TITLES, rows(folders, start))
+    """The `rows` of run folders as a Markdown table; empty without a row."""
+    found = rows(folders, start)
+    return tables.markdown(TITLES, found) if found else ""
 
 
 def rows(folders: Iterable[Path], start: Path = Path()) -> list[list[str]]:
-    """What stands below `TITLES` for finished CIFAR-10 runs: those that differ in nothing but the
-    seed are one row.
+    """The rows below `TITLES` for finished CIFAR-10 runs; runs that differ only in the seed share
+    one row.
 
-    Errors are those of the one test at the end of each run, in percent: the mean, and the standard
-    deviation from three seeds on. "minutes" are those of the run of a row that other work disturbed
-    least. A folder that holds no finished run, or a damaged one, is left out with a line about it.
+    Errors come from the one test at the end of each run, in percent: the mean, and from three seeds
+    on the standard deviation. "minutes" is the time of the fastest run. Folders without a finished
+    run, or with a damaged one, are left out with a warning.
 
     Args:
         folders: run folders.
-        start: folder that the links begin at.
+        start: folder that the links are relative to.
     """
     alike: dict[tuple, list[RunFacts]] = {}
     for path in folders:
@@ -57,7 +58,7 @@ def rows(folders: Iterable[Path], start: Path = Path()) -> list[list[str]]:
 
 
 def _settings(run):
-    """Those in which the runs of a row agree."""
+    """The settings that the runs of a row share."""
     return tuple((k, str(v)) for k, v in run.settings.identity.items() if k != "seed")
 
 
@@ -67,9 +68,7 @@ def _row(runs, start):
     flips = [run.result["top1_flip"] for run in runs if "top1_flip" in run.result]
     minutes = [run.minutes for run in runs if run.minutes]
     is_papers = not (config.classes or runs[0].options)
-    links = [
-        f"[{run.config.seed}]({Path(os.path.relpath(run.path, start)).as_posix()}/)" for run in runs
-    ]
+    paths = [Path(os.path.relpath(run.path, start)).as_posix() for run in runs]
     return [
         config.model,
         f"{runs[0].parameters:,}",
@@ -83,7 +82,7 @@ def _row(runs, start):
         f"{min(minutes):.0f}" if minutes else "",
         ", ".join(sorted({machine(run) for run in runs})),
         ", ".join(sorted({(run.environment.get("commit") or "")[:7] for run in runs})),
-        " ".join(links),
+        " ".join(f"[{r.config.seed}]({path}/)" for r, path in zip(runs, paths, strict=True)),
     ]
 
 

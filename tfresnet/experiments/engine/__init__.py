@@ -1,1 +1,1 @@
-"""What the studies share: one budget, runs that are trained once, error bars, figures."""
+"""What the studies share: the training budget, runs trained once, error bars, figures."""

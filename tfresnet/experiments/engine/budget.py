@@ -1,8 +1,8 @@
-"""The one budget of all trainings, so that studies share their runs.
+"""One training budget for all runs, so that studies share their runs.
 
-Every value is named here, whatever a recipe has: 10 epochs of the 45,000 images of CIFAR-10 that
-are not held out, warm-up and a straight line down to zero, and nothing that only a residual network
-has (no zero gamma at the end of a branch), or shortcuts would not be all that differs.
+Every setting is listed here, independent of any recipe: 10 epochs of the 45,000 CIFAR-10 images
+that are not held out, warm-up, then linear decay to zero. Nothing is used that only residual
+networks have, such as a zero gamma at the end of a branch: only the shortcuts may differ.
 """
 
 from tfresnet.settings.config import TrainConfig
@@ -12,7 +12,7 @@ BUDGET = {
     "dataset": "cifar10",
     "val_size": 5000,
     "train_size": None,
-    "recipe": "paper",  # decides nothing: all of its values are below
+    "recipe": "paper",  # has no effect: all of its values are below
     "epochs": 10,
     "image_sizes": None,
     "batch_size": 64,
@@ -34,42 +34,41 @@ BUDGET = {
     "transfer": "all",
     "seed": 0,
 }
-# For networks without residual units, which are small or cost much: a tenth of the images or less.
+# For small or costly networks without residual units: fewer images.
 SMALL = {"train_size": 10_000, "epochs": 10, "lr": 0.02}
 
-# `--quick`: the same code in seconds. It shows that a study works, and nothing about its claim.
+# `--quick` runs the same code in seconds, to show that a study works.
 QUICK = {"dataset": "shapes10", "val_size": 200, "train_size": 640, "epochs": 2}
 _DEEP = ("resnet20", "resnet32", "resnet44", "resnet56", "wrn16_2")
 _LARGE = ("resnet18", "resnet34", "resnet50", "resnet101")
-STAND_INS = {**dict.fromkeys((*_DEEP, *_LARGE), "resnet8"), "plain56": "plain20"}
+STAND_INS = dict.fromkeys((*_DEEP, *_LARGE), "resnet8") | {"plain56": "plain20"}
 STAND_INS |= {"alexnet": "cnn3", "nin": "cnn3"}
 
 
-def config_of(differences: dict, quick: bool = False) -> TrainConfig:
-    """The resolved settings of a run from what differs from the budget; `model` is one of them.
+def make_config(differences: dict, quick: bool = False) -> TrainConfig:
+    """The resolved settings of a run.
 
-    `weights` may be what differs in another run, from which this one starts: its name is given.
+    Args:
+        differences: `model`, and settings that differ from the budget. If `weights` is the
+            differences of another run, its name becomes the setting.
+        quick: small data and small networks for `--quick`.
     """
     settings = {key: value for key, value in (BUDGET | differences).items() if key != "name"}
     if settings["weights"]:
-        settings["weights"] = name_of(settings["weights"], quick)
+        settings["weights"] = run_name(settings["weights"], quick)
     if quick:
-        settings |= QUICK | {"model": _stand_in(settings["model"])}
+        settings |= QUICK | {"model": STAND_INS.get(settings["model"], settings["model"])}
     return TrainConfig(**settings, warmup_epochs=WARMUP * settings["epochs"]).resolved()
 
 
-def name_of(differences: dict, quick: bool = False) -> str:
-    """The name of a run, the same for the same settings: `resnet20-shortcut_B`; or the `name` among
-    the differences, where there are many."""
+def run_name(differences: dict, quick: bool = False) -> str:
+    """The `name` in the differences, or one made of the settings, such as `resnet20-shortcut_B`."""
     if "name" in differences:
         return differences["name"]
-    parts = [_stand_in(differences["model"]) if quick else differences["model"]]
+    model = differences["model"]
+    parts = [STAND_INS.get(model, model) if quick else model]
     for key, usual in BUDGET.items():
         value = differences.get(key, usual)
         if value != usual and not (quick and key in QUICK):
             parts.append(f"{key}_{value}".removeprefix("model_option_").replace("=", "_"))
     return "-".join(parts)
-
-
-def _stand_in(model):
-    return STAND_INS.get(model, model)

@@ -1,6 +1,6 @@
-"""What is left to train, and how long it takes on this machine."""
+"""Which runs are left to train, and how long they take on this machine."""
 
-import time
+import timeit
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfresnet import models
 from tfresnet.data import load_dataset
-from tfresnet.experiments.engine.runs import Needed
+from tfresnet.experiments.engine.runs import StudyRun
 from tfresnet.runs.network import build_network
 from tfresnet.settings.config import TrainConfig
 from tfresnet.system.hardware import choose_precision
@@ -18,31 +18,30 @@ from tfresnet.training.optimizer import SGD
 from tfresnet.training.progress import duration
 from tfresnet.training.step import TrainStep
 
-STEPS = 6  # timed, after two that compile; the fastest counts, which others have held up least
-TEST_IMAGES = 3 * 10_000  # the test, and again each image with its mirror image
+STEPS = 6  # timed, after two that compile; the fastest counts
+TEST_IMAGES = 3 * 10_000  # the test, then each image and its mirror image
 
 
-def table(wanted: dict[str, list[Needed]]) -> str:
-    """One row a missing run, under the first study that needs it, and the total in minutes."""
+def table(wanted: dict[str, list[StudyRun]]) -> str:
+    """One row for each missing run with the first study that needs it, and the total time."""
     rows, seen, total = [], set(), 0.0
-    for study, runs in wanted.items():
-        for run in runs:
-            if run.path in seen or run.is_finished:
-                continue
-            seen.add(run.path)
-            minutes = _minutes(run)
-            total += minutes
-            done = f"{run.epochs_done:.1f} of {run.config.epochs}"
-            rows.append((study, run.path.name, done, f"{minutes:.1f}"))
-            print(f"{run.path.name}: {minutes:.1f} min", flush=True)
+    for study, run in ((study, run) for study, runs in wanted.items() for run in runs):
+        if run.path in seen or run.is_finished:
+            continue
+        seen.add(run.path)
+        name, minutes = run.path.name, _minutes(run)
+        total += minutes
+        done = f"{run.epochs_done:.1f} of {run.config.epochs}"
+        rows.append((study, name, done, f"{minutes:.1f}"))
+        print(f"{name}: {minutes:.1f} min", flush=True)
     if not rows:
         return "nothing is left to train"
     text = aligned(("study", "run", "epochs done", "minutes left"), rows)
     return f"{text}\n{duration(60 * total)} in all"
 
 
-def _minutes(run: Needed) -> float:
-    """Training steps, validation of each epoch and the test of a run, at the pace of a few."""
+def _minutes(run: StudyRun) -> float:
+    """Estimated time of the remaining steps, validations and the test, from a few timed steps."""
     step, images = _pace(run.config)
     epochs = run.config.epochs - run.epochs_done
     evaluated = epochs * run.config.val_size + TEST_IMAGES
@@ -50,9 +49,9 @@ def _minutes(run: Needed) -> float:
 
 
 def _pace(config: TrainConfig) -> tuple[float, float]:
-    """(seconds a training step, images a second of an evaluation)."""
+    """Seconds per training step, and images per second in evaluation."""
     keras.utils.clear_session()
-    dataset = load_dataset("shapes10")  # images of the same size
+    dataset = load_dataset("shapes10")  # its images have the same size
     precision, _ = choose_precision("auto")
     network = build_network(replace(config, precision=precision), dataset)
     variables = network.trainable_variables
@@ -67,9 +66,4 @@ def _pace(config: TrainConfig) -> tuple[float, float]:
 
 
 def _fastest(call: Callable[[], object]) -> float:
-    times = []
-    for _ in range(2 + STEPS):
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return min(times[2:])
+    return min(timeit.repeat(call, number=1, repeat=2 + STEPS)[2:])

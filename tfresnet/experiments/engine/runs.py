@@ -1,4 +1,4 @@
-"""The runs that studies need: trained or continued where they are missing."""
+"""The runs that studies need: trained or continued if they are missing."""
 
 import functools
 import math
@@ -10,21 +10,22 @@ from pathlib import Path
 import keras
 
 from tfresnet.errors import InputError
-from tfresnet.experiments.engine.budget import config_of, name_of
+from tfresnet.experiments.engine.budget import make_config, run_name
 from tfresnet.runs.record import RunRecord
 from tfresnet.settings.config import TrainConfig
 from tfresnet.system.signals import Interrupted
 
 
 @dataclass(frozen=True)
-class Needed:
-    """A run as the difference from the budget; the same settings have the same folder.
+class StudyRun:
+    """A run of a study. The same settings have the same folder.
 
     Attributes:
-        folder: where runs are trained.
-        kept: folders whose finished runs are not trained again.
-        data_dir: where the data lie; None: in the usual places.
-        source: the run from whose weights this one starts; None: from its own.
+        differences: settings that differ from the budget.
+        folder: folder in which runs are trained.
+        kept: folders with finished runs to use instead.
+        data_dir: place of the data; None: the usual places.
+        source: the run whose weights this one starts from; None: random weights.
     """
 
     differences: dict
@@ -34,24 +35,24 @@ class Needed:
     data_dir: str | None = None
 
     @property
-    def source(self) -> "Needed | None":
+    def source(self) -> "StudyRun | None":
         other = self.differences.get("weights")
         return replace(self, differences=other) if other else None
 
     @functools.cached_property
     def config(self) -> TrainConfig:
-        config = config_of(self.differences, self.quick)
+        config = make_config(self.differences, self.quick)
         return replace(config, weights=self.source.path) if self.source else config
 
     @property
     def path(self) -> Path:
-        own = self.folder / name_of(self.differences, self.quick)
-        others = (RunRecord(folder / own.name) for folder in self.kept)
-        return next((run.path for run in others if run.is_finished and not own.exists()), own)
+        own = self.folder / run_name(self.differences, self.quick)
+        others = (RunRecord(folder / own.name) for folder in self.kept if not own.exists())
+        return next((run.path for run in others if run.is_finished), own)
 
     @property
     def epochs_done(self) -> float:
-        """Epochs in the newest checkpoint, also a part of one."""
+        """Epochs in the newest checkpoint, with a fraction for a partial one."""
         paths = self._record().folder.checkpoints.paths()
         return int(paths[-1].stem[5:]) / self.steps_per_epoch if paths else 0.0
 
@@ -62,15 +63,15 @@ class Needed:
 
     @property
     def is_finished(self) -> bool:
-        """Whether its outcome is there; the model may not be, which git does not keep."""
+        """Whether the run was tested. Its model may be missing: git does not keep it."""
         return self._record().is_finished
 
-    def trained(self, limit: "TimeLimit") -> RunRecord:
-        """The run, trained as far as it was not, its source before it.
+    def train(self, limit: "TimeLimit") -> RunRecord:
+        """Trains or continues the run unless it is finished; trains its source first.
 
         Raises:
             InputError: the folder holds a run of other settings, or the source has no model.
-            Interrupted: the time is over; what was trained is saved.
+            Interrupted: the time is over; everything is saved.
         """
         from tfresnet.training.loop import train
 
@@ -79,38 +80,37 @@ class Needed:
         if limit.is_over:
             raise Interrupted(signal.SIGTERM, f"{self.path.name} is next")
         if self.source:
-            self.source.trained(limit).check_model()
+            self.source.train(limit).check_model()
         keras.utils.clear_session()
+        data = {"data_dir": self.data_dir}
         if self.path.exists():
-            train(resume=self.path, data_dir=self.data_dir, callbacks=[limit])
+            train(resume=self.path, callbacks=[limit], **data)
         else:
             place = {"output_dir": self.folder, "name": self.path.name}
-            place |= {"data_dir": self.data_dir}
-            train(replace(self.config, **place), callbacks=[limit])
+            train(replace(self.config, **place, **data), callbacks=[limit])
         return self._record()
 
     def _record(self):
-        """What the folder tells, if anything; its run has the settings of this one."""
+        """The record of the folder, after a check that its settings are those of this run."""
         record = RunRecord(self.path, data_dir=self.data_dir)
-        if record.folder.config.exists():
-            self._check(record.config)
-        return record
-
-    def _check(self, found):
+        if not record.folder.config.exists():
+            return record
+        found = record.config
         if found.weights and self.source:  # the folder of all runs may have moved
             found = replace(found, weights=self.source.path.with_name(Path(found.weights).name))
         ours, theirs = self.config.identity, found.identity
-        came_along = ("mean", "std")  # with weights
-        wrong = [key for key in ours if ours[key] != theirs[key] and key not in came_along]
+        from_weights = ("mean", "std")
+        wrong = [key for key in ours if ours[key] != theirs[key] and key not in from_weights]
         if wrong:
             raise InputError(
                 f"a run of the studies must have their settings, other {', '.join(sorted(wrong))} "
                 f"(rename it to train again). Received: {self.path}"
             )
+        return record
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Stops a training when its minutes are over (None: never), as a signal from outside would."""
+    """Raises SIGTERM in a training when its minutes are over; None: never."""
 
     def __init__(self, minutes: float | None):
         super().__init__()

@@ -1,18 +1,19 @@
-"""What a study is, and what it leaves behind.
+"""What a study defines, and the files it writes.
 
 A study is a module in `tfresnet/experiments/` with
 
-    ORDER             its place among all
+    ORDER             position among all studies
     CLAIM, SOURCE     what the lecture says; deck and section of the paper
-    EXPECTED          in words, what would speak for it
-    RUNS              label -> settings that differ from the budget; `weights` may be those of
-                      another run, which is trained first, and `name` name the run's folder
-    measure(runs)     figures out of the kept files of the runs alone: a test computes them again
+    EXPECTED          the result that would support the claim, in words
+    RUNS              label -> settings that differ from the budget; `weights` may hold those of
+                      another run, which is trained first; `name` sets the name of the folder
+    measure(runs)     numbers from the runs' kept files alone; a test recomputes them
+    examine(runs)     numbers that need trained models or images
     verdict(measured) ("holds", "fails" or "undecided", why)
     figures(measured, runs)   file name -> matplotlib figure
 
-and, where trained models or images are needed, `examine(runs)`, which adds to what was measured.
-`runs` is label -> `RunRecord`. A study with `ANY_RUNS = True` takes other runs too (`--runs`).
+A study has `measure`, `examine` or both. `runs` is label -> `RunRecord`. A study with
+`ANY_RUNS = True` also accepts other runs (`--runs`).
 """
 
 import importlib
@@ -34,17 +35,23 @@ def load_studies(names: list[str]) -> dict[str, ModuleType]:
 
 
 def conclude(study: ModuleType, runs: dict[str, RunRecord], folder: Path) -> dict:
-    """Measures, judges and writes `results.json` and the figures into `folder`; returns the first.
+    """Measures, judges and writes `results.json` and the figures into `folder`.
+
+    Returns the content of `results.json`; what it held before if a model to examine is missing.
 
     Raises:
-        InputError: a run that the study cannot use, or whose model is not there.
+        InputError: the study cannot use a run, or a model is missing and there are no results.
     """
-    if hasattr(study, "examine") and not all(run.folder.model.exists() for run in runs.values()):
-        return _kept_results(folder, runs)
-    measured = study.measure(runs)
-    if hasattr(study, "examine"):
-        measured |= study.examine(runs)
-    measured = json.loads(json.dumps(measured))  # as the file will have it
+    needs_models = hasattr(study, "examine")
+    if needs_models and not all(run.folder.model.exists() for run in runs.values()):
+        results = read_results(folder)
+        if results is None:
+            for run in runs.values():
+                run.check_model()
+        return results
+    measured = study.measure(runs) if hasattr(study, "measure") else {}
+    measured |= study.examine(runs) if needs_models else {}
+    measured = json.loads(json.dumps(measured))  # tuples become lists, as in the file
     verdict, why = study.verdict(measured)
     results = {
         "claim": study.CLAIM,
@@ -64,17 +71,8 @@ def conclude(study: ModuleType, runs: dict[str, RunRecord], folder: Path) -> dic
 
 
 def read_results(folder: Path) -> dict | None:
-    """What `conclude` wrote; None if it is not there."""
+    """The content of results.json; None if the file is missing or damaged."""
     try:
         return json.loads((folder / "results.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-
-def _kept_results(folder, runs):
-    """Those of before, where git has kept no models to measure again."""
-    results = read_results(folder)
-    if results is None:
-        for run in runs.values():
-            run.check_model()
-    return results

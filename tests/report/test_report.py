@@ -19,7 +19,7 @@ from tfresnet.param_count import reports
 from tfresnet.report import drawings, sources
 from tfresnet.report.__main__ import main
 from tfresnet.report.blocks import inline
-from tfresnet.report.command import SUFFIXES, TEXTS, files_of, write
+from tfresnet.report.command import SUFFIXES, TEXTS, render, write
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "docs" / "runs"
@@ -41,7 +41,7 @@ def drawn_once(monkeypatch):
     """Charts of the committed report in place of new ones, which would take most of the time."""
     monkeypatch.setattr(drawings, "curves", lambda _: (COMMITTED / "curves.png").read_bytes())
     monkeypatch.setattr(drawings, "confusion", drawings.curves)
-    monkeypatch.setattr(drawings, "smaller", lambda png: png)
+    monkeypatch.setattr(drawings, "compress", lambda png: png)
     monkeypatch.setattr(reports, "measure", _count_once)
 
 
@@ -93,7 +93,7 @@ class TestCommitted:
         """python -m tfresnet.report --runs docs/runs docs/studies --output-dir docs/report"""
         monkeypatch.chdir(ROOT)
         paths = sources.folders([RUNS, RUNS.parent / "studies"])
-        files = files_of(paths, language, COMMITTED)
+        files = render(paths, language, COMMITTED)
         for name, content in files.items():
             if name.endswith(".png"):  # bytes differ between versions of matplotlib
                 assert (COMMITTED / name).exists()

@@ -4,18 +4,17 @@ from tfresnet.system import commands
 
 
 def parse(argv: list[str] | None = None):
-    """The flags of `python -m tfresnet.report`."""
     from tfresnet.system.arguments import ArgumentParser, add_runs, path
 
     about = (
-        "Writes a lab report of finished runs and studies, as Markdown and as one HTML page, with "
-        "places for your own words, which a later call keeps."
+        "Writes a lab report of finished runs and studies as Markdown and as one HTML page. It has "
+        "places for your own words; a later call keeps them."
     )
     parser = ArgumentParser("report", about)
     add = parser.add_argument
     add("--lang", choices=("en", "zh"), default="en", help="language of the report")
     add_runs(parser, "runs and studies, or folders of them", ["logs", "logs/experiments"])
-    about = "folder of report.md and report.html (report.zh.md ...) and their figures"
+    about = "folder for report.md and report.html (report.zh.md ...) and their figures"
     add("--output-dir", type=path, metavar="DIR", default="logs/report", help=about)
     return parser.parse_args(argv)
 

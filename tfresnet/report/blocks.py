@@ -1,6 +1,6 @@
-"""What a report is made of. Each block can say itself in Markdown and in HTML.
+"""The blocks of a report. Each has a Markdown and an HTML form.
 
-The texts may hold three marks of Markdown: `code`, **bold** and [links](to).
+Their texts may contain `code`, **bold** and [links](to).
 """
 
 import base64
@@ -17,102 +17,63 @@ _WORDS = re.compile(r"^<!-- words: (\w+) -->\n(.*?)^<!-- end -->$", re.MULTILINE
 
 
 @dataclass(frozen=True)
-class Heading:
-    text: str
-    level: int = 2
+class Block:
+    """One block; `files` maps the names of pictures beside the Markdown to their content."""
 
-    def markdown(self) -> str:
-        return f"{'#' * self.level} {self.text}"
-
-    def html(self) -> str:
-        return f"<h{self.level}>{inline(self.text)}</h{self.level}>"
+    markdown: str
+    html: str
+    files: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True)
-class Text:
-    text: str
-
-    def markdown(self) -> str:
-        return self.text
-
-    def html(self) -> str:
-        return f"<p>{inline(self.text)}</p>"
+def heading(text: str, level: int = 2) -> Block:
+    return Block(f"{'#' * level} {text}", f"<h{level}>{inline(text)}</h{level}>")
 
 
-@dataclass(frozen=True)
-class Code:
-    text: str
-
-    def markdown(self) -> str:
-        return f"```bash\n{self.text}\n```"
-
-    def html(self) -> str:
-        lines = "".join(f"<span>{escape(line)}</span>" for line in self.text.splitlines())
-        return f"<pre>{lines}</pre>"
+def paragraph(text: str) -> Block:
+    return Block(text, f"<p>{inline(text)}</p>")
 
 
-@dataclass(frozen=True)
-class Table:
-    titles: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def markdown(self) -> str:
-        rows = [[cell.replace("|", r"\|") for cell in row] for row in (self.titles, *self.rows)]
-        return tables.markdown(rows[0], rows[1:])
-
-    def html(self) -> str:
-        right = [
-            ' class="number"' if number else "" for number in tables.numeric_columns(self.rows)
-        ]
-        lines = []
-        for tag, row in [("th", self.titles), *(("td", row) for row in self.rows)]:
-            cells = zip(row, right, strict=True)
-            shown = (f"<{tag}{kind}>{inline(cell)}</{tag}>" for cell, kind in cells)
-            lines.append(f"<tr>{''.join(shown)}</tr>")
-        return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+def code(text: str) -> Block:
+    lines = "".join(f"<span>{escape(line)}</span>" for line in text.splitlines())
+    return Block(f"```bash\n{text}\n```", f"<pre>{lines}</pre>")
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A PNG file, which stands beside the Markdown and inside the HTML."""
-
-    file: str
-    png: bytes
-    caption: str
-
-    def markdown(self) -> str:
-        return f"![{self.caption}]({quote(self.file)})\n\n*{self.caption}*"
-
-    def html(self) -> str:
-        data = base64.b64encode(self.png).decode()
-        caption = inline(self.caption)
-        image = f'<img alt="{escape(self.caption)}" src="data:image/png;base64,{data}">'
-        return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in (titles, *rows)]
+    kinds = [' class="number"' if numeric else "" for numeric in tables.numeric_columns(rows)]
+    lines = []
+    for tag, row in [("th", titles), *(("td", row) for row in rows)]:
+        cells = zip(row, kinds, strict=True)
+        shown = (f"<{tag}{kind}>{inline(cell)}</{tag}>" for cell, kind in cells)
+        lines.append(f"<tr>{''.join(shown)}</tr>")
+    html = '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+    return Block(tables.markdown(escaped[0], escaped[1:]), html)
 
 
-@dataclass(frozen=True)
-class Words:
-    """A place for the reader's own words, with those that are `written` there already."""
-
-    key: str
-    prompt: str
-    written: str = ""
-
-    def markdown(self) -> str:
-        return f"<!-- words: {self.key} -->\n> {self.prompt}\n\n{self.written}\n\n<!-- end -->"
-
-    def html(self) -> str:
-        written = (
-            f"<div>{inline(self.written)}</div>" if self.written else '<div class="room"></div>'
-        )
-        return f"<aside><p>{inline(self.prompt)}</p>{written}</aside>"
+def picture(file: str, png: bytes, caption: str) -> Block:
+    """A PNG file beside the Markdown; the HTML contains its data."""
+    data = base64.b64encode(png).decode()
+    image = f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+    html = f"<figure>{image}<figcaption>{inline(caption)}</figcaption></figure>"
+    return Block(f"![{caption}]({quote(file)})\n\n*{caption}*", html, ((file, png),))
 
 
-Block = Heading | Text | Code | Table | Picture | Words
+def words(key: str, prompt: str, written: str = "") -> Block:
+    """A place for the reader's own words; `written` is what an earlier report holds there."""
+    place = f"<div>{inline(written)}</div>" if written else '<div class="room"></div>'
+    return Block(
+        f"<!-- words: {key} -->\n> {prompt}\n\n{written}\n\n<!-- end -->",
+        f"<aside><p>{inline(prompt)}</p>{place}</aside>",
+    )
+
+
+def read_words(markdown: str) -> dict[str, str]:
+    """Key -> text between the marks of `words` in a report, with the prompt."""
+    return {key: text.strip() for key, text in _WORDS.findall(markdown)}
 
 
 def inline(text: str) -> str:
-    """A text with its marks as HTML, and everything else as it is."""
+    """HTML of a text with marks; all other characters are escaped."""
 
     def element(mark):
         if mark["to"]:
@@ -120,8 +81,3 @@ def inline(text: str) -> str:
         return f"<{mark.lastgroup}>{mark[mark.lastgroup]}</{mark.lastgroup}>"
 
     return _MARKS.sub(element, escape(text)).replace(" %", "&nbsp;%")
-
-
-def written_words(markdown: str) -> dict[str, str]:
-    """Key -> what stands between the marks of the `Words` of a page, the prompt with it."""
-    return {key: text.strip() for key, text in _WORDS.findall(markdown)}

@@ -1,4 +1,4 @@
-"""What `python -m tfresnet.report` does."""
+"""The work of `python -m tfresnet.report`."""
 
 import errno
 import tomllib
@@ -6,26 +6,25 @@ from pathlib import Path
 
 from tfresnet.errors import InputError
 from tfresnet.report import sources
-from tfresnet.report.blocks import Picture, written_words
+from tfresnet.report.blocks import read_words
 from tfresnet.report.page import page
 from tfresnet.report.sections import Material, document
 from tfresnet.system.atomic import replaced
 
-SUFFIXES = {"en": "", "zh": ".zh"}  # of the files' stems
-TEXTS = Path(__file__).parent / "texts"  # all words, a file for each language
+SUFFIXES = {"en": "", "zh": ".zh"}  # of the file names
+TEXTS = Path(__file__).parent / "texts"  # one file for each language
 
 
 def write(paths: list[str], language: str, folder: str | Path) -> list[Path]:
-    """Writes the report of these runs and studies, or of those in these folders, into `folder`.
+    """Writes the report of runs and studies, or of folders of them, into `folder`.
 
-    Returns its files.
+    Returns the files.
 
     Raises:
-        InputError: see `sources.read` and `files_of`; or a folder that cannot be written.
+        InputError: see `render`; or `folder` cannot be written.
     """
-    found = sources.folders([Path(path) for path in paths])
     folder = Path(folder)
-    files = files_of(found, language, folder)
+    files = render(sources.folders([Path(path) for path in paths]), language, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -34,43 +33,40 @@ def write(paths: list[str], language: str, folder: str | Path) -> list[Path]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise
-        raise InputError(
-            f"output_dir must be a folder that can be written ({error.strerror}). "
-            f"Received: {folder}"
-        ) from error
+        rule = f"output_dir must be a folder that can be written ({error.strerror})"
+        raise InputError(f"{rule}. Received: {folder}") from error
     return [folder / name for name in files]
 
 
-def files_of(paths: list[Path], language: str, folder: Path) -> dict[str, bytes]:
+def render(paths: list[Path], language: str, folder: Path) -> dict[str, bytes]:
     """Name -> content of the report's files: the figures, the Markdown and the page.
 
     Raises:
-        InputError: see `sources.read`; or the words in an earlier report could not be kept.
+        InputError: see `sources.read`; or the words of an earlier report cannot be kept.
     """
     texts = tomllib.loads((TEXTS / f"{language}.toml").read_text(encoding="utf-8"))
     name = f"report{SUFFIXES[language]}"
     earlier = _earlier_words(folder / f"{name}.md", texts["words"])
     runs, studies = sources.read(paths)
     blocks = document(Material(runs, studies, texts, folder, earlier))
-    files = {block.file: block.png for block in blocks if isinstance(block, Picture)}
-    markdown = "\n\n".join(block.markdown() for block in blocks) + "\n"
+    files = dict(file for block in blocks for file in block.files)
+    markdown = "\n\n".join(block.markdown for block in blocks) + "\n"
     html = page(blocks, texts["title"], texts["html"])
     return files | {f"{name}.md": markdown.encode(), f"{name}.html": html.encode()}
 
 
 def _earlier_words(file, keys):
-    """What stands in the places of an earlier report, which is about to be replaced."""
+    """Key -> the reader's words in an earlier report, which will be replaced."""
     try:
-        words = written_words(file.read_text(encoding="utf-8-sig"))
+        words = read_words(file.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{file.name} must be readable as UTF-8 ({error}). Received: {file}"
-        ) from error
+        rule = f"{file.name} must be readable as UTF-8 ({error})"
+        raise InputError(f"{rule}. Received: {file}") from error
     if missing := keys - words.keys():
         raise InputError(
-            f"{file.name} must have its marks `words` and `end`, for your words to be kept (else "
-            f"rename it); missing: {', '.join(sorted(missing))}. Received: {file}"
+            f"{file.name} must have its marks `words` and `end`, to keep your words (else rename "
+            f"it); missing: {', '.join(sorted(missing))}. Received: {file}"
         )
     return words

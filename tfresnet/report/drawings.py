@@ -1,4 +1,4 @@
-"""The report's own figures, and how all of them are kept small."""
+"""The report's own figures, and their compression."""
 
 import io
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from PIL import Image
 from tfresnet.experiments.engine.figures import COLOURS, chart, lines
 from tfresnet.runs.record import RunRecord
 
-TOGETHER = len(COLOURS)  # runs that a chart can tell apart
-_COLOURS = 128  # of a picture with a palette, a third of the size
+TOGETHER = len(COLOURS)  # runs in one chart
+_COLOURS = 128  # in the palette of a picture
 
 
 def curves(runs: Sequence[RunRecord]) -> bytes:
@@ -20,35 +20,28 @@ def curves(runs: Sequence[RunRecord]) -> bytes:
     splits = {"training": "top1", "validation": "val_top1"}
     if not any("val_top1" in run.history[0] for run in runs):
         del splits["validation"]
+    names = [run.name.replace("$", r"\$") for run in runs]  # a dollar starts a formula
     figure, axes = chart(*splits, x="epoch", y="error (%)")
     for one, column in zip(axes, splits.values(), strict=True):
-        # A run without validation has an empty line, so that all keep their colours.
-        lines(
-            one,
-            {_label(run): run.curve(column) if column in run.history[0] else [] for run in runs},
-        )
+        # A run without validation has an empty line: every run keeps its colour.
+        found = [run.curve(column) if column in run.history[0] else [] for run in runs]
+        lines(one, dict(zip(names, found, strict=True)))
     for one in axes[1:]:
         one.set_xlim(axes[0].get_xlim())
         one.get_legend().remove()
     return _png(figure)
 
 
-def _label(run):
-    return run.name.replace("$", r"\$")  # which begins a formula
-
-
 def confusion(result: dict) -> bytes:
-    """What the test images of each class (a row) were taken for, in percent of the class."""
-    names = [*result["per_class"]]
-    counts = np.asarray(result["confusion"], float)
+    """The confusion matrix: predicted classes in percent of each true class (a row)."""
+    names, counts = [*result["per_class"]], np.asarray(result["confusion"], float)
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.2 + 0.42 * len(names)
     figure = Figure(figsize=(side, side), dpi=100, layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
-    plain = {"parse_math": False}
-    axes.set_xticks(range(len(names)), names, rotation=90, **plain)
-    axes.set_yticks(range(len(names)), names, **plain)
+    axes.set_xticks(range(len(names)), names, rotation=90, parse_math=False)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set(xlabel="taken for", ylabel="class")
     for (row, column), share in np.ndenumerate(shares.round(0)):
         if share >= 1:
@@ -58,12 +51,10 @@ def confusion(result: dict) -> bytes:
     return _png(figure)
 
 
-def smaller(png: bytes) -> bytes:
-    """The picture with a palette: charts have few colours."""
-    written = io.BytesIO()
-    picture = (
-        Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
-    )
+def compress(png: bytes) -> bytes:
+    """The picture with a palette, a third of the size: charts have few colours."""
+    written, picture = io.BytesIO(), Image.open(io.BytesIO(png)).convert("RGB")
+    picture = picture.quantize(_COLOURS, dither=Image.Dither.NONE)
     picture.save(written, "png", optimize=True)
     return min(png, written.getvalue(), key=len)
 
@@ -71,4 +62,4 @@ def smaller(png: bytes) -> bytes:
 def _png(figure):
     written = io.BytesIO()
     figure.savefig(written, metadata={"Software": None})
-    return smaller(written.getvalue())
+    return compress(written.getvalue())

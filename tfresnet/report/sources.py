@@ -1,4 +1,4 @@
-"""What a report is made from: the folders of finished runs and of studies."""
+"""The sources of a report: folders of finished runs and studies."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,28 +9,21 @@ from tfresnet.experiments.engine.study import VERDICTS, load_studies, read_resul
 from tfresnet.runs.finding import is_run
 from tfresnet.runs.record import RunRecord
 
-_OF_A_RESULT = {"dataset", "split", "n", "top1", "top5", "per_class", "confusion"}
-_OF_A_STUDY = {"claim", "source", "verdict", "why"}
+_RESULT_KEYS = {"dataset", "split", "n", "top1", "top5", "per_class", "confusion"}
+_STUDY_KEYS = {"claim", "source", "verdict", "why"}
 
 
 @dataclass(frozen=True)
 class Study:
-    """What `python -m tfresnet.experiments NAME` left behind."""
+    """The output of `python -m tfresnet.experiments NAME`."""
 
-    path: Path
+    name: str
     results: dict
-
-    @property
-    def name(self) -> str:
-        return self.path.resolve().name
-
-    @property
-    def pictures(self) -> list[Path]:
-        return sorted(self.path.glob("*.png"))
+    pictures: list[Path]
 
 
 def folders(paths: list[Path]) -> list[Path]:
-    """The runs and studies among `paths`, and the finished ones inside the others, by name."""
+    """The runs and studies among `paths`, and the finished ones in the other folders, by name."""
     found = []
     for path in paths:
         inside = [*path.glob("*/result.json"), *path.glob("*/results.json")]
@@ -43,13 +36,14 @@ def read(paths: list[Path]) -> tuple[list[RunRecord], list[Study]]:
     """The runs in the order of their paths, and the studies in the order of the lecture.
 
     Raises:
-        InputError: a folder that is neither, or damaged; two of one name; no run.
+        InputError: a folder that is neither, or damaged; two with the same name; no run.
     """
-    studies = {path.resolve().name: _study(path) for path in paths if _is_study(path)}
-    runs = [_run(path) for path in paths if not _is_study(path)]
+    studies = {study.name: study for study in map(_read_study, filter(_is_study, paths))}
+    runs = [_read_run(path) for path in paths if not _is_study(path)]
     if len({run.name for run in runs}) + len(studies) < len(paths):
-        named = ", ".join(map(str, paths))
-        raise InputError(f"runs must have names of their own. Received: {named}")
+        raise InputError(
+            f"runs must have names of their own. Received: {', '.join(map(str, paths))}"
+        )
     if not runs:
         raise InputError("a report must have a finished run (--runs names others). Received: none")
     order = [*load_studies(study_names()), *studies]
@@ -60,11 +54,10 @@ def _is_study(path):
     return (path / "results.json").exists()
 
 
-def _run(path):
-    """The run, read as far as a report reads it."""
+def _read_run(path):
     run = RunRecord(path)
     try:
-        parts = (run.config, run.history, (run.result or {}).keys() >= _OF_A_RESULT)
+        parts = (run.config, run.history, (run.result or {}).keys() >= _RESULT_KEYS)
         whole = all(parts) and isinstance(run.environment, dict)
     except (ValueError, KeyError) as error:
         raise InputError(f"a run must be whole ({error}). Received: {path}") from error
@@ -73,9 +66,9 @@ def _run(path):
     return run
 
 
-def _study(path):
+def _read_study(path):
     results = read_results(path)
-    known = isinstance(results, dict) and results.keys() >= _OF_A_STUDY
-    if not known or results["verdict"] not in VERDICTS:
+    is_whole = isinstance(results, dict) and results.keys() >= _STUDY_KEYS
+    if not is_whole or results["verdict"] not in VERDICTS:
         raise InputError(f"a study must have a whole results.json. Received: {path}")
-    return Study(path, results)
+    return Study(path.resolve().name, results, sorted(path.glob("*.png")))

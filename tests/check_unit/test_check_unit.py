@@ -127,7 +127,7 @@ class TestAUnit:
     def test_with_the_relu_before_the_addition(self, style, file):
         end = re.sub(r"ops.relu\(x \+ (.*)\)", r"ops.relu(x) + \1", ENDS[style])
         words = found(file(source(style, end=end)))
-        assert "the ReLU stands before the addition" in words
+        assert "the ReLU comes before the addition" in words
         assert words.startswith("with the same weights the outputs differ by ")
 
 
@@ -206,7 +206,7 @@ def test_a_network_that_is_right_passes(file):
 def test_a_network_with_mistakes(file):
     end = "ops.relu(x) + self.shortcut(inputs)"
     words = found(file(network(end=end)), "resnet8", "resnet8")
-    assert "the ReLU stands before the addition" in words
+    assert "the ReLU comes before the addition" in words
     small = network(strides="1").replace("Input(input_shape)", "Input((8, 8, 3))")
     words = found(file(small), "resnet8", "resnet8")  # too small for a stem of stride 4
     assert words.count("1, ours 2") == 4

@@ -6,19 +6,18 @@ from tfresnet.system import commands
 
 
 def parse(argv: list[str] | None = None):
-    """The flags of `python -m tfresnet.check_unit`."""
     from tfresnet.settings.model_names import check_model_name
     from tfresnet.system.arguments import ArgumentParser, checked, existing
 
     about = (
-        "Compares a residual unit or network of your own with ours: shapes, parameters, strides, "
+        "Compares your own residual unit or network with ours: shapes, parameters, strides, "
         "outputs for the same weights, gradients. Exit status 0: the same; 1: something differs."
     )
     parser = ArgumentParser("check_unit", about)
     add = parser.add_argument
     about = "Python file that defines a Keras layer, a function that builds one, or a model"
     add("file", type=existing, metavar="FILE.py", help=about)
-    about = "what of the file is compared; None: the only thing that it defines"
+    about = "class, function or model in the file; None: the only one that it defines"
     add("name", nargs="?", metavar="NAME", help=about)
     about = "basic, bottleneck or a network; None: basic for a unit, resnet18 for a network"
     add("--against", metavar="WHAT", help=about)

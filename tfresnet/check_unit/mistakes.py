@@ -1,4 +1,4 @@
-"""Residual units with a mistake in them: if a student's unit computes the same, it is found."""
+"""Common mistakes in residual units, to find the one that explains a student's outputs."""
 
 import contextlib
 import types
@@ -11,17 +11,15 @@ from tfresnet.layers import IdentityBlock, ProjectionBlock
 
 
 def _branch(steps, last):
-    """A branch of `steps` at each convolution, such as "conv bn relu", and of `last` at its last.
-
-    Called so, batch normalisation learns from Keras whether the model is in training.
-    """
+    """A branch method with `steps`, such as "conv bn relu", for each convolution and `last` for
+    the last one. Keras tells the normalisation whether the model is in training."""
 
     def branch(unit, x, training=None):
         *pairs, end = unit.branch_pairs()
-        for (conv, bn), words in [*((pair, steps) for pair in pairs), (end, last)]:
+        for (conv, bn), names in [*((pair, steps) for pair in pairs), (end, last)]:
             layers = {"conv": conv, "bn": bn, "relu": ops.relu}
-            for word in words.split():
-                x = layers[word](x)
+            for name in names.split():
+                x = layers[name](x)
         return x
 
     return branch
@@ -32,15 +30,15 @@ def _normalize_sum(unit, f, x):
     return ops.relu(bn(f + x))
 
 
-# What it means, in words -> the methods of a unit with this mistake; f is the branch's output.
+# Description of a mistake -> the methods of a unit that makes it; f is the output of the branch.
 MISTAKES = {
-    "the ReLU stands before the addition: relu(F(x)) + x instead of relu(F(x) + x)": {
+    "the ReLU comes before the addition: relu(F(x)) + x instead of relu(F(x) + x)": {
         "join": lambda unit, f, x: ops.relu(f) + x
     },
     "the ReLU after the addition is missing: F(x) + x instead of relu(F(x) + x)": {
         "join": lambda unit, f, x: f + x
     },
-    "a ReLU too much stands before the addition: relu(relu(F(x)) + x)": {
+    "an extra ReLU comes before the addition: relu(relu(F(x)) + x)": {
         "join": lambda unit, f, x: ops.relu(ops.relu(f) + x)
     },
     "the shortcut is not added: relu(F(x)) instead of relu(F(x) + x)": {
@@ -49,14 +47,14 @@ MISTAKES = {
     "the ReLU inside the branch, after batch normalisation, is missing": {
         "branch": _branch("conv bn", "conv bn")
     },
-    "the ReLU inside the branch stands before batch normalisation and must stand after it": {
+    "the ReLU inside the branch comes before batch normalisation and must come after it": {
         "branch": _branch("conv relu bn", "conv bn")
     },
-    "each ReLU stands before batch normalisation, also at the branch's end": {
+    "each ReLU comes before batch normalisation, also at the branch's end": {
         "branch": _branch("conv relu bn", "conv relu bn"),
         "join": lambda unit, f, x: f + x,
     },
-    "the last batch normalisation stands after the addition and must stand before it": {
+    "the last batch normalisation comes after the addition and must come before it": {
         "branch": _branch("conv bn relu", "conv"),
         "join": _normalize_sum,
     },
@@ -64,23 +62,24 @@ MISTAKES = {
 
 
 def variants(model: keras.Model) -> Iterator[str]:
-    """Puts one mistake after the other into all units, and into those of one class, of a model.
+    """Puts each mistake into all units of a model, then into those of one class.
 
-    While one is there, yields its words.
+    Yields the description of each mistake while it is in place.
     """
-    units = [layer for layer in model._flatten_layers() if isinstance(layer, IdentityBlock)]
-    projections = [layer for layer in model._flatten_layers() if isinstance(layer, ProjectionBlock)]
+    layers = [*model._flatten_layers()]
+    units = [layer for layer in layers if isinstance(layer, IdentityBlock)]
+    projections = [layer for layer in layers if isinstance(layer, ProjectionBlock)]
     places = {"": units + projections}
     if units and projections:
         places |= {"in the units of equal shape, ": units, "in the projections, ": projections}
     for where, chosen in places.items():
         for words, methods in MISTAKES.items():
-            with _replaced(chosen, methods):
+            with _override_methods(chosen, methods):
                 yield where + words
 
 
 @contextlib.contextmanager
-def _replaced(units, methods):
+def _override_methods(units, methods):
     places = [(unit, name) for unit in units for name in methods]
     for unit, name in places:
         setattr(unit, name, types.MethodType(methods[name], unit))

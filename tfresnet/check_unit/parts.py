@@ -1,5 +1,6 @@
-"""The layers with weights of a model, in the order of their calls, beside those of another."""
+"""The layers with weights of a model in the order of their calls, and their alignment."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Part:
-    """One layer with weights of its own. Two are the same if their `key` is."""
+    """One layer with its own weights. Two parts are equal if their `key` is."""
 
     layer: keras.Layer
 
@@ -28,15 +29,20 @@ class Part:
 
     @property
     def key(self) -> tuple:
-        """Kind and shapes; biases do not count, but for a dense layer."""
+        """Kind of layer and shapes of its weights, without the biases of convolutions."""
         shapes = {name: tuple(v.shape) for name, v in self.weights.items()}
         if self.is_convolution:
             shapes.pop("bias", None)
         return self.kind, tuple(sorted(shapes.items()))
 
     @property
+    def size(self) -> int:
+        """Number of weights, without the biases of convolutions."""
+        return sum(math.prod(shape) for _, shape in self.key[1])
+
+    @property
     def kind(self) -> str:
-        kinds = (words for kind, words in _KINDS.items() if isinstance(self.layer, kind))
+        kinds = (name for kind, name in _KINDS.items() if isinstance(self.layer, kind))
         return next(kinds, type(self.layer).__name__)
 
     @property
@@ -56,46 +62,43 @@ class Part:
         return f"{self.kind}, {' to '.join(map(str, shape))}"
 
 
-def parts_of(calls: Sequence[Call], model: keras.Model | None = None) -> list[Part]:
-    """Each layer with weights once, in the order in which the code first called it.
+def list_parts(calls: Sequence[Call], model: keras.Model | None = None) -> list[Part]:
+    """Each layer with weights once, in the order of its first call.
 
-    The calls are those that made `model`. A layer that knows its output shape is not called then:
-    one forward pass shows what is inside.
+    `calls` are those that built `model`. A forward pass adds the calls inside layers that compute
+    their own output shape: Keras does not call those while it builds.
     """
     inside = {}
     if model is not None:
         with recorded() as forward:
             model(np.zeros((1, *model.input_shape[1:]), "float32"), training=False)
         inside = {id(call.layer): call.inside for call in every(forward)}
-    layers = {id(call.layer): call.layer for call in _all(calls, inside)}
+    layers = {id(call.layer): call.layer for call in _flatten(calls, inside)}
     wanted = layers if model is None else {id(layer) for layer in model._flatten_layers()}
     parts = [Part(layer) for key, layer in layers.items() if key in wanted]
     return [part for part in parts if part.weights]
 
 
-def _all(calls, inside):
+def _flatten(calls, inside):
     for call in calls:
         yield call
-        yield from _all(call.inside or inside.get(id(call.layer), ()), inside)
+        yield from _flatten(call.inside or inside.get(id(call.layer), ()), inside)
 
 
 def orders(parts: list[Part]) -> Iterator[list[Part]]:
-    """Our parts as they are called, and with each unit's shortcut before its branch."""
+    """Our parts in the order of their calls, and with each shortcut before its branch."""
     yield parts
     first, branch = [], []
     for part in parts:
-        if part.layer.name in ("conv1", "conv"):  # a unit, or another layer, begins
+        if part.layer.name in ("conv1", "conv"):  # start of a unit
             first, branch = first + branch, []
-        if part.layer.name.startswith("shortcut_"):
-            first.append(part)
-        else:
-            branch.append(part)
+        (first if part.layer.name.startswith("shortcut_") else branch).append(part)
     if first + branch != parts:
         yield first + branch
 
 
 def align(ours: Sequence[Part], theirs: Sequence[Part]) -> list[tuple[Part | None, Part | None]]:
-    """Pairs of equal parts in both orders, as many as possible; None stands for what is missing."""
+    """The longest common subsequence as pairs of equal parts; None marks a missing partner."""
     a, b = [part.key for part in ours], [part.key for part in theirs]
     longest = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i in reversed(range(len(a))):
@@ -104,13 +107,9 @@ def align(ours: Sequence[Part], theirs: Sequence[Part]) -> list[tuple[Part | Non
             longest[i][j] = max(skip, longest[i + 1][j + 1] + (a[i] == b[j]))
     pairs, i, j = [], 0, 0
     while i < len(a) or j < len(b):
-        if i < len(a) and j < len(b) and a[i] == b[j]:
-            pairs.append((ours[i], theirs[j]))
-            i, j = i + 1, j + 1
-        elif j == len(b) or (i < len(a) and longest[i + 1][j] >= longest[i][j + 1]):
-            pairs.append((ours[i], None))
-            i += 1
-        else:
-            pairs.append((None, theirs[j]))
-            j += 1
+        is_pair = a[i : i + 1] == b[j : j + 1]
+        takes_ours = j == len(b) or (i < len(a) and longest[i + 1][j] >= longest[i][j + 1])
+        our, their = is_pair or takes_ours, is_pair or not takes_ours
+        pairs.append((ours[i] if our else None, theirs[j] if their else None))
+        i, j = i + our, j + their
     return pairs

@@ -1,4 +1,4 @@
-"""A student's file: what it defines, how that becomes a Keras model, and where it breaks off."""
+"""A student's file: what it defines, the Keras model of it, and its errors in one line."""
 
 import contextlib
 import inspect
@@ -17,18 +17,18 @@ import keras
 from tfresnet.errors import InputError
 from tfresnet.layers.recorder import Call, recorded
 
-_MODULE = "student"  # and not "__main__", below which a file trains
+_MODULE = "student"  # not "__main__": a file may train below that
 _CHANNELS = ("filter", "channel", "planes")
 
 
 @contextlib.contextmanager
-def blamed(file: str) -> Iterator[None]:
-    """An error inside becomes an `InputError` of one line: file, line, what Python says."""
+def report_errors(file: str) -> Iterator[None]:
+    """Turns any error inside into an `InputError` of one line with the file and the line."""
     filtering = keras.config.is_traceback_filtering_enabled()
-    keras.config.disable_traceback_filtering()  # it wraps messages in several lines
+    keras.config.disable_traceback_filtering()  # it splits messages into several lines
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras' guesses come before the error itself
+            warnings.simplefilter("ignore")  # Keras warns before it raises
             yield
     except InputError:
         raise
@@ -43,7 +43,7 @@ def _place(error, file):
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     if isinstance(error, SyntaxError) and error.filename == file:
         lines.append(error.lineno)
-    return f"{os.path.basename(file)}, line {lines[-1]}" if lines else os.path.basename(file)
+    return os.path.basename(file) + (f", line {lines[-1]}" if lines else "")
 
 
 def _one_line(error):
@@ -55,10 +55,7 @@ def _one_line(error):
 
 @dataclass(frozen=True)
 class Student:
-    """What a file defines under a name: a class, a function or a model.
-
-    calls: those of layers while the file ran.
-    """
+    """A class, function or model that a file defines, and the calls of layers while it ran."""
 
     file: str
     name: str
@@ -67,19 +64,19 @@ class Student:
 
     @property
     def roles(self) -> dict[str, str]:
-        """Parameter -> what it gets, for those that get something.
+        """Parameter -> role, for the parameters that are recognised.
 
         Raises:
-            InputError: a parameter without a default that cannot be recognised.
+            InputError: a parameter without a default is not recognised.
         """
         if isinstance(self.thing, keras.Model):
             return {}
         roles = {}
         for parameter in inspect.signature(self.thing).parameters.values():
-            needed = parameter.default is parameter.empty
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
-            role = _role(parameter.name) or ("input" if needed else None)
+            is_needed = parameter.default is parameter.empty
+            role = _role(parameter.name) or ("input" if is_needed else None)
             if role == "input" and (role in roles.values() or inspect.isclass(self.thing)):
                 raise InputError(
                     f"{self.name} of {os.path.basename(self.file)} must be made of filters, "
@@ -91,21 +88,19 @@ class Student:
         return roles
 
     def model(self, **values) -> keras.Model:
-        """A functional model of one call; `values` by role, `input` only for a unit.
+        """A Functional model of one call; `values` by role, `input` only for a unit.
 
         Raises:
-            InputError: the file's own error, with its line.
+            InputError: an error of the file, with its line.
         """
-        with blamed(self.file):
-            x = values.get("input")
-            made = self.thing
+        with report_errors(self.file):
+            x, made = values.get("input"), self.thing
             if not isinstance(made, keras.Model):
-                x = _picture(values["input_shape"]) if x is None else x
-                values["input"] = x
+                x = values["input"] = _make_input(values["input_shape"]) if x is None else x
                 made = made(**{name: values[role] for name, role in self.roles.items()})
             if isinstance(made, keras.Layer):
-                own = getattr(made, "inputs", None)
-                x = _picture(made.input_shape[1:]) if own else x
+                has_input = getattr(made, "inputs", None)
+                x = _make_input(made.input_shape[1:]) if has_input else x
                 made = made(x)
             if not isinstance(made, keras.KerasTensor):
                 raise InputError(
@@ -115,7 +110,7 @@ class Student:
             return keras.Model(x, made)
 
 
-def _picture(shape):
+def _make_input(shape):
     *sides, channels = shape
     return keras.Input((*(side or 32 for side in sides), channels))
 
@@ -130,35 +125,35 @@ def _role(name):
 
 
 def load(file: str, name: str | None = None) -> Student:
-    """What `file` defines under `name`; by default, the only thing that can be compared.
+    """Runs a file and returns its definition of `name`; None: the only one to compare.
 
     Raises:
-        InputError: the file cannot be run, has not that name, or several things to choose from.
+        InputError: the file fails, does not define `name`, or defines several things to compare.
     """
     module = types.ModuleType(_MODULE)
     module.__file__ = file
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
     try:
-        with blamed(file), recorded() as calls:
+        with report_errors(file), recorded() as calls:
             with tokenize.open(file) as source:
                 code = compile(source.read(), file, "exec")
             exec(code, module.__dict__)
     finally:
         sys.path.pop(0)
-    found = {key: value for key, value in vars(module).items() if _comparable(key, value)}
-    name = next(iter(found), None) if name is None and len(found) == 1 else name
+    public = ((key, value) for key, value in vars(module).items() if not key.startswith("_"))
+    found = {key: value for key, value in public if _is_comparable(value)}
+    if name is None and len(found) == 1:
+        (name,) = found
     if name not in found:
         known = ", ".join(found) or "no class of Keras layers, no function and no model"
-        raise InputError(
-            f"{os.path.basename(file)} defines {known}: NAME must say which is meant. "
-            f"Received: {name}"
-        )
+        rule = f"{os.path.basename(file)} defines {known}: NAME must say which is meant"
+        raise InputError(f"{rule}. Received: {name}")
     return Student(file, name, found[name], calls)
 
 
-def _comparable(name, value):
-    if name.startswith("_"):
-        return False
-    own = getattr(value, "__module__", None) == _MODULE
-    layer = inspect.isclass(value) and issubclass(value, keras.Layer)
-    return isinstance(value, keras.Model) or (own and (layer or inspect.isfunction(value)))
+def _is_comparable(value):
+    is_own = getattr(value, "__module__", None) == _MODULE
+    is_kind = inspect.isfunction(value) or (
+        inspect.isclass(value) and issubclass(value, keras.Layer)
+    )
+    return isinstance(value, keras.Model) or (is_own and is_kind)

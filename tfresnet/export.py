@@ -1,21 +1,20 @@
-"""A trained network for other programs: `python -m tfresnet.export RUN_OR_MODEL --format ...`."""
+"""Exports a trained network: `python -m tfresnet.export RUN_OR_MODEL --format ...`."""
 
 from tfresnet.system import commands
 
 
 def parse(argv: list[str] | None = None):
-    """The flags of `python -m tfresnet.export`."""
     from tfresnet.evaluation.flags import IMAGE_SIZE, add_source, check_source
     from tfresnet.system.arguments import ArgumentParser, at_least_1, path
 
-    about = "Writes a trained network for other programs, and compares its answers."
+    about = "Writes a trained network in another format and compares the outputs of both."
     parser = ArgumentParser("tfresnet.export", about)
     add_source(parser)
     add = parser.add_argument
     add("--image-size", type=at_least_1, metavar="N", help=IMAGE_SIZE)
     formats = ("saved_model", "tflite", "onnx")
-    add("--format", choices=formats, default="saved_model", help="form of the output")
-    about = "new file, or folder of a saved_model; None: model.FORMAT in this folder"
+    add("--format", choices=formats, default="saved_model", help="format of the output")
+    about = "new file, or new folder for saved_model; None: model.FORMAT in this folder"
     add("--output", type=path, metavar="PATH", help=about)
     args = parser.parse_args(argv)
     check_source(parser, args)

@@ -1,45 +1,40 @@
-"""Makes a model that ships out of a finished run: `python -m tfresnet.ship RUN [--half]`."""
+"""Writes the model of a run into the package: `python -m tfresnet.ship RUN [--half]`."""
+
+import zipfile
 
 from tfresnet.system import commands
 
 
 def ship(folder: str, half: bool = False):
-    """Writes the network of a run, in float32, which is fast on every processor, with what its
-    pixels need; returns the path. With `half` its kernels have the precision of float16 and take
-    half the space.
+    """Writes the network of a run in float32, with its preprocessing; returns the path.
+
+    `half` rounds the kernels to float16, so that the compressed file is half as large.
 
     Raises:
-        InputError: no finished run on images of 32 pixels, or the network had other options.
+        InputError: the run is not finished, or has another image size or network options.
     """
     from tfresnet import models, pretrained
     from tfresnet.runs.record import RunRecord
 
     config = RunRecord(folder).config
     weights = models.read_weights(folder)
-    model = models.create_model(
-        config.model,
-        num_classes=weights.num_classes,
-        input_shape=(32, 32, 3),
-        weights=weights,
-        preprocessing=weights.preprocessing,
-    )
+    options = {"num_classes": weights.num_classes, "preprocessing": weights.preprocessing}
+    model = models.create_model(config.model, input_shape=(32, 32, 3), weights=weights, **options)
     if half:
-        model.set_weights([_rounded(array) for array in model.get_weights()])
+        model.set_weights([_round_to_half(array) for array in model.get_weights()])
     path = pretrained.FOLDER / f"{config.model}-{config.dataset}.keras"
     model.save(path)
     _compress(path)
     return path
 
 
-def _rounded(array):
-    """Vectors stay: a variance may be beyond the numbers of float16."""
+def _round_to_half(array):
+    """Rounds kernels only: a variance may overflow float16."""
     return array.astype("float16").astype(array.dtype) if array.ndim > 1 else array
 
 
 def _compress(path):
-    """Keras stores its archives as they are."""
-    import zipfile
-
+    """Compresses a model file: Keras does not."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -51,7 +46,7 @@ def parse(argv: list[str] | None = None):
     """The flags of `python -m tfresnet.ship`."""
     from tfresnet.system.arguments import ArgumentParser, existing
 
-    about = "Makes a model that ships out of a finished run; its card is written by hand."
+    about = "Writes the model of a finished run into the package; its card is written by hand."
     parser = ArgumentParser("tfresnet.ship", about)
     parser.add_argument("run", type=existing, metavar="RUN", help="folder of the run")
     parser.add_argument("--half", action="store_true", help="round kernels to float16")

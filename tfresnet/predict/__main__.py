@@ -1,10 +1,9 @@
-"""What is in pictures: `python -m tfresnet.predict RUN_OR_MODEL IMAGE...`."""
+"""Classifies pictures: `python -m tfresnet.predict RUN_OR_MODEL IMAGE...`."""
 
 from tfresnet.system import commands
 
 
 def parse(argv: list[str] | None = None):
-    """The flags of `python -m tfresnet.predict`."""
     import os
 
     from tfresnet import pretrained
@@ -12,15 +11,15 @@ def parse(argv: list[str] | None = None):
     from tfresnet.evaluation.flags import IMAGE_SIZE, add_weights_options, check_source
     from tfresnet.system.arguments import ArgumentParser, at_least_1, output_file, path
 
-    parser = ArgumentParser("tfresnet.predict", "Says what is in pictures.")
+    parser = ArgumentParser("tfresnet.predict", "Classifies pictures.")
     add = parser.add_argument
-    about = "picture files and folders of them; first the model, unless it is the shipped one"
+    about = "the run or model, unless the shipped one is meant, then picture files and folders"
     add("images", nargs="+", type=path, metavar="[RUN_OR_MODEL] IMAGE", help=about)
     add_weights_options(parser)
     add("--image-size", type=at_least_1, metavar="N", help=IMAGE_SIZE)
-    add("--top", type=at_least_1, default=5, metavar="K", help="classes to name for a picture")
+    add("--top", type=at_least_1, default=5, metavar="K", help="number of classes to print")
     add("--json", action="store_true", help="print JSON")
-    about = "write the picture with the places that spoke for its first class"
+    about = "write the picture with the class activation map of its first class"
     add("--cam", type=output_file, metavar="FILE", help=about)
     args = parser.parse_args(argv)
     check_source(parser, args)

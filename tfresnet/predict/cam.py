@@ -1,4 +1,4 @@
-"""Where a network looked: class activation maps."""
+"""Class activation maps: where in the picture the evidence for a class is."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ _OPACITY = 0.5
 
 
 def activation_map(model: keras.Model, picture: np.ndarray, class_index: int) -> np.ndarray:
-    """How much each place of a picture, uint8 `(height, width, 3)`, speaks for a class.
+    """The evidence for a class at each place of a picture, by Grad-CAM.
 
-    The gradient of the class' output by the last feature maps weighs them (Grad-CAM; behind global
-    average pooling and one dense layer it is the class activation map). Float32 `(height, width)`
-    from 0 to 1, as large as the picture.
+    With global average pooling and one dense layer at the end, this is the class activation map.
+
+    The picture is uint8 `(height, width, 3)`, the map float32 `(height, width)` from 0 to 1.
+
+    Raises:
+        InputError: the network has no feature maps.
 
     Source: Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391; Zhou et al., 2016,
     https://arxiv.org/abs/1512.04150.
-
-    Raises:
-        InputError: a network without feature maps.
     """
     model = models.without_auxiliary(model)
     maps = [layer.output for layer in model.layers[1:] if len(layer.output.shape) == 4]
@@ -42,14 +42,14 @@ def activation_map(model: keras.Model, picture: np.ndarray, class_index: int) ->
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """The picture, uint8, dark blue where `heat` is 0 and red where it is 1."""
+    """Colours the picture (uint8) from blue where `heat` is 0 to red where it is 1."""
     hue = np.stack([heat, 1 - np.abs(2 * heat - 1), 1 - heat], axis=-1)
     mixed = (1 - _OPACITY) * picture + _OPACITY * 255 * hue
     return mixed.round().astype(np.uint8)
 
 
 def write_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Raises `InputError` for a file that cannot be written, or an ending that is no picture's."""
+    """Raises `InputError` if the file cannot be written or its suffix is no picture format."""
     from PIL import Image
 
     try:

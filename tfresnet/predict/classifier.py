@@ -1,4 +1,4 @@
-"""A trained network together with all that pictures need to get in and classes to get out."""
+"""A trained network that takes pictures and returns classes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,27 +16,28 @@ IMAGENET = 224
 
 
 class Classifier:
-    """model: the network; it takes pixels, 0 to 255.
+    """A network and the names of its classes.
 
-    class_names: in the order of its outputs; "0", "1" ... where they are not known.
+    Attributes:
+        model: the network, which takes pixels from 0 to 255.
+        class_names: in the order of the outputs; "0", "1" ... if the model does not name them.
     """
 
     def __init__(self, model: keras.Model):
         preprocessing = models.preprocessing_of(model)
         classes = models.without_auxiliary(model).output_shape[-1]
         self.model = model
-        self.class_names = (preprocessing and preprocessing.class_names) or tuple(
-            str(number) for number in range(classes)
-        )
+        names = preprocessing and preprocessing.class_names
+        self.class_names = names or tuple(map(str, range(classes)))
         self._softmax = models.gives_probabilities(model)
         self._copy = models.inference_copy(model)
 
     @property
     def image_size(self) -> int:
-        """Side of the square pictures that the network takes; 224 where it takes any.
+        """Side of the input pictures in pixels; 224 if the network takes any size.
 
         Raises:
-            InputError: it takes others.
+            InputError: the input is not square.
         """
         height, width = self.model.input_shape[1:3]
         if height != width:
@@ -44,22 +45,15 @@ class Classifier:
         return height or IMAGENET
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
-        """`(n, classes)` of uint8 `(n, height, width, 3)`, float32.
+        """Probabilities, float32 `(n, classes)`, of pictures, uint8 `(n, height, width, 3)`.
 
         Raises:
             InputError: pictures of another type or shape.
         """
         pictures = np.asarray(pictures)
         size = self.model.input_shape[1:3]
-        fits = pictures.ndim == 4 and pictures.shape[-1] == 3
-        if (
-            pictures.dtype != np.uint8
-            or not fits
-            or any(
-                side not in (None, given)
-                for side, given in zip(size, pictures.shape[1:3], strict=True)
-            )
-        ):
+        shape = tf.TensorShape((None, *size, 3))
+        if pictures.dtype != np.uint8 or not shape.is_compatible_with(pictures.shape):
             raise InputError(
                 f"pictures must be uint8 of shape (n, {size[0]}, {size[1]}, 3). "
                 f"Received: {pictures.dtype} {pictures.shape}"
@@ -70,7 +64,7 @@ class Classifier:
         return np.concatenate([np.zeros((0, len(self.class_names)), np.float32), *parts])
 
     def predict(self, pictures: np.ndarray, top: int = 5) -> list[list[tuple[str, float]]]:
-        """For each picture its `top` classes with their probabilities, the best one first."""
+        """The `top` classes of each picture with their probabilities, the most probable first."""
         return [self.best(one, top) for one in self.probabilities(pictures)]
 
     def best(self, probabilities: Sequence[float], top: int = 5) -> list[tuple[str, float]]:
@@ -86,15 +80,15 @@ def load(
     std: str | None = None,
     image_size: int | None = None,
 ) -> Classifier:
-    """A trained network to predict with.
+    """Loads a trained network.
 
     Args:
-        source: run folder, `.keras` file or shipped name; with `model` any file of weights.
-        model: name of the network that the weights of `source` belong to.
-        mean, std: how pixels are prepared, `R,G,B` in 0..1, where `source` does not say.
+        source: run folder, `.keras` file or shipped name; with `model`, any file of weights.
+        model: name of the network that the weights belong to.
+        mean, std: normalisation of the pixels, `R,G,B` in 0..1, if `source` does not store it.
         image_size: side of the pictures, with `model`; None: the network's own.
 
     Raises:
-        InputError: no such source, or one that does not say what it needs.
+        InputError: no such source, or one that needs `model`, `mean` or `std`.
     """
     return Classifier(Source(source, model, mean, std).whole(image_size))

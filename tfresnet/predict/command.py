@@ -1,4 +1,4 @@
-"""What `python -m tfresnet.predict` does."""
+"""The work of `python -m tfresnet.predict`."""
 
 import argparse
 import json
@@ -16,22 +16,21 @@ from tfresnet.predict.classifier import BATCH, Classifier, load
 
 
 def predict(args: argparse.Namespace) -> list[dict]:
-    """Prints the classes of pictures as `cli.parse_predict` has the arguments; returns them.
+    """Prints the classes of pictures and returns them.
 
     Raises:
-        InputError: no such model or picture, or a map of several pictures.
+        InputError: no such model or picture, or several pictures for `--cam`.
     """
-    paths = [path for name in args.images for path in _pictures(name)]
+    paths = [path for name in args.images for path in _find_pictures(name)]
     if args.cam and len(paths) != 1:
         raise InputError(f"--cam must be of one picture. Received: {len(paths)} pictures")
     source = args.source or pretrained.default()
-    classifier = load(
-        source, model=args.model, mean=args.mean, std=args.std, image_size=args.image_size
-    )
+    options = {"model": args.model, "mean": args.mean, "std": args.std}
+    classifier = load(source, image_size=args.image_size, **options)
     if not (args.source or args.json):
         print(f"by {source.stem}, which comes with the package:")
     results = []
-    for path, picture, probabilities in _answers(classifier, paths):
+    for path, picture, probabilities in _classify(classifier, paths):
         best = classifier.best(probabilities, args.top)
         classes = [{"class": name, "probability": share} for name, share in best]
         results.append({"image": str(path), "classes": classes})
@@ -46,16 +45,16 @@ def predict(args: argparse.Namespace) -> list[dict]:
     return results
 
 
-def _answers(classifier: Classifier, paths: list[Path]) -> Iterator[tuple]:
-    """(path, picture, probabilities) of each, a batch in memory at a time."""
+def _classify(classifier: Classifier, paths: list[Path]) -> Iterator[tuple]:
+    """Yields path, picture and probabilities; holds one batch in memory at a time."""
     for first in range(0, len(paths), BATCH):
         some = paths[first : first + BATCH]
         pictures = np.stack([seen(path, classifier.image_size) for path in some])
         yield from zip(some, pictures, classifier.probabilities(pictures), strict=True)
 
 
-def _pictures(name):
-    """The pictures in a folder and below, in order; a file is taken at its word."""
+def _find_pictures(name):
+    """A file, whatever its suffix, or all pictures in a folder and its subfolders, sorted."""
     path = Path(name)
     if not path.exists():
         raise InputError(f"a picture must exist. Received: {name}")

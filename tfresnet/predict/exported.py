@@ -1,4 +1,4 @@
-"""A network in the format of another program, and the proof that it answers as before."""
+"""Export of a network to other formats, with a check of the exported outputs."""
 
 import importlib
 import shutil
@@ -19,33 +19,34 @@ TOLERANCE = 1e-3  # of probabilities
 
 
 def export(classifier: Classifier, form: str, output: str | Path) -> str:
-    """Writes the network, which takes pixels 0 to 255 in float32, and compares its answers.
+    """Writes the network in another format and compares the outputs of both.
 
-    Batch normalisation is folded into the convolutions, everything is float32.
+    The input is pixels from 0 to 255. Everything is float32, and batch normalisation is folded into
+    the convolutions.
+
+    Returns a line about the file and the agreement of the outputs.
 
     Args:
         form: "saved_model", "tflite" or "onnx".
         output: the new folder (saved_model) or file.
 
-    Returns:
-        A line about what was written and how near its answers are.
-
     Raises:
-        InputError: something is there already, another ending, or a package is missing.
-        RunError: it answers otherwise; nothing is left.
+        InputError: `output` exists or has a wrong suffix, or a package is missing.
+        RunError: the outputs differ; nothing is kept.
     """
     output = Path(output)
     if output.exists():
         raise InputError(f"--output must not exist yet. Received: {output}")
-    if form != "saved_model" and output.suffix != f".{form}":  # as its readers want it
+    if form != "saved_model" and output.suffix != f".{form}":  # readers expect it
         raise InputError(f"--output must end in .{form}. Received: {output}")
-    keras_name, answers = FORMATS[form]
+    keras_name, load = FORMATS[form]
     model, side = models.inference_copy(classifier.model, "float32"), classifier.image_size
     try:
         with silenced_stderr():  # converters write past Python
-            model(np.zeros((1, side, side, 3), np.float32))  # Keras' ONNX asks for it
+            # Keras cannot write ONNX before a first call.
+            model(np.zeros((1, side, side, 3), np.float32))
             model.export(output, format=keras_name, verbose=False)
-            difference, agree = _compared(model, answers(output), side)
+            difference, agree = _compare(model, load(output), side)
     except ImportError as error:
         _remove(output)
         package = error.name or "tf2onnx"
@@ -55,20 +56,20 @@ def export(classifier: Classifier, form: str, output: str | Path) -> str:
         ) from error
     if not difference < TOLERANCE:
         _remove(output)
-        raise RunError(f"{form} answers otherwise: probabilities differ by up to {difference:.2g}")
+        raise RunError(f"{form} outputs differ: probabilities by up to {difference:.2g}")
     return (
         f"{output}: {form} of {model.name}, {_megabytes(output):.1f} MB; on {COMPARED} pictures "
         f"the same class {agree} times, probabilities within {difference:.1e}"
     )
 
 
-def _compared(model, answer, side):
-    """(largest difference of probabilities, equal classes) on pictures of noise."""
+def _compare(model, predict, side):
+    """Largest difference of probabilities, and number of equal classes, on pictures of noise."""
     random = np.random.default_rng(0)
     pictures = random.integers(0, 256, (COMPARED, side, side, 3)).astype(np.float32)
     softmax = tf.identity if models.gives_probabilities(model) else tf.nn.softmax
     ours = softmax(model.predict(pictures, verbose=0)).numpy()
-    theirs = softmax(np.concatenate([answer(picture[None]) for picture in pictures])).numpy()
+    theirs = softmax(np.concatenate([predict(picture[None]) for picture in pictures])).numpy()
     return np.abs(ours - theirs).max(), int((ours.argmax(1) == theirs.argmax(1)).sum())
 
 
@@ -79,27 +80,26 @@ def _saved_model(path: Path) -> Callable:
 
 def _tflite(path: Path) -> Callable:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it has a package of its own by now
+        warnings.simplefilter("ignore")  # deprecated in favour of the ai-edge-litert package
         interpreter = tf.lite.Interpreter(model_path=str(path))
     interpreter.allocate_tensors()
     first, last = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
-    def answer(pictures):
+    def predict(pictures):
         interpreter.set_tensor(first["index"], pictures)
         interpreter.invoke()
         return interpreter.get_tensor(last["index"])
 
-    return answer
+    return predict
 
 
 def _onnx(path: Path) -> Callable:
-    # Only who wants this format needs the package.
     session = importlib.import_module("onnxruntime").InferenceSession(str(path))
     name = session.get_inputs()[0].name
     return lambda pictures: session.run(None, {name: pictures})[0]
 
 
-# Ours -> that of Keras, and what makes a function of pictures of the written file.
+# Our name -> Keras' name, and a function that loads the written file as a function of pictures.
 FORMATS = {
     "saved_model": ("tf_saved_model", _saved_model),
     "tflite": ("litert", _tflite),

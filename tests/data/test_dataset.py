@@ -81,7 +81,7 @@ def test_a_tenth_is_held_out_unless_the_data_set_has_its_own(dataset):
     [("0-1", [0, 1]), ("2,0", [0, 2]), (" 1 - 2 ,1", [1, 2]), ("0-2", [0, 1, 2])],
 )
 def test_some_classes_are_numbered_anew_in_their_order(classes, kept, dataset):
-    few = dataclasses.replace(dataset, validation=dataset.test).of_classes(classes)
+    few = dataclasses.replace(dataset, validation=dataset.test).select_classes(classes)
     assert few.class_names == tuple("abc"[number] for number in kept)
     for split in (few.train, few.validation, few.test):
         assert members(split) == [i for i in range(90) if i % 3 in kept]
@@ -94,7 +94,7 @@ def test_some_classes_are_numbered_anew_in_their_order(classes, kept, dataset):
 )
 def test_impossible_classes(classes, dataset):
     with pytest.raises(InputError, match="classes must be two or more"):
-        dataset.of_classes(classes)
+        dataset.select_classes(classes)
 
 
 def test_nothing_held_out(dataset):

@@ -11,7 +11,7 @@ from support.picture_folders import noise
 
 from tfresnet import data
 from tfresnet.data import picture_files, pictures
-from tfresnet.data.ahead import WORKERS, in_order
+from tfresnet.data.ahead import WORKERS, map_ahead
 from tfresnet.data.dataset import Split
 from tfresnet.data.pictures import Memory, Pictures, random_box
 from tfresnet.errors import InputError, RunError
@@ -168,7 +168,7 @@ def test_a_picture_that_is_gone_is_named_when_its_turn_comes(files, tmp_path):
 def test_work_is_handed_over_in_order_and_bounded():
     done, taken = [], 0
     for taken, number in enumerate(
-        in_order(lambda n: done.append(n) or n, ((n,) for n in range(60)))
+        map_ahead(lambda n: done.append(n) or n, ((n,) for n in range(60)))
     ):
         assert number == taken
         assert len(done) <= taken + 1 + WORKERS

@@ -1,10 +1,9 @@
-"""Data sets and the stream of batches that is made from them.
+"""Data sets, and the stream of batches made from them.
 
-TensorFlow is imported only when a function of the pipeline is first asked for.
+TensorFlow is imported when a pipeline function is first used.
 """
 
 import difflib
-import importlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,28 +30,28 @@ __all__ = [
 ]
 
 
-def _folder(data_dir, image_size=None, skip_broken=False):
-    from tfresnet.data import folder  # here, because Pillow is needed for it alone
+def _load_folder(data_dir, **options):
+    from tfresnet.data import folder  # needs Pillow, which the others do not
 
-    return folder.load(data_dir, image_size, skip_broken)
+    return folder.load(data_dir, **options)
 
 
 # Name -> function of the data folder (None if the user named none).
 _LOADERS: dict[str, Callable[..., Dataset]] = {
     "cifar10": cifar10.load,
-    "folder": _folder,
+    "folder": _load_folder,
     "shapes10": lambda _data_dir: shapes10.load(),
 }
 OPTIONS = ("classes", "image_size", "skip_broken")  # of `load_dataset`; settings of a run
 
 
 def list_datasets() -> list[str]:
-    """The names that `load_dataset` knows."""
+    """The names that `load_dataset` accepts."""
     return sorted(_LOADERS)
 
 
 def check_dataset_name(name: str) -> None:
-    """Raises `InputError` for a name that `load_dataset` does not know; loads nothing."""
+    """Raises `InputError` for an unknown name. Loads nothing."""
     known = list_datasets()
     if name not in known:
         near = difflib.get_close_matches(str(name).lower(), known, n=1)
@@ -68,28 +67,26 @@ def load_dataset(
     image_size: int | None = None,
     skip_broken: bool = False,
 ) -> Dataset:
-    """The data set of that name.
+    """Loads a data set by name, with its files from `data_dir` if it has any.
 
-    Args:
-        data_dir: where its files are, if it has any.
-        classes: the classes to keep, as "0-4" or "cat,dog"; see `Dataset.of_classes`.
-        image_size: side of the images in pixels; only of "folder", where it is 64 by default.
-        skip_broken: leave broken pictures of "folder" out, where they would be refused.
-
-    Raises:
-        InputError: an unknown name, missing or damaged files, other options.
+    classes: classes to keep, such as "0-4" or "cat,dog"; see `Dataset.select_classes`.
+    image_size: side of the images in pixels, 64 by default; for "folder" only.
+    skip_broken: skip broken pictures instead of refusing them; for "folder" only.
+    Raises `InputError` for an unknown name, missing or damaged files, or an option not for `name`.
     """
     check_dataset_name(name)
     options = {"image_size": image_size, "skip_broken": skip_broken}
     options = {option: value for option, value in options.items() if value}
     if name != "folder" and options:
         option, value = options.popitem()
-        raise InputError(f"{option} is of dataset folder alone. Received: {value} with {name}")
+        raise InputError(f"{option} needs dataset folder. Received: {value} with {name}")
     dataset = _LOADERS[name](data_dir, **options)
-    return dataset.of_classes(classes) if classes else dataset
+    return dataset.select_classes(classes) if classes else dataset
 
 
 def __getattr__(name: str):
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("tfresnet.data.pipeline"), name)
+    from tfresnet.data import pipeline
+
+    return getattr(pipeline, name)

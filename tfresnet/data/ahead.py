@@ -1,4 +1,4 @@
-"""Work done by threads before it is asked for, handed over in order."""
+"""Work that threads do ahead of time, with results in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,20 +8,20 @@ from typing import TypeVar
 from tfresnet.system.hardware import cores
 
 WORKERS = min(cores(), 16)
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
-def in_order(make: Callable[..., Made], requests: Iterable[tuple]) -> Iterator[Made]:
-    """`make(*request)` for each request, in their order; one a processor is made ahead.
+def map_ahead(function: Callable[..., Result], requests: Iterable[tuple]) -> Iterator[Result]:
+    """Yields `function(*request)` in order, and computes one result per core ahead.
 
-    `make` should spend its time outside of Python's lock, as Pillow does. What it raises is raised
-    here, when its turn comes.
+    The function should release Python's lock, as Pillow does. An error in it is raised here, at
+    its place in the order.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
         waiting = deque()
         try:
             for request in requests:
-                waiting.append(pool.submit(make, *request))
+                waiting.append(pool.submit(function, *request))
                 if len(waiting) > WORKERS:
                     yield waiting.popleft().result()
             while waiting:

@@ -1,4 +1,4 @@
-"""What a data set is: labels, images that are fetched by index, and what is known about them."""
+"""Data sets: images, labels, and the facts that training needs about them."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ VAL_SHARE = 0.1  # of the training images: 5,000 of CIFAR-10
 class Split:
     """One part of a data set.
 
-    images: uint8 (n, height, width, 3), RGB: an array, or `Pictures` that are read when they are
-    indexed. labels: int32 (n,), positions in `class_names`. Raises `InputError` for any other type
-    or shape.
+    images: uint8 (n, height, width, 3), RGB: an array, or `Pictures`, read on demand.
+    labels: int32 (n,), positions in `class_names`.
+    Raises `InputError` for any other type or shape.
     """
 
     images: "np.ndarray | Pictures"
@@ -38,7 +38,7 @@ class Split:
             )
         if labels.dtype != np.int32 or labels.shape != images.shape[:1]:
             raise InputError(
-                f"labels must be int32 of shape ({len(images)},), one an image. "
+                f"labels must be int32 of shape ({len(images)},), one per image. "
                 f"Received: {labels.dtype} {labels.shape}"
             )
 
@@ -46,35 +46,35 @@ class Split:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Split":
-        """The images at `indices`, in that order: of an array a copy."""
+        """The images at `indices`, in that order; arrays are copied."""
         return Split(self.images.take(indices, axis=0), self.labels[indices])
 
-    def of_classes(self, numbers: list[int]) -> "Split":
-        """The images of these classes; the first of them becomes class 0."""
+    def select_classes(self, numbers: list[int]) -> "Split":
+        """The images of these classes, renumbered from 0; `numbers` are sorted."""
         split = self.take(np.flatnonzero(np.isin(self.labels, numbers)))
         return Split(split.images, np.searchsorted(numbers, split.labels).astype(np.int32))
 
 
 @dataclass(frozen=True, eq=False)
 class Features(Split):
-    """What a network has made of images: `images` is float32 `(n, channels)`."""
+    """Features that a network computed: `images` is float32 (n, channels)."""
 
     def __post_init__(self) -> None:
         if self.images.ndim != 2 or len(self.images) != len(self.labels):
             raise InputError(
-                "features must be of shape (n, channels), with a label each. "
+                "features must be of shape (n, channels), with one label each. "
                 f"Received: {self.images.shape}, {len(self.labels)} labels"
             )
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A training and a test split with the facts that training needs.
+    """Training and test images.
 
     mean, std: per channel, of the training images scaled to [0, 1].
-    flip: whether a mirrored image keeps its class, so that mirroring is a fair augmentation.
-    validation: images that came for it; without them a tenth of the training images is held out.
-    fingerprint: changes when files of the data set do, where they are not one known set.
+    flip: whether a mirrored image keeps its class, so that training may mirror images.
+    validation: the data set's own validation images, if it has any.
+    fingerprint: changes with the files of the data set; "" for a known set.
     """
 
     name: str
@@ -95,14 +95,11 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int]:
         return self.train.images.shape[1:]
 
-    def of_classes(self, classes: str | Iterable[int | str]) -> "Dataset":
-        """The images of some classes alone, which are numbered anew in the data set's order.
+    def select_classes(self, classes: str | Iterable[int | str]) -> "Dataset":
+        """The images of some classes, renumbered from 0 in the data set's order.
 
-        Args:
-            classes: their numbers or names, as `settings.values.classes` takes them.
-
-        Raises:
-            InputError: numbers or names of no class, or fewer than two.
+        classes: numbers or names, in any form that `settings.values.classes` accepts.
+        Raises `InputError` for an unknown class, or fewer than two.
         """
         try:
             names = self.class_names
@@ -119,19 +116,18 @@ class Dataset:
         chosen = {"class_names": tuple(self.class_names[number] for number in numbers)}
         for name in ("train", "validation", "test"):
             if split := getattr(self, name):
-                chosen[name] = split.of_classes(numbers)
+                chosen[name] = split.select_classes(numbers)
         return dataclasses.replace(self, **chosen)
 
     def holdout(
         self, val_size: int | None, seed: int, train_size: int | None = None
     ) -> tuple[Split, Split | None]:
-        """(train, validation): `val_size` images taken out of the training split.
+        """Splits the training images into (train, validation), each class in the same share.
 
-        Each class gives the same share. The choice depends on the labels and the seed only; both
-        parts keep the order of the training split. `val_size=0` gives (train, None), None the data
-        set's own validation images or else `VAL_SHARE` of the training split. `train_size` keeps
-        that many of the other images, chosen in the same way and independent of how many are left
-        out. Raises `InputError` unless 0 <= val_size < len(train) and 1 <= train_size <= the rest.
+        The choice depends only on the labels and the seed, and keeps the order of the images.
+        `val_size` 0 gives (train, None); None takes the data set's own validation images, or else
+        `VAL_SHARE`. `train_size` limits the training images, whatever `val_size`.
+        Raises `InputError` unless 0 <= val_size < len(train) and 1 <= train_size <= the rest.
         """
         if val_size is None and self.validation is not None:
             return self.holdout(0, seed, train_size)[0], self.validation
@@ -157,8 +153,8 @@ class Dataset:
 
 
 def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """A random order of the images of which every beginning has each class in its share."""
-    # Sorting Philox' raw bits: NumPy promises these for all versions, its shuffles it does not.
+    """A random order of the images in which every prefix has each class in its share."""
+    # Sorted raw bits of Philox: unlike NumPy's shuffles, they are the same in all versions.
     shuffled = np.argsort(np.random.Philox(key=seed % 2**64).random_raw(len(labels)), kind="stable")
     turn = np.empty(len(labels))
     for label in np.unique(labels):
@@ -168,13 +164,11 @@ def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """(mean, std) of each channel of uint8 images (n, height, width, 3), scaled to [0, 1]."""
-    levels = np.arange(256) / 255
-    means, stds = [], []
-    for channel in range(images.shape[-1]):
-        # 256 exact counts instead of a float copy of every pixel.
-        share = np.bincount(images[..., channel].ravel(), minlength=256) / images[..., 0].size
-        mean = float(np.sum(share * levels))
-        means.append(mean)
-        stds.append(float(np.sqrt(np.sum(share * (levels - mean) ** 2))))
-    return tuple(means), tuple(stds)
+    """(mean, std) by channel of uint8 images (n, height, width, 3), scaled to [0, 1]."""
+    levels, pixels = np.arange(256) / 255, images[..., 0].size
+    moments = []
+    for channel in np.moveaxis(images, -1, 0):
+        share = np.bincount(channel.ravel(), minlength=256) / pixels  # no float copy of the pixels
+        mean = np.sum(share * levels)
+        moments.append((float(mean), float(np.sqrt(np.sum(share * (levels - mean) ** 2)))))
+    return tuple(zip(*moments, strict=True))

@@ -1,9 +1,9 @@
-"""A folder of pictures in folders of classes, as a data set.
+"""A data set of pictures in one folder per class.
 
-`train/CLASS/*` with `val/` and `test/` beside it, or `CLASS/*` alone. Of one of `val/` and `test/`
-the pictures are the test images; what is missing is taken from the training pictures. The first
-time all pictures are read once, so that a broken one is known before a training and not in it, and
-mean and deviation are measured; both are kept in the cache of Keras.
+The root holds `train/CLASS/*` with `val/` and `test/` beside it, or `CLASS/*`. If only one of
+`val/` and `test/` exists, it is the test split; if neither does, training pictures are held out.
+The first load reads all pictures once, to find broken ones before a training and to measure mean
+and deviation. The Keras cache keeps the result.
 """
 
 import hashlib
@@ -11,46 +11,34 @@ import logging
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tfresnet.data import array_cache, picture_files
-from tfresnet.data.ahead import in_order
+from tfresnet.data.ahead import map_ahead
 from tfresnet.data.dataset import Dataset, Split, balanced_order
 from tfresnet.data.pictures import Memory, Pictures
-from tfresnet.data.places import PICTURES, keras_datasets, resolve_data_dir
+from tfresnet.data.places import PICTURES, resolve_data_dir
 from tfresnet.errors import InputError
 from tfresnet.system.hardware import free_memory
 
-IMAGE_SIZE = 64  # the largest that the networks' stems for small images are made for
-TEST_SHARE = 0.2  # of each class, in a folder without test pictures: the same for every seed
-MEASURED_SIDE = 64  # pixels of the shorter side from which mean and deviation are computed
-TOGETHER = 32  # pictures that a thread checks at a time
-PATIENCE = 10  # seconds between two lines about the first reading
+IMAGE_SIZE = 64  # the largest size for the stem of small images
+TEST_SHARE = 0.2  # of each class, in a folder without test pictures; the same for every seed
+MEASURED_SIDE = 64  # pixels of the shorter side when mean and deviation are measured
+TOGETHER = 32  # pictures that a thread measures at a time
+PATIENCE = 10  # seconds between progress messages of the first load
 logger = logging.getLogger("tfresnet")
-
-
-@dataclass
-class _Part:
-    """Files of one part of a data set and their classes, which have equal places in both."""
-
-    files: np.ndarray
-    labels: np.ndarray
-
-    def take(self, chosen) -> "_Part":
-        return _Part(self.files[chosen], self.labels[chosen])
 
 
 def load(
     data_dir: str | Path | None, image_size: int | None = None, skip_broken: bool = False
 ) -> Dataset:
-    """The pictures below `data_dir` as images of `image_size` (64) pixels each way.
+    """The pictures in `data_dir` as square images of `image_size` (64) pixels.
 
-    Files are pictures by their names; hidden and other ones are passed over. Raises `InputError`
-    for fewer than two classes, a class without a picture to train on, one that `train/` has not,
-    and a broken picture unless `skip_broken`.
+    A file is a picture if its suffix says so; hidden files are skipped. Raises `InputError` for
+    fewer than two classes, a class without a training picture, a class that `train/` lacks, and a
+    broken picture unless `skip_broken`.
     """
     root = _root(data_dir)
     folders = {name: root / name for name in ("train", "val", "test") if _subfolders(root / name)}
@@ -61,27 +49,27 @@ def load(
             "data_dir must hold a folder of pictures for each of two classes or more, by itself or "
             f"in train/. Received: {folders['train']} with {len(names)} ({', '.join(names)})"
         )
-    parts = {name: _listed(folder, names) for name, folder in folders.items()}
-    _check_classes(folders["train"], names, parts["train"])
-    files = np.concatenate([part.files for part in parts.values()])
-    measured = dict(zip(files, _measured(root, files), strict=True))
-    broken = [file for file in files if not measured[file][0]]
-    if broken:
-        _report_broken(broken, skip_broken)
-        gone = set(broken)
-        for name, part in parts.items():
-            parts[name] = part.take([file not in gone for file in part.files])
-        _check_classes(folders["train"], names, parts["train"])
-    return _dataset(root, names, _with_test(parts), measured, image_size or IMAGE_SIZE)
-
-
-def _dataset(root, names, parts, measured, side):
-    measured = np.array([measured[file] for file in parts["train"].files])
+    side = image_size or IMAGE_SIZE
     memory = Memory(2 * side, free_memory() // 2)
-    splits = {
-        name: Split(Pictures(part.files, side, memory), part.labels) for name, part in parts.items()
-    }
-    mean, square = measured[:, 1:4].mean(axis=0), measured[:, 4:].mean(axis=0)
+    splits = {name: _split(folder, names, side, memory) for name, folder in folders.items()}
+    _check_classes(folders["train"], names, splits["train"])
+    files = _files(splits)
+    key = _fingerprint(root, files, times=True)
+    rows = array_cache.load_or_make(f"folder-{key}", lambda: _measure_all(root, files))
+    measured = dict(zip(files, rows, strict=True))
+    if not rows[:, 0].all():
+        _report_broken(files[rows[:, 0] == 0], skip_broken)
+        for name, split in splits.items():
+            sound = [measured[file][0] for file in split.images.files]
+            splits[name] = split.take(np.flatnonzero(sound))
+        _check_classes(folders["train"], names, splits["train"])
+    return _dataset(root, names, _with_test_split(splits), measured)
+
+
+def _dataset(root, names, splits, measured):
+    rows = np.array([measured[file] for file in splits["train"].images.files])
+    mean, square = rows[:, 1:4].mean(axis=0), rows[:, 4:].mean(axis=0)
+    std = np.sqrt(np.maximum(square - mean**2, 1e-4))  # above 0 for pictures of one colour
     return Dataset(
         name="folder",
         class_names=tuple(names),
@@ -89,9 +77,9 @@ def _dataset(root, names, parts, measured, side):
         validation=splits.get("val"),
         test=splits["test"],
         mean=tuple(mean.tolist()),
-        std=tuple(np.sqrt(np.maximum(square - mean**2, 1e-4)).tolist()),  # not 0: one colour
+        std=tuple(std.tolist()),
         flip=True,
-        fingerprint=_fingerprint(root, np.concatenate([p.files for p in parts.values()])),
+        fingerprint=_fingerprint(root, _files(splits)),
     )
 
 
@@ -105,7 +93,7 @@ def _root(data_dir):
 
 
 def _subfolders(folder: Path) -> list[str]:
-    """Names of the folders in a folder, in order, hidden ones left out."""
+    """Sorted names of the folders in a folder, without hidden ones."""
     try:
         names = sorted(os.listdir(folder))
     except OSError:
@@ -118,8 +106,8 @@ def _subfolders(folder: Path) -> list[str]:
     return names
 
 
-def _listed(folder: Path, class_names: list[str]) -> _Part:
-    """The pictures in the folders of the classes, by class and name."""
+def _split(folder: Path, class_names: list[str], side: int, memory: Memory) -> Split:
+    """The pictures in the folders of the classes, sorted by class and name."""
     unknown = [name for name in _subfolders(folder) if name not in class_names]
     if unknown:
         raise InputError(
@@ -135,75 +123,65 @@ def _listed(folder: Path, class_names: list[str]) -> _Part:
         files += [os.path.join(folder, name, file) for file in pictures]
         labels += [label] * len(pictures)
     if others:
-        what = "passing over what is no picture by its name: %d files in %s"
-        logger.warning(what, others, folder)
+        logger.warning("skipping %d files in %s that are no pictures by name", others, folder)
     if not files:
         raise InputError(f"data_dir must hold pictures. Received: none in {folder}")
-    return _Part(np.array(files, object), np.array(labels, np.int32))
+    return Split(Pictures(files, side, memory), np.array(labels, np.int32))
 
 
-def _check_classes(folder, class_names, part):
-    for label in set(range(len(class_names))) - set(part.labels.tolist()):
+def _files(splits: dict[str, Split]) -> np.ndarray:
+    return np.concatenate([split.images.files for split in splits.values()])
+
+
+def _check_classes(folder, class_names, split):
+    for label in set(range(len(class_names))) - set(split.labels.tolist()):
         raise InputError(
             "each class must have a picture to train on. "
             f"Received: none in {folder / class_names[label]}"
         )
 
 
-def _with_test(parts: dict[str, _Part]) -> dict[str, _Part]:
-    """With test images: those of `val/` where that is alone, or some of the training pictures."""
-    if "test" in parts:
-        return parts
-    if "val" in parts:
-        return {"train": parts["train"], "test": parts["val"]}
-    train = parts["train"]
-    order = balanced_order(train.labels, seed=0)
-    count = round(TEST_SHARE * len(order))
+def _with_test_split(splits: dict[str, Split]) -> dict[str, Split]:
+    """Adds a test split if there is none: `val/`, or else a share of the training pictures."""
+    if "test" in splits:
+        return splits
+    if "val" in splits:
+        return {"train": splits["train"], "test": splits["val"]}
+    train = splits["train"]
+    count = round(TEST_SHARE * len(train))
     if count == 0:
-        raise InputError(f"data_dir must hold 3 pictures or more. Received: {len(order)}")
-    return {
-        "train": train.take(np.sort(order[count:])),
-        "test": train.take(np.sort(order[:count])),
-    }
+        raise InputError(f"data_dir must hold 3 pictures or more. Received: {len(train)}")
+    test, rest = np.split(balanced_order(train.labels, seed=0), [count])
+    return {"train": train.take(np.sort(rest)), "test": train.take(np.sort(test))}
 
 
-def _measured(root: Path, files: np.ndarray) -> np.ndarray:
-    """float64 (n, 7), a row for each file: whether it is sound, mean and mean square by channel."""
-    key = _fingerprint(root, files, times=True)
-    path = keras_datasets()[-1] / "tfresnet" / f"folder-{key}.npy"
-    rows = array_cache.load(path)
-    if rows is None:
-        rows = _measured_anew(root, files)
-        array_cache.store(path, rows)
-    return rows
-
-
-def _measured_anew(root, files):
-    began = said = time.monotonic()
-    parts, done = [], 0
+def _measure_all(root: Path, files: np.ndarray) -> np.ndarray:
+    """float64 (n, 7), a row of `_measure` for each file."""
+    began = reported = time.monotonic()
+    rows = []
     requests = ((files[i : i + TOGETHER],) for i in range(0, len(files), TOGETHER))
-    for rows in in_order(lambda some: [_measure(file) for file in some], requests):
-        parts += rows
-        done += len(rows)
-        if time.monotonic() > said + PATIENCE:
-            said = time.monotonic()
-            left = (said - began) * (len(files) - done) / done
+    for some in map_ahead(lambda paths: [_measure(path) for path in paths], requests):
+        rows += some
+        if time.monotonic() > reported + PATIENCE:
+            reported = time.monotonic()
+            left = (reported - began) * (len(files) - len(rows)) / len(rows)
             logger.warning(
                 "%s: %d of %d pictures read for the first time, %.0f s left",
-                *(root, done, len(files), left),
+                *(root, len(rows), len(files), left),
             )
-    return np.array(parts)
+    return np.array(rows)
 
 
-def _measure(file):
+def _measure(path):
+    """[1, mean, mean square], the last two by channel; zeros for a broken picture."""
     try:
-        pixels = np.asarray(picture_files.read(file, MEASURED_SIDE)) / 255
+        pixels = np.asarray(picture_files.read(path, MEASURED_SIDE)) / 255
     except InputError:
         return [0.0] * 7
     return [1.0, *pixels.mean(axis=(0, 1)), *(pixels**2).mean(axis=(0, 1))]
 
 
-def _report_broken(broken: list[str], skip: bool) -> None:
+def _report_broken(broken: np.ndarray, skip: bool) -> None:
     try:
         picture_files.read(broken[0], MEASURED_SIDE)
         reason = f"{broken[0]} could not be read"
@@ -216,7 +194,7 @@ def _report_broken(broken: list[str], skip: bool) -> None:
 
 
 def _fingerprint(root: Path, files: np.ndarray, times: bool = False) -> str:
-    """Changes with the names and sizes of the files, and with their place and times if asked."""
+    """Changes with names and sizes of the files; with `times` also with their place and times."""
     digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape") if times else b"")
     for file in files:
         digest.update(file.removeprefix(str(root)).encode("utf-8", "surrogateescape") + b"\0")

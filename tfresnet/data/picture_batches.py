@@ -1,30 +1,45 @@
-"""Batches of pictures in files, read by Python's threads while the training does a step.
+"""Batches of pictures in files, read by Python threads while the network trains.
 
-`tf.data` could call Python too, but would wrap its errors and end badly with the process.
+`tf.data` could call Python too, but would wrap its errors and could hang at exit.
 """
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from tfresnet.data import ahead
+from tfresnet.data.ahead import map_ahead
 from tfresnet.data.dataset import Split
 
-Batches = Iterable[tuple[tf.Tensor, tf.Tensor]]
+
+@dataclass(frozen=True)
+class PictureBatches:
+    """Batches `make(*request)`: images as `dtype`, and labels. Every iteration starts anew."""
+
+    requests: Callable[[], Iterable[tuple]]
+    make: Callable[..., tuple[np.ndarray, np.ndarray]]
+    dtype: tf.DType
+
+    def __iter__(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        for images, labels in map_ahead(self.make, self.requests()):
+            yield tf.cast(images, self.dtype), tf.constant(labels)
 
 
-def planned(
+Batches = tf.data.Dataset | PictureBatches
+
+
+def train_batches(
     split: Split,
-    plan: Callable[[tf.Tensor], tuple[tf.Tensor, ...]],
+    plan: Callable[[tf.Tensor], list[tf.Tensor]],
     start_epoch: int,
     side: int,
     augment: bool,
-) -> Batches:
-    """The endless stream of `train_batches`: float32 (batch, side, side, 3) and labels.
+) -> PictureBatches:
+    """The stream of `pipeline.train_batches`: float32 (batch, side, side, 3) and labels.
 
-    plan: what an epoch does, as (order, random numbers of boxes, mirrored) by step.
+    plan: epoch -> (indices, numbers for `random_box`, mirrored), with a row for each batch.
     """
     pictures = split.images.with_side(side)
 
@@ -32,29 +47,17 @@ def planned(
         for epoch in itertools.count(start_epoch):
             yield from zip(*(x.numpy() for x in plan(tf.constant(epoch, tf.int64))), strict=True)
 
-    def make(indices, drawn, mirrored):
-        images = pictures.crops(indices, drawn, mirrored) if augment else pictures[indices]
+    def make(indices, numbers, mirrored):
+        images = pictures.crops(indices, numbers, mirrored) if augment else pictures[indices]
         return images, split.labels[indices]
 
-    return _Batches(requests, make, tf.float32)
+    return PictureBatches(requests, make, tf.float32)
 
 
-def in_order(split: Split, bounds: Iterable[tuple[int, int]]) -> Batches:
-    """Batches of images from (first, end) on: uint8 (batch, side, side, 3), and labels."""
-    requests = [(np.arange(first, end),) for first, end in bounds]
-    return _Batches(
-        lambda: requests, lambda some: (split.images[some], split.labels[some]), tf.uint8
-    )
+def eval_batches(split: Split, bounds: list[tuple[int, int]]) -> PictureBatches:
+    """A batch for each (first, end): uint8 (batch, side, side, 3) and labels."""
 
+    def make(first, end):
+        return split.images[first:end], split.labels[first:end]
 
-class _Batches:
-    """What threads make of requests; every iteration begins with the first."""
-
-    def __init__(self, requests: Callable[[], Iterable[tuple]], make: Callable, dtype: tf.DType):
-        self._requests = requests
-        self._make = make
-        self._dtype = dtype
-
-    def __iter__(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        for images, labels in ahead.in_order(self._make, self._requests()):
-            yield tf.cast(images, self._dtype), tf.constant(labels)
+    return PictureBatches(lambda: bounds, make, tf.uint8)

@@ -1,8 +1,8 @@
-"""Pictures in files that stand for one array: read when they are needed, kept while there is room.
+"""Pictures in files that act as one array: read on demand, kept while memory allows.
 
-What is kept of a picture has a shorter side of at most twice the side of the images, which is what
-the smallest random crop needs (a quarter of the area: half of each side), and evaluation, too. The
-same is made of a picture that is read anew each time, so that memory decides on nothing but time.
+A picture is kept with a shorter side of twice the images' side at most. That is enough for
+evaluation and for the smallest random crop, a quarter of the area. Pictures that are read each
+time are reduced in the same way, so memory changes speed only.
 """
 
 import math
@@ -16,14 +16,14 @@ from tfresnet.data import picture_files
 from tfresnet.errors import InputError, RunError
 from tfresnet.system.hardware import free_memory
 
-SMALLEST = 0.25  # share of a picture's area in a random crop
-FLATTEST = 3 / 4  # height to width of a random crop, and the other way round
+SMALLEST = 0.25  # smallest share of a picture's area in a random crop
+FLATTEST = 3 / 4  # smallest ratio of a random crop's sides
 
 
 class Memory:
-    """Reads pictures, reduced to a shorter side, and keeps them while they fit into `room` bytes.
+    """Reads pictures, reduced to a shorter side, and keeps them while `room` bytes last.
 
-    Raises `RunError` for a picture that cannot be read, as it could be when the data were loaded.
+    Raises `RunError` for a picture that can no longer be read.
     """
 
     def __init__(self, shorter_side: int, room: int):
@@ -49,14 +49,14 @@ class Memory:
 
 
 class Pictures:
-    """Looks like an array uint8 (n, side, side, 3) of the central squares of pictures.
+    """Acts as an array uint8 (n, side, side, 3) of the centres of pictures.
 
-    Indexing reads them, `take` does not. Raises `RunError` for a picture that cannot be read.
+    Indexing reads the files, `take` does not. Raises `RunError` for a picture that cannot be read.
 
     Args:
-        files: where they are.
-        side: of the images; pictures of any size are cut and resized to it.
-        memory: shared by the parts of a data set; None: one that takes half of the free memory.
+        files: their paths.
+        side: of the images in pixels; pictures of any size are cropped and resized to it.
+        memory: shared by the splits of a data set; None: a new one of half the free memory.
     """
 
     dtype, ndim = np.dtype(np.uint8), 4
@@ -71,42 +71,45 @@ class Pictures:
         return len(self.files)
 
     def take(self, indices: np.ndarray, axis: int = 0) -> "Pictures":
-        """As NumPy's: those at `indices`, in that order."""
+        """The pictures at `indices`, in that order."""
         return Pictures(self.files[indices], self.side, self.memory)
 
     def with_side(self, side: int) -> "Pictures":
-        """The same pictures as images of another, smaller side."""
+        """The same pictures as smaller images."""
         return Pictures(self.files, side, self.memory)
 
     def __getitem__(self, indices) -> np.ndarray:
-        """What evaluation sees of one, or of several."""
+        """What evaluation sees of one picture, or of several."""
         chosen = self.files[indices]
         if isinstance(chosen, str):
-            return picture_files.centre(self.memory.read(chosen), self.side)
-        images = np.empty((len(chosen), *self.shape[1:]), np.uint8)
-        for place, path in enumerate(chosen):
-            images[place] = picture_files.centre(self.memory.read(path), self.side)
-        return images
+            return self._centre(chosen)
+        return self._stack(map(self._centre, chosen), len(chosen))
 
-    def crops(self, indices: np.ndarray, drawn: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-        """Random parts of the pictures at `indices`, uint8 (batch, side, side, 3).
+    def crops(self, indices: np.ndarray, numbers: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+        """Random crops of the pictures at `indices`: uint8 (batch, side, side, 3).
 
-        drawn: (batch, 4) in [0, 1), the random numbers of `random_box`. mirrored: bool (batch,).
+        numbers: (batch, 4) in [0, 1), for `random_box`. mirrored: bool (batch,).
         """
-        images = np.empty((len(indices), *self.shape[1:]), np.uint8)
-        for place, (path, numbers) in enumerate(zip(self.files[indices], drawn, strict=True)):
-            picture = self.memory.read(path)
-            image = picture_files.crop(picture, random_box(picture.size, numbers), self.side)
-            images[place] = image[:, ::-1] if mirrored[place] else image
-        return images
+        return self._stack(map(self._crop, self.files[indices], numbers, mirrored), len(indices))
+
+    def _centre(self, path):
+        return picture_files.centre(self.memory.read(path), self.side)
+
+    def _crop(self, path, numbers, mirrored):
+        picture = self.memory.read(path)
+        image = picture_files.crop(picture, random_box(picture.size, numbers), self.side)
+        return image[:, ::-1] if mirrored else image
+
+    def _stack(self, images, count):
+        return np.fromiter(images, np.dtype((self.dtype, self.shape[1:])), count)
 
 
 def random_box(size: tuple[int, int], numbers: Sequence[float]) -> tuple[float, ...]:
-    """A part of a picture of `size` (width, height): (left, top, right, bottom) in pixels.
+    """A random part of a picture of `size` (width, height): (left, top, right, bottom) in pixels.
 
-    Its area is `SMALLEST` to all of the picture's and its height to width 3:4 to 4:3 (Szegedy et
-    al., 2014, https://arxiv.org/abs/1409.4842, section 6, with 0.08); what does not fit is made
-    smaller. numbers: four in [0, 1), which decide on area, shape, and place across and down.
+    Its area is `SMALLEST` to 1 of the picture's, its ratio of height to width 3:4 to 4:3 (Szegedy
+    et al., 2014, https://arxiv.org/abs/1409.4842, section 6, with 0.08). A box that does not fit is
+    made smaller. numbers: four in [0, 1) that choose area, ratio, and place across and down.
     """
     width, height = size
     area, shape, across, down = map(float, numbers)

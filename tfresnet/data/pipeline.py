@@ -1,4 +1,4 @@
-"""From a data set to batches: a stream that can be continued at any step.
+"""Batches of a data set, as a stream that can start at any step.
 
 Images in memory go through `tf.data`, pictures in files through `picture_batches`.
 """
@@ -13,7 +13,7 @@ from tfresnet.data.picture_batches import Batches
 from tfresnet.data.pictures import Pictures
 from tfresnet.errors import InputError
 
-PREFETCH = 2  # batches; the work is small, and more threads would take them from the training
+PREFETCH = 2  # batches; making them is cheap, and more threads would slow the training
 FOREVER = np.iinfo(np.int64).max
 
 
@@ -40,16 +40,14 @@ def train_batches(
     parts: int = 1,
     mine: range = range(1),
 ) -> Batches:
-    """An endless stream of shuffled and augmented batches, from step `start_step` of a run on.
+    """An endless stream of shuffled batches: float32 (batch, height, width, 3), 0..255, and labels.
 
-    Yields (images, labels): float32 (batch_size, height, width, 3), pixels from 0 to 255, and int32
-    (batch_size,). Each epoch has `steps_per_epoch` full batches, drops another random rest, and
-    mirrors images only if `flip`; without `augment` they are shown as in evaluation. `padding_mode`
-    is what `crop_and_flip` sees beyond their borders. `image_size` makes them smaller. Order and
-    augmentation are functions of (seed, epoch, index), so the stream from `start_step` is, bit
-    for bit, the tail of the one from 0. On several devices each batch comes in `parts` equal ones,
-    of which the stream yields those numbered `mine`, one after the other. Raises `InputError` for
-    an impossible batch size, image size or start.
+    Order and augmentation are functions of (seed, epoch, index): the stream from `start_step` is,
+    bit for bit, the tail of the stream from 0. Each epoch has `steps_per_epoch` full batches and
+    drops a random rest. `flip` mirrors half of the images, `image_size` makes them smaller; without
+    `augment` they look as in evaluation. Each batch has `parts` equal parts, one per device; the
+    stream yields those numbered `mine`, one after the other.
+    Raises `InputError` for an impossible batch size, image size or start step.
     """
     steps = steps_per_epoch(len(split), batch_size)
     if batch_size % parts:
@@ -60,26 +58,28 @@ def train_batches(
     if start_step < 0:
         raise InputError(f"start_step must be at least 0. Received: {start_step}")
     are_features = isinstance(split, Features)
-    largest = image_size if are_features else min(split.images.shape[1:3])
+    largest = min(split.images.shape[1:3])
     side = largest if image_size is None else image_size
-    if not are_features and not 1 <= side <= largest:
+    if not (are_features or 1 <= side <= largest):
         raise InputError(f"image_size must be from 1 to {largest}. Received: {image_size}")
     start_epoch, first = divmod(start_step, steps)
     is_files = isinstance(split.images, Pictures)
 
     def plan(epoch: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """What an epoch does with its images: tensors of (batches, images of a batch, ...)."""
+        """`_plan_epoch` by batch: tensors (batches, images of a batch, ...)."""
         base = tf.stack([tf.constant(seed, tf.int64), epoch])
-        whole = _plan(base, len(split), flip=flip, augment=augment, boxes=is_files)
         skip = tf.where(epoch == start_epoch, tf.constant(first, tf.int64), 0)
-        batched = [
-            tf.reshape(x[: steps * batch_size], (steps, parts, -1, *x.shape[1:])) for x in whole
-        ]
-        left = [x[skip:, mine.start : mine.stop] for x in batched]
-        return tuple(tf.reshape(x, (-1, batch_size // parts, *x.shape[3:])) for x in left)
+
+        def by_batch(x):
+            x = tf.reshape(x[: steps * batch_size], (steps, parts, -1, *x.shape[1:]))
+            x = x[skip:, mine.start : mine.stop]
+            return tf.reshape(x, (-1, batch_size // parts, *x.shape[3:]))
+
+        epoch_plan = _plan_epoch(base, len(split), flip=flip, augment=augment, boxes=is_files)
+        return tuple(map(by_batch, epoch_plan))
 
     if is_files:
-        return picture_batches.planned(split, plan, start_epoch, side, augment)
+        return picture_batches.train_batches(split, plan, start_epoch, side, augment)
     images, labels = _on_host(split)
 
     def batch(indices: tf.Tensor, shift: tf.Tensor, mirrored: tf.Tensor):
@@ -91,8 +91,8 @@ def train_batches(
         return shown, tf.gather(labels, indices)
 
     epochs = tf.data.Dataset.range(start_epoch, FOREVER)
-    of_epoch = lambda epoch: tf.data.Dataset.from_tensor_slices(plan(epoch))  # noqa: E731
-    return _run_ahead(epochs.flat_map(of_epoch).map(batch))
+    plans = epochs.flat_map(lambda epoch: tf.data.Dataset.from_tensor_slices(plan(epoch)))
+    return _run_ahead(plans.map(batch))
 
 
 def eval_batches(
@@ -100,20 +100,20 @@ def eval_batches(
 ) -> Batches:
     """All images once, in order: (uint8 (batch, height, width, 3), int32 (batch,)).
 
-    The last batch holds the rest. `parts`, `mine`: see `train_batches`. No part is empty: a batch
-    of fewer images than parts repeats its last one. Raises `InputError` for a batch size under 1.
+    The last batch holds the rest. `parts`, `mine`: see `train_batches`; a batch of fewer images
+    than parts repeats its last image. Raises `InputError` for a batch size below 1.
     """
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1. Received: {batch_size}")
-    starts = range(0, len(split), batch_size)
-    sizes = [min(batch_size, len(split) - start) for start in starts]
     bounds = [
         (start + first, start + end)
-        for start, size in zip(starts, sizes, strict=True)
-        for first, end in _shares(size, parts)[mine.start : mine.stop]
+        for start in range(0, len(split), batch_size)
+        for first, end in _shares(min(batch_size, len(split) - start), parts)[
+            mine.start : mine.stop
+        ]
     ]
     if isinstance(split.images, Pictures):
-        return picture_batches.in_order(split, bounds)
+        return picture_batches.eval_batches(split, bounds)
     images, labels = _on_host(split)
 
     def batch(bounds: tf.Tensor):
@@ -125,31 +125,32 @@ def eval_batches(
 
 def _shares(size: int, parts: int) -> list[tuple[int, int]]:
     """(first, end) of each part of `size` images."""
-    if size < parts:  # oneDNN gives wrong shapes for a batch of no images
+    if size < parts:  # no empty part: oneDNN returns wrong shapes for it
         return [(min(part, size - 1), min(part, size - 1) + 1) for part in range(parts)]
     return [(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
 
 
 def _run_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
-    # There is nothing to tune here, and the tuner's thread can make the end of a stream wait for
-    # up to a minute until it notices (seen with TensorFlow 2.21, in the destructor of iterators).
+    # Nothing here needs tuning, and the tuner's thread can delay the destructor of an iterator by
+    # up to a minute (seen with TensorFlow 2.21).
     options.autotune.enabled = False
     return batches.prefetch(PREFETCH).with_options(options)
 
 
 def _on_host(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
-    """Images and labels as tensors in main memory, where `tf.data` works, also beside a GPU."""
+    """Images and labels as tensors in main memory, where `tf.data` works."""
     with tf.device("CPU:0"):
         return tf.constant(split.images), tf.constant(split.labels)
 
 
-def _plan(base: tf.Tensor, n: int, *, flip: bool, augment: bool, boxes: bool) -> list:
-    """What an epoch, `base` (seed, epoch), does with its images: (order, place, mirrored)."""
-    orders = tf.random.experimental.stateless_fold_in(base, 0)
-    order = tf.random.experimental.stateless_shuffle(tf.range(n), orders, alg="philox")
+def _plan_epoch(base: tf.Tensor, n: int, *, flip: bool, augment: bool, boxes: bool) -> list:
+    """(order, place of the crop, mirrored) of `n` images; base: int64 (seed, epoch)."""
+    key = tf.random.experimental.stateless_fold_in(base, 0)
+    order = tf.random.experimental.stateless_shuffle(tf.range(n), key, alg="philox")
     if not augment:
         return [order, tf.zeros((n, 2), tf.int32), tf.zeros((n,), tf.bool)]
     places = draw_boxes(base, n) if boxes else draw_shifts(base, n)
-    # Drawn by image and then put in order: an image's augmentation does not depend on its place.
-    return [order, *(tf.gather(x, order) for x in (places, draw_mirrored(base, n, flip=flip)))]
+    # Drawn by image, then put in order: augmentation does not depend on the order.
+    mirrored = draw_mirrored(base, n, flip=flip)
+    return [order, tf.gather(places, order), tf.gather(mirrored, order)]

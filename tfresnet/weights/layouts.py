@@ -1,22 +1,22 @@
-"""From the names and axes of other libraries to those of the networks here."""
+"""Converts the names and axes of other libraries to those of our networks."""
 
 import re
 
 import numpy as np
 
-_TORCH_KINDS = {"running_mean": "moving_mean", "running_var": "moving_variance"}
-_TORCH_BN = _TORCH_KINDS | {"weight": "gamma", "bias": "beta"}
-# torchvision, timm / akamaster, kuangliu:
-_TORCH_CHILDREN = {f"{name}.0": "shortcut_conv" for name in ("downsample", "shortcut")}
-_TORCH_CHILDREN |= {f"{name}.1": "shortcut_bn" for name in ("downsample", "shortcut")}
-_TORCH_ENDS = {"conv1": "conv1/conv", "bn1": "conv1/bn", "fc": "predictions"}
-_TORCH_ENDS["linear"] = "predictions"
+_TORCH_BN = {"weight": "gamma", "bias": "beta"}
+_TORCH_BN |= {"running_mean": "moving_mean", "running_var": "moving_variance"}
+_TORCH_CHILDREN = {"downsample.0": "shortcut_conv", "downsample.1": "shortcut_bn"}  # torchvision
+_TORCH_CHILDREN |= {"shortcut.0": "shortcut_conv", "shortcut.1": "shortcut_bn"}  # akamaster
+_TORCH_ENDS = {"conv1": "conv1/conv", "bn1": "conv1/bn"}
+_TORCH_ENDS |= {"fc": "predictions", "linear": "predictions"}
+_APPLICATIONS_ENDS = {"conv1_conv": "conv1/conv", "conv1_bn": "conv1/bn", "probs": "predictions"}
 
 
 def as_ours(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], bool | None]:
-    """(arrays by our names, whether bottlenecks have their stride in the 3x3: None if not known).
+    """(arrays by our names, whether bottlenecks have their stride in the 3x3; None: unknown).
 
-    Arrays of another library are told by their names; others stay as they are.
+    The names show the library. Arrays of an unknown one stay as they are.
     """
     if "conv1_conv/kernel" in arrays:
         return from_keras_applications(arrays), False
@@ -27,9 +27,9 @@ def as_ours(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], bool 
 
 
 def from_torch(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A residual network of torchvision, timm, akamaster/pytorch_resnet_cifar10 or alike.
+    """Converts a ResNet of torchvision, timm or akamaster/pytorch_resnet_cifar10.
 
-    Names that are not understood stay as they are.
+    Unknown names stay as they are.
     """
     ours = {}
     for name, array in arrays.items():
@@ -43,26 +43,27 @@ def from_torch(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             kind = "kernel"
             array = array.transpose({4: (2, 3, 1, 0), 2: (1, 0)}.get(array.ndim))
         ours[f"{layer}/{kind}" if layer else name] = array
-    return _with_zeros_at_the_end(ours)
+    return _move_padding_to_end(ours)
 
 
 def _torch_layer(module):
-    """Our path of a module; "" for one that is not understood."""
+    """Our path of a module; "" for an unknown one."""
     if place := re.fullmatch(r"layer(\d+)\.(\d+)\.(.+)", module):
         child = _TORCH_CHILDREN.get(place[3], place[3])
         return f"conv{int(place[1]) + 1}_block{int(place[2]) + 1}/{child}"
     return _TORCH_ENDS.get(module, "")
 
 
-def _with_zeros_at_the_end(arrays):
-    """Puts the channels where a shortcut without weights has them here.
+def _move_padding_to_end(arrays):
+    """Reorders the channels of a network with option A.
 
-    Option A fills the new channels with zeros; akamaster's code puts half of them before the old
-    channels and half behind, ours all behind. So the channels of a stage's stream change places:
-    in all that writes it or reads it. A network with projections stays as it is.
+    Its shortcut adds channels of zeros. akamaster puts half of them before the old channels and
+    half behind, ours puts all behind. So every weight that reads or writes the sum of shortcut and
+    branch is reordered. A network with projections stays as it is.
     """
-    arrays, order = dict(arrays), None
-    for unit in _units(arrays):
+    order = None
+    units = {name.split("/")[0] for name in arrays if name.endswith("/conv1/kernel")}
+    for unit in sorted(units, key=lambda name: [int(n) for n in re.findall(r"\d+", name)]):
         first, second = f"{unit}/conv1/kernel", f"{unit}/conv2/kernel"
         if f"{unit}/shortcut_conv/kernel" in arrays or f"{unit}/conv3/kernel" in arrays:
             return arrays
@@ -80,17 +81,10 @@ def _with_zeros_at_the_end(arrays):
     return arrays
 
 
-def _units(arrays):
-    """Names of the units with a first convolution, in their order."""
-    found = {name.split("/")[0] for name in arrays if name.endswith("/conv1/kernel")}
-    return sorted(found, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
-
-
 def from_keras_applications(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """`keras.applications.ResNet50`, 101 and 152.
+    """Converts `keras.applications.ResNet50`, 101 or 152.
 
-    Their convolutions have a bias before batch normalisation, where a mean that is shifted by it
-    does the same.
+    Its convolutions have a bias before batch normalisation, which we subtract from the mean.
     """
     ours = {}
     for name, array in arrays.items():
@@ -107,6 +101,4 @@ def _applications_layer(layer):
     if place := re.fullmatch(r"(conv\d_block\d+)_(\d)_(conv|bn)", layer):
         unit, number, kind = place.groups()
         return f"{unit}/shortcut_{kind}" if number == "0" else f"{unit}/{kind}{number}"
-    return {"conv1_conv": "conv1/conv", "conv1_bn": "conv1/bn", "probs": "predictions"}.get(
-        layer, layer
-    )
+    return _APPLICATIONS_ENDS.get(layer, layer)

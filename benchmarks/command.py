@@ -58,12 +58,12 @@ def parse(argv: list[str] | None = None):
     parser = ArgumentParser(prog="tfresnet.benchmark", description="Compares speed and memory.")
     add = parser.add_argument
     add("--model", nargs="+", metavar="NAME", default=["resnet20", "resnet18"], help="networks")
-    add("--task", nargs="+", choices=TASKS, default=list(TASKS), help="contests")
-    add("--against", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), help="the others")
-    add("--batch-size", type=at_least_1, default=128, help="images a training step")
+    add("--task", nargs="+", choices=TASKS, default=list(TASKS), help="tasks to compare")
+    add("--against", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), help="opponents")
+    add("--batch-size", type=at_least_1, default=128, help="images per training step")
     add("--rounds", type=at_least_1, default=5, help="turns of each contestant")
-    add("--seconds", type=float, default=3.0, help="length of a turn, at least")
-    add("--precision", choices=PRECISIONS, default="auto", help="arithmetic of our side")
+    add("--seconds", type=float, default=3.0, help="shortest turn")
+    add("--precision", choices=PRECISIONS, default="auto", help="our precision")
     add("--json", type=output_file, metavar="FILE", help="also write all figures to a file")
     return parser.parse_args(argv)
 
@@ -86,19 +86,12 @@ def _ratio(result):
 
 
 def _row(result):
+    speeds = map(statistics.median, (result.our_speeds, result.other_speeds))
+    start_up = result.task == "start-up"
     return [
-        result.model,
-        result.task,
-        result.other,
-        _figure(result.task, result.our_speeds),
-        _figure(result.task, result.other_speeds),
+        *(result.model, result.task, result.other),
+        *(f"{1 / speed:.1f} s" if start_up else f"{speed:.0f}" for speed in speeds),
         f"{_ratio(result):.2f}",
         f"{min(result.ratios):.2f} to {max(result.ratios):.2f}",
-        f"{result.our_memory / 2**30:.1f}",
-        f"{result.other_memory / 2**30:.1f}",
+        *(f"{memory / 2**30:.1f}" for memory in (result.our_memory, result.other_memory)),
     ]
-
-
-def _figure(task, speeds):
-    speed = statistics.median(speeds)
-    return f"{1 / speed:.1f} s" if task == "start-up" else f"{speed:.0f}"

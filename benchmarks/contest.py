@@ -44,14 +44,15 @@ class Worker:
 
     def __init__(self, assignment: Assignment):
         self.assignment = assignment
+        self.contestant = CONTESTANTS[assignment.contestant]
         self.speeds: list[float] = []
         self.memory = 0
 
     def __enter__(self):
-        what = self.assignment
-        environment = os.environ | CONTESTANTS[what.contestant].environment
+        environment = os.environ | self.contestant.environment
+        assignment = json.dumps(dataclasses.asdict(self.assignment))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", json.dumps(dataclasses.asdict(what))],
+            [sys.executable, "-m", "benchmarks.worker", assignment],
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -119,9 +120,8 @@ def contest(
     """
 
     def entrant(name, task):
-        return (Starter if task == "start-up" else Worker)(
-            assignment(name, task, model, batch_size, precision)
-        )
+        kind = Starter if task == "start-up" else Worker
+        return kind(assignment(name, task, model, batch_size, precision))
 
     names = [name for name in TASKS[task] if name in against]
     others = [entrant(name, "training" if name == "ours" else task) for name in names]
@@ -131,7 +131,13 @@ def contest(
         for _ in range(rounds):
             for one in (ours, *others):
                 one.turn(seconds)
-    return [_result(ours, other) for other in others]
+    return [
+        Result(
+            *(model, task, other.contestant.rival, other.contestant.title),
+            *(ours.speeds, other.speeds, ours.memory, other.memory),
+        )
+        for other in others
+    ]
 
 
 def assignment(
@@ -143,7 +149,7 @@ def assignment(
 
 
 def _enters(other, stack):
-    if not CONTESTANTS[other.assignment.contestant].can(other.assignment):
+    if not other.contestant.can(other.assignment):
         return False
     try:
         stack.enter_context(other)
@@ -151,9 +157,3 @@ def _enters(other, stack):
         print(f"left out: {error}", file=sys.stderr)
         return False
     return True
-
-
-def _result(ours, other):
-    what, contestant = ours.assignment, CONTESTANTS[other.assignment.contestant]
-    sides = ours.speeds, other.speeds, ours.memory, other.memory
-    return Result(what.model, what.task, contestant.rival, contestant.title, *sides)

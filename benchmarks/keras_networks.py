@@ -67,35 +67,29 @@ def _fit(network, batch_size, callbacks):
 def stock_network(row) -> keras.Model:
     """The network of a row of `NETWORKS`, or of an `Assignment`, in Keras' own layers."""
 
-    def conv_bn(x, filters, size, strides=1, relu=True):
-        x = layers.Conv2D(filters, size, strides, "same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
-        return layers.ReLU()(x) if relu else x
-
     def shortcut(x, channels, strides):
         if strides == 1 and x.shape[-1] == channels:
             return x
         if row.shortcut == "B":
-            return conv_bn(x, channels, 1, strides, relu=False)
+            return _conv_bn(x, channels, 1, strides, relu=False)
         missing = channels - x.shape[-1]
         return ops.pad(x[:, ::strides, ::strides], [[0, 0], [0, 0], [0, 0], [0, missing]])
 
     def unit(x, filters, strides):
         if row.bottleneck:
-            y = conv_bn(conv_bn(x, filters, 1, strides), filters, 3)
-            y = conv_bn(y, 4 * filters, 1, relu=False)
+            y = _conv_bn(_conv_bn(x, filters, 1, strides), filters, 3)
+            y = _conv_bn(y, 4 * filters, 1, relu=False)
         else:
-            y = conv_bn(conv_bn(x, filters, 3, strides), filters, 3, relu=False)
+            y = _conv_bn(_conv_bn(x, filters, 3, strides), filters, 3, relu=False)
         if row.shortcut:
             y = layers.Add()([y, shortcut(x, y.shape[-1], strides)])
         return layers.ReLU()(y)
 
     inputs = Input(IMAGE)
-    x = conv_bn(inputs, row.filters[0], 3)
+    x = _conv_bn(inputs, row.filters[0], 3)
     for filters, strides in strided(row):
         x = unit(x, filters, strides)
-    x = layers.GlobalAveragePooling2D()(x)
-    return Model(inputs, layers.Dense(CLASSES, dtype="float32")(x))
+    return _with_classifier(inputs, x)
 
 
 def hub_network(row) -> keras.Model:
@@ -103,8 +97,7 @@ def hub_network(row) -> keras.Model:
     from keras_hub.src.models.resnet.resnet_backbone import apply_stack
 
     inputs = Input(IMAGE)
-    x = layers.Conv2D(row.filters[0], 3, padding="same", use_bias=False)(inputs)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = _conv_bn(inputs, row.filters[0], 3)
     for stage, (units, filters) in enumerate(zip(row.units, row.filters, strict=True)):
         x = apply_stack(
             x,
@@ -116,5 +109,15 @@ def hub_network(row) -> keras.Model:
             first_shortcut=stage > 0,
             name=f"stage{stage}",
         )
+    return _with_classifier(inputs, x)
+
+
+def _conv_bn(x, filters, size, strides=1, relu=True):
+    x = layers.Conv2D(filters, size, strides, "same", use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    return layers.ReLU()(x) if relu else x
+
+
+def _with_classifier(inputs, x):
     x = layers.GlobalAveragePooling2D()(x)
     return Model(inputs, layers.Dense(CLASSES, dtype="float32")(x))

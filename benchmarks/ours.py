@@ -1,5 +1,6 @@
 """tfresnet, as `train.py` and `evaluate.py` run it."""
 
+import dataclasses
 import itertools
 import tempfile
 
@@ -21,26 +22,23 @@ _SHARE = 0.1  # of the peak learning rate; noise does not make the loss diverge 
 def step(what: Assignment, remat: bool = False) -> Step:
     """The whole training step, from pixels; the task "pipeline" also augments its images."""
 
-    def config(folder="logs"):
-        return TrainConfig(
-            model=what.model,
-            dataset="shapes10",  # built in, with the image size and class count of CIFAR-10
-            batch_size=what.batch_size,
-            opt="sgd",  # the others use this optimiser and loss too
-            label_smoothing=0.0,
-            precision=what.precision,
-            remat=remat,
-            output_dir=folder,
-        )
-
+    config = TrainConfig(
+        model=what.model,
+        dataset="shapes10",  # built in, with the image size and class count of CIFAR-10
+        batch_size=what.batch_size,
+        opt="sgd",  # the others use this optimiser and loss too
+        label_smoothing=0.0,
+        precision=what.precision,
+        remat=remat,
+    )
     if what.task == "start-up":
 
-        def train_in_no_folder(callbacks):
+        def train_in_temporary_folder(callbacks):
             with tempfile.TemporaryDirectory() as folder:
-                train(config(folder), callbacks=callbacks)
+                train(dataclasses.replace(config, output_dir=folder), callbacks=callbacks)
 
-        return start_up(train_in_no_folder)
-    settings, material = with_material(config().resolved())
+        return start_up(train_in_temporary_folder)
+    settings, material = with_material(config.resolved())
     learner = Learner.build(settings, material.dataset)
     if what.task == "inference":
         return inference(models.inference_copy(learner.model))
@@ -49,13 +47,10 @@ def step(what: Assignment, remat: bool = False) -> Step:
         split = images(EVAL_IMAGES)
         return lambda: evaluator(split), EVAL_IMAGES
     train_step = TrainStep(learner.network, learner.optimizer, settings.label_smoothing)
-    batches = _batches(what, settings.padding_mode)
-    return lambda: train_step(*next(batches), _SHARE), what.batch_size
-
-
-def _batches(what, padding_mode):
     fed = what.task == "pipeline"
     split = images(_TRAIN_IMAGES if fed else what.batch_size)
-    augmented = {"flip": True, "padding_mode": padding_mode}
-    batches = iter(train_batches(split, batch_size=what.batch_size, seed=0, **augmented))
-    return batches if fed else itertools.repeat(next(batches))
+    options = {"batch_size": what.batch_size, "padding_mode": settings.padding_mode}
+    batches = iter(train_batches(split, seed=0, flip=True, **options))
+    if not fed:
+        batches = itertools.repeat(next(batches))
+    return lambda: train_step(*next(batches), _SHARE), what.batch_size

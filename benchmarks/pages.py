@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
 
     calls = collections.defaultdict(list)
 
-    def put_a_clock_around(owner, name):
+    def add_clock(owner, name):
         plain = getattr(owner, name)
 
         def timed(*args, **flags):
@@ -39,9 +39,9 @@ def main(argv: list[str] | None = None) -> None:
 
     for name, member in vars(Hook).items():
         if inspect.isfunction(member):
-            put_a_clock_around(loop.TensorBoard, name)
-    put_a_clock_around(testing, "write_test")
-    put_a_clock_around(TrainStep, "__call__")
+            add_clock(loop.TensorBoard, name)
+    add_clock(testing, "write_test")
+    add_clock(TrainStep, "__call__")
     began = time.perf_counter()
     loop.train(**arguments)
     training = time.perf_counter() - began

@@ -75,15 +75,14 @@ def report(found: dict) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    about = "Measures what picture files cost a training."
-    parser = ArgumentParser("benchmarks.pictures", about)
+    parser = ArgumentParser("benchmarks.pictures", "Measures what picture files cost a training.")
     add = parser.add_argument
-    add("data_dir", type=existing, metavar="DIR", help="folder of pictures, as train.py takes it")
+    add("data_dir", type=existing, metavar="DIR", help="folder of pictures, as for train.py")
     add("--model", default="resnet20", metavar="NAME", help="network")
     add("--image-size", type=at_least_1, default=64, metavar="N", help="side of the images")
-    add("--batch-size", type=at_least_1, default=128, metavar="N", help="images a step")
-    add("--rounds", type=at_least_1, default=5, metavar="N", help="turns of each")
-    add("--steps", type=at_least_1, default=20, metavar="N", help="steps of a turn")
+    add("--batch-size", type=at_least_1, default=128, metavar="N", help="images per step")
+    add("--rounds", type=at_least_1, default=5, metavar="N", help="turns of each input")
+    add("--steps", type=at_least_1, default=20, metavar="N", help="steps per turn")
     add("--json", type=output_file, metavar="FILE", help="also write all figures to a file")
     args = parser.parse_args(argv)
     load_tensorflow()

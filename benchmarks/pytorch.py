@@ -62,12 +62,9 @@ def network_of(row) -> nn.Module:
             steps = (strides, 1, 1)
             self.parts = nn.ModuleList(map(conv_bn, widths, widths[1:], sizes, steps))
             self.strides, self.missing = strides, widths[-1] - in_channels
-            changes = strides > 1 or self.missing
-            self.projection = (
-                conv_bn(in_channels, widths[-1], 1, strides)
-                if changes and row.shortcut == "B"
-                else None
-            )
+            self.projection = None
+            if row.shortcut == "B" and (strides > 1 or self.missing):
+                self.projection = conv_bn(in_channels, widths[-1], 1, strides)
 
         def forward(self, x):
             y = self.parts[0](x)

@@ -101,23 +101,21 @@ class Dataset:
         classes: numbers or names, in any form that `settings.values.classes` accepts.
         Raises `InputError` for an unknown class, or fewer than two.
         """
+        names = self.class_names
         try:
-            names = self.class_names
             chosen = parse_classes(classes)
             numbers = sorted({c if isinstance(c, int) else names.index(c) for c in chosen})
         except (TypeError, ValueError):
             numbers = []
-        if len(numbers) < 2 or numbers[-1] >= self.num_classes:
+        if len(numbers) < 2 or numbers[-1] >= len(names):
             shown = classes if isinstance(classes, str) else as_text(tuple(classes))
             raise InputError(
                 "classes must be two or more of the data set, by name or by number up to "
-                f"{self.num_classes - 1}. Received: {shown!r}"
+                f"{len(names) - 1}. Received: {shown!r}"
             )
-        chosen = {"class_names": tuple(self.class_names[number] for number in numbers)}
-        for name in ("train", "validation", "test"):
-            if split := getattr(self, name):
-                chosen[name] = split.select_classes(numbers)
-        return dataclasses.replace(self, **chosen)
+        parts = {name: getattr(self, name) for name in ("train", "validation", "test")}
+        parts = {name: part and part.select_classes(numbers) for name, part in parts.items()}
+        return dataclasses.replace(self, class_names=tuple(names[n] for n in numbers), **parts)
 
     def holdout(
         self, val_size: int | None, seed: int, train_size: int | None = None

@@ -98,8 +98,7 @@ def _subfolders(folder: Path) -> list[str]:
         names = sorted(os.listdir(folder))
     except OSError:
         return []
-    names = [name for name in names if name[0] != "." and name != "__MACOSX"]
-    names = [name for name in names if os.path.isdir(folder / name)]
+    names = [n for n in names if n[0] != "." and n != "__MACOSX" and os.path.isdir(folder / n)]
     for name in names:
         if any("\ud800" <= c <= "\udfff" for c in name):
             raise InputError(f"the name of a class must be text. Received: {folder / name!r}")
@@ -165,10 +164,8 @@ def _measure_all(root: Path, files: np.ndarray) -> np.ndarray:
         if time.monotonic() > reported + PATIENCE:
             reported = time.monotonic()
             left = (reported - began) * (len(files) - len(rows)) / len(rows)
-            logger.warning(
-                "%s: %d of %d pictures read for the first time, %.0f s left",
-                *(root, len(rows), len(files), left),
-            )
+            message = "%s: %d of %d pictures read for the first time, %.0f s left"
+            logger.warning(message, root, len(rows), len(files), left)
     return np.array(rows)
 
 

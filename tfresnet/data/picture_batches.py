@@ -16,7 +16,7 @@ from tfresnet.data.dataset import Split
 
 @dataclass(frozen=True)
 class PictureBatches:
-    """Batches `make(*request)`: images as `dtype`, and labels. Every iteration starts anew."""
+    """(images as `dtype`, labels) from `make(*request)`. Every iteration starts anew."""
 
     requests: Callable[[], Iterable[tuple]]
     make: Callable[..., tuple[np.ndarray, np.ndarray]]

@@ -53,10 +53,8 @@ class Pictures:
 
     Indexing reads the files, `take` does not. Raises `RunError` for a picture that cannot be read.
 
-    Args:
-        files: their paths.
-        side: of the images in pixels; pictures of any size are cropped and resized to it.
-        memory: shared by the splits of a data set; None: a new one of half the free memory.
+    side: of the images in pixels; pictures of any size are cropped and resized to it.
+    memory: shared by the splits of a data set; None: a new one of half the free memory.
     """
 
     dtype, ndim = np.dtype(np.uint8), 4

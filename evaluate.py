@@ -1,4 +1,4 @@
-"""Evaluates a trained network: `python evaluate.py --help`."""
+"""Evaluates a trained network; see `python evaluate.py --help`."""
 
 import contextlib
 import sys

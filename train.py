@@ -1,4 +1,4 @@
-"""Trains a network on CIFAR-10: `python train.py --help`."""
+"""Trains a network; see `python train.py --help`."""
 
 from tfresnet.system import commands
 

@@ -20,7 +20,7 @@ from tfresnet.settings.config import PRECISIONS
 from tfresnet.system.arguments import ArgumentParser, at_least_1, output_file
 from tfresnet.system.commands import load_tensorflow
 from tfresnet.system.hardware import choose_precision, processor_name
-from tfresnet.system.tables import aligned
+from tfresnet.system.tables import text_table
 
 _TITLES = ["network", "task", "other", "ours", "other's", "ratio", "spread", "GiB", "other's"]
 
@@ -70,7 +70,7 @@ def parse(argv: list[str] | None = None):
 
 def report(results: list) -> str:
     """A table of all results (`contest.Result`), then our ratio to the best of each rival."""
-    lines = [aligned(_TITLES, [_row(result) for result in results])] if results else []
+    lines = [text_table(_TITLES, [_row(result) for result in results])] if results else []
     rivals = collections.defaultdict(list)
     for result in results:
         if result.rival:

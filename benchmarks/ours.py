@@ -12,7 +12,7 @@ from tfresnet.evaluation.evaluator import Evaluator
 from tfresnet.settings.config import TrainConfig
 from tfresnet.training.learner import Learner
 from tfresnet.training.loop import train
-from tfresnet.training.setup import with_material
+from tfresnet.training.setup import load_material
 from tfresnet.training.step import TrainStep
 
 _TRAIN_IMAGES = 50_000
@@ -38,7 +38,7 @@ def step(what: Assignment, remat: bool = False) -> Step:
                 train(dataclasses.replace(config, output_dir=folder), callbacks=callbacks)
 
         return start_up(train_in_temporary_folder)
-    settings, material = with_material(config.resolved())
+    settings, material = load_material(config.resolved())
     learner = Learner.build(settings, material.dataset)
     if what.task == "inference":
         return inference(models.inference_copy(learner.model))

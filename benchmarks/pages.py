@@ -12,7 +12,7 @@ import statistics
 import time
 
 from tfresnet.system import commands
-from tfresnet.system.tables import aligned
+from tfresnet.system.tables import text_table
 from tfresnet.training import flags
 
 
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
         spent["what observed steps take more"] = more * len(observed)
     pages = sum(spent.values())
     rows = [*spent.items(), ("all pages", pages), ("the whole training", training)]
-    print(aligned(["pages", "s"], [[name, f"{seconds:.2f}"] for name, seconds in rows]))
+    print(text_table(["pages", "s"], [[name, f"{seconds:.2f}"] for name, seconds in rows]))
     print(f"{100 * pages / (training - pages):.2f} % more than without pages")
 
 

@@ -14,7 +14,7 @@ import time
 from tfresnet.system.arguments import ArgumentParser, at_least_1, existing, output_file
 from tfresnet.system.commands import load_tensorflow, run
 from tfresnet.system.hardware import processor_name
-from tfresnet.system.tables import aligned
+from tfresnet.system.tables import text_table
 
 WARM_UP = 5  # untimed steps that use up the batches prepared during another input's turn
 KINDS = ("one batch", "an array", "pictures kept", "pictures read")
@@ -28,11 +28,11 @@ def measure(config, rounds: int, steps: int) -> dict[str, dict[str, list[float]]
         InputError: impossible settings or missing data.
     """
     from tfresnet.training.learner import Learner
-    from tfresnet.training.setup import fitted_to_machine, with_material
+    from tfresnet.training.setup import fit_to_machine, load_material
     from tfresnet.training.step import TrainStep
 
-    config, _ = fitted_to_machine(config.resolved())
-    config, material = with_material(config)
+    config, _ = fit_to_machine(config.resolved())
+    config, material = load_material(config)
     learner = Learner.build(config, material.dataset)
     step = TrainStep(learner.network, learner.optimizer, config.label_smoothing)
     inputs = _inputs(config, material.train)
@@ -71,7 +71,7 @@ def report(found: dict) -> str:
         [kind, *(f"{statistics.median(ms):.1f}" for ms in times.values())]
         for kind, times in found.items()
     ]
-    return aligned(titles, rows)
+    return text_table(titles, rows)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """Residual networks on CIFAR-10 in TensorFlow and Keras 3.
 
-Importing the package costs nothing: TensorFlow is loaded when the first name is used.
+Importing the package is light: the first use of a name loads TensorFlow.
 """
 
 import importlib

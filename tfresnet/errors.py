@@ -1,17 +1,15 @@
-"""What means "the input is wrong", as opposed to "the program is wrong"."""
+"""The errors that a command answers with one line; any other exception keeps its traceback."""
 
 
 class InputError(ValueError):
-    """Bad input from the user: an argument, a flag, a file or a folder.
+    """The user's input is wrong: an argument, a flag, a file or a folder. Exit status 2.
 
-    The message is one line (what, the rule, what was received), ready to be shown as it is. The
-    scripts print it and exit with status 2; any other exception keeps its traceback.
+    The message is one line: what, the rule, what was received.
     """
 
 
 class RunError(Exception):
-    """A run broke off because of the disk, the data or the numbers, not of an error in the code.
+    """The disk, the data or the numbers ended a run; the code is not at fault. Exit status 1.
 
-    The message is one line: the cause, what is left, how to go on. The scripts print it and exit
-    with status 1.
+    The message is one line: the cause, what is left, how to continue.
     """

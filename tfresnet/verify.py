@@ -1,4 +1,4 @@
-"""What of a run folder is sound: `python -m tfresnet.verify RUN`."""
+"""Checks the files of a run: `python -m tfresnet.verify RUN`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from tfresnet.system import commands
 
 
 def parse(argv: list[str] | None = None):
-    """The flags of `python -m tfresnet.verify`."""
+    """Parses the flags of `python -m tfresnet.verify`."""
     from tfresnet.system.arguments import ArgumentParser, existing
 
     about = "Checks a run folder. Exit status 0: sound; 1: something is damaged."

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfresnet.errors import InputError
-from tfresnet.runs.checkpoints import Checkpoints, State, not_finite, read
+from tfresnet.runs.checkpoints import Checkpoints, State, first_not_finite, read
 
 
 def state(step=3):
@@ -134,9 +134,9 @@ def test_a_write_that_fails_leaves_what_was_there(checkpoints, monkeypatch):
 
 def test_arrays_that_are_not_finite_are_named():
     good = {"model/a": np.ones(3), "optimizer/count": np.asarray(3)}
-    assert not_finite(good) is None
+    assert first_not_finite(good) is None
     for value in (np.nan, np.inf, -np.inf):
-        assert not_finite(good | {"model/b": np.array([1, value])}) == "model/b"
+        assert first_not_finite(good | {"model/b": np.array([1, value])}) == "model/b"
 
 
 def test_a_checkpoint_is_a_plain_zip_of_arrays(checkpoints):

@@ -51,4 +51,4 @@ def test_a_start_that_fails_takes_no_name(settings, monkeypatch):
 
 
 def test_a_command_to_paste_is_quoted(tmp_path):
-    assert f"--resume '{tmp_path}/my run'" in RunFolder(tmp_path / "my run").how_to_go_on()
+    assert f"--resume '{tmp_path}/my run'" in RunFolder(tmp_path / "my run").resume_hint()

@@ -118,7 +118,7 @@ def test_a_model_of_other_classes_is_refused(root, no_pages):
 
 def test_a_picture_that_goes_while_it_is_trained_on_breaks_the_run_off(root, no_pages, monkeypatch):
     monkeypatch.setattr("tfresnet.data.folder.free_memory", lambda: 0)
-    start = setup.started
+    start = setup.start_run
 
     @contextmanager
     def start_and_lose_a_picture(config):
@@ -126,7 +126,7 @@ def test_a_picture_that_goes_while_it_is_trained_on_breaks_the_run_off(root, no_
             (root / "train" / "cat" / "003.jpg").unlink()
             yield run
 
-    monkeypatch.setattr(setup, "started", start_and_lose_a_picture)
+    monkeypatch.setattr(setup, "start_run", start_and_lose_a_picture)
     with pytest.raises(
         RunError, match=r"cat/003\.jpg \(No such file.*Go on with: python train\.py"
     ):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfresnet.settings.schedules import LR_SCHEDULERS, image_side, share_of_peak
 from tfresnet.training.averages import AveragedWeights
-from tfresnet.training.muon import Muon, orthogonal
+from tfresnet.training.muon import Muon, orthogonalize
 from tfresnet.training.optimizer import SGD
 
 COURSES = {
@@ -94,7 +94,7 @@ def test_coupled_decay_equals_a_regularisation_loss():
 @pytest.mark.parametrize("shape", [(27, 16), (64, 576), (576, 64), (16, 16)])
 def test_orthogonal_keeps_singular_vectors_and_brings_their_values_near_1(shape):
     matrix = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
-    result = orthogonal(tf.constant(matrix)).numpy()
+    result = orthogonalize(tf.constant(matrix)).numpy()
     for before, after in zip(matrix, result, strict=True):
         u, values, v = np.linalg.svd(before, full_matrices=False)
         inside = u.T @ after @ v.T  # diagonal if the vectors are the same
@@ -121,7 +121,7 @@ def test_muon_steps_kernels_of_convolutions_alone_by_orthogonal_matrices(nestero
         for index in (0, 3):
             momentum[index] = 0.9 * momentum[index] + gradients[index]
             step = gradients[index] + 0.9 * momentum[index] if nesterov else momentum[index]
-            matrix = orthogonal(tf.constant(step.reshape(1, 18, 4))).numpy()
+            matrix = orthogonalize(tf.constant(step.reshape(1, 18, 4))).numpy()
             expected[index] *= 2 / np.linalg.norm(expected[index])
             expected[index] -= 0.02 * 0.5 * matrix.reshape(shapes[index])
     for index in (0, 3):

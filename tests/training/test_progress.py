@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tfresnet.training.progress import Progress, redraws
+from tfresnet.training.progress import Progress, can_redraw
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are Unix's")
 
@@ -20,19 +20,19 @@ def screen():
 
 def test_a_terminal(screen, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    assert redraws(screen)
+    assert can_redraw(screen)
 
 
 def test_a_dumb_terminal_redraws_nothing(screen, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
-    assert not redraws(screen)
+    assert not can_redraw(screen)
 
 
 def test_no_terminal(tmp_path):
     with open(tmp_path / "file", "w") as file:
         for stream in (None, io.StringIO(), file):
-            assert not redraws(stream)
-    assert not redraws(file)  # closed
+            assert not can_redraw(stream)
+    assert not can_redraw(file)  # closed
 
 
 def test_the_time_left_counts_the_larger_images_to_come():

@@ -16,7 +16,7 @@ from tfresnet.runs.folder import RunFolder
 from tfresnet.training import loop
 from tfresnet.training.learner import Learner
 from tfresnet.training.run import DivergedError
-from tfresnet.training.setup import with_material
+from tfresnet.training.setup import load_material
 from tfresnet.training.testing import times
 
 
@@ -208,7 +208,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(settings):
 
 def test_an_option_that_only_one_network_has(settings_with_pages):
     options = {"model": "wrn16_2", "model_option": "dropout=0.3", "precision": "float32"}
-    config, material = with_material(
+    config, material = load_material(
         tfresnet.TrainConfig(**settings_with_pages | options).resolved()
     )
     learner = Learner.build(config, material.dataset)

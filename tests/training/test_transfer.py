@@ -13,7 +13,7 @@ from tfresnet import TrainConfig, models
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
 from tfresnet.models.weights import Weights
-from tfresnet.training.setup import fitted_to_weights
+from tfresnet.training.setup import fit_to_weights
 
 
 def by_path(model):
@@ -102,21 +102,21 @@ def test_pixels_are_prepared_as_for_the_weights(caplog):
     pixels = Preprocessing((0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
     own = Weights("ours", {}, pixels)
     config = TrainConfig(weights="ours")
-    fitted = fitted_to_weights(config, own)
+    fitted = fit_to_weights(config, own)
     assert (fitted.mean, fitted.std) == ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
-    assert fitted_to_weights(fitted, own) == fitted
+    assert fit_to_weights(fitted, own) == fitted
     assert caplog.text == ""
     other = replace(config, mean="0.5,0.5,0.5", std="0.5,0.5,0.5")
-    assert fitted_to_weights(other, own) == other
+    assert fit_to_weights(other, own) == other
     assert "was trained on pixels of mean (0.1, 0.2, 0.3) and std (0.5, 0.6, 0.7)" in caplog.text
     with pytest.raises(InputError, match="mean must be given with std"):
-        fitted_to_weights(TrainConfig(mean="0.1,0.2,0.3"), None)
+        fit_to_weights(TrainConfig(mean="0.1,0.2,0.3"), None)
 
 
 @pytest.mark.parametrize("option", [{}, {"shortcut": "B"}])
 def test_the_stride_of_bottlenecks_comes_along(option):
     config = TrainConfig(model_option=option)
-    fitted = fitted_to_weights(config, Weights("v1.5", {}, stride_in_3x3=True)).model_option
+    fitted = fit_to_weights(config, Weights("v1.5", {}, stride_in_3x3=True)).model_option
     assert fitted == option | {"stride_in_3x3": True}
 
 

@@ -7,7 +7,7 @@ from tfresnet.system import commands
 
 def parse(argv: list[str] | None = None):
     from tfresnet.settings.model_names import check_model_name
-    from tfresnet.system.arguments import ArgumentParser, checked, existing
+    from tfresnet.system.arguments import ArgumentParser, check_flag, existing
 
     about = (
         "Compares your own residual unit or network with ours: shapes, parameters, strides, "
@@ -23,7 +23,7 @@ def parse(argv: list[str] | None = None):
     add("--against", metavar="WHAT", help=about)
     args = parser.parse_args(argv)
     if args.against not in (None, "basic", "bottleneck"):
-        checked(parser, check_model_name, args.against)
+        check_flag(parser, check_model_name, args.against)
     return args
 
 

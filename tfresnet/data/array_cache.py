@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tfresnet.data.places import keras_datasets
-from tfresnet.system.atomic import replaced
+from tfresnet.system.atomic import atomic_write
 
 ABANDONED = 3600  # seconds; a writer needs a few
 logger = logging.getLogger("tfresnet")
@@ -57,7 +57,7 @@ def store(path: Path, array: np.ndarray) -> None:
     """Stores the array, or warns if the folder is not writable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(path) as temporary, open(temporary, "wb") as file:
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.save(file, array, allow_pickle=False)
             file.write(_checksum(array))
     except OSError as error:

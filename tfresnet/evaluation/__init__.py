@@ -1,1 +1,1 @@
-"""How good a model is: the evaluator, its metrics, and what evaluate.py does with them."""
+"""Evaluation: the evaluator, its metrics, and what evaluate.py does with them."""

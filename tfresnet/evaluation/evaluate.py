@@ -1,4 +1,4 @@
-"""What evaluate.py does: a run, a model file or weights on the images of a split."""
+"""Evaluates a run, a model file or weights on the images of a split: the work of evaluate.py."""
 
 from pathlib import Path
 
@@ -28,19 +28,15 @@ def evaluate(
     """Evaluates a run, a model file, a shipped model or weights on all images of a split.
 
     Args:
-        source: run folder, `.keras` file or shipped name; with `model` any file of weights. A run
-            that is not finished is evaluated as its newest checkpoint has it, and the result says
-            so (`unfinished`).
-        model: name of the network that the weights of `source` belong to.
-        mean, std: how pixels are prepared, `R,G,B` in 0..1, where `source` does not say.
-        dataset: data set; that of the run by default, cifar10 for a file.
-        data_dir: folder that holds the data set; that of the run by default.
-        classes: classes to keep, as "0-4" or "0,2,5-7"; those of the run by default.
-        skip_broken: leave broken pictures of a folder out.
-        split: "test", or "val" and "train" as the run split them (for a file: as a run with the
-            default settings would). By default "test", and "val" for an unfinished run.
+        source: run folder, `.keras` file or shipped name; with `model` any file of weights. Of an
+            unfinished run the newest checkpoint is evaluated, and the result has `unfinished`.
+        model: name of the network that gets the weights of `source`.
+        mean, std: of the pixels, `R,G,B` in 0..1, if `source` lacks them.
+        dataset, data_dir, classes, skip_broken: see `TrainConfig`; default: the run's.
+        split: "test", or "val" and "train" as the run split them (for a file: as the default
+            settings would). Default: "test", but "val" for an unfinished run.
         tta: average the probabilities of each image and its mirror image.
-        precision: dtype policy to compute in; "auto": that of the model.
+        precision: dtype policy; "auto": the model's.
 
     Returns:
         `model`, `dataset`, `split`, `precision`, `images_per_second` and the metrics of
@@ -48,12 +44,12 @@ def evaluate(
 
     Raises:
         InputError: no such run, file, data set, split or precision; a model of other shapes, or
-            one whose answers are not numbers.
+            one that answers with NaN or infinity.
     """
     _check_choice("split", split, (None, *SPLITS))
     _check_choice("precision", precision, PRECISIONS)
     run = Source(source, model, mean, std)
-    data = run.dataset(dataset, data_dir, classes, skip_broken)
+    data = run.dataset(dataset, data_dir, classes=classes, skip_broken=skip_broken)
     network, unfinished = run.model(data)
     split = split or ("val" if unfinished else "test")
     images = run.images(data, split)
@@ -65,10 +61,10 @@ def evaluate(
     )
     _check_fit(network, data)
     evaluation = evaluator(images, tta=tta)
-    if evaluation.not_numbers:
+    if evaluation.not_finite:
         raise InputError(
             "a model must answer with finite numbers. Received: NaN or infinity in "
-            f"{evaluation.not_numbers} of {len(images)} answers, from {source}"
+            f"{evaluation.not_finite} of {len(images)} answers, from {source}"
         )
     about = {"model": network.name, "dataset": data.name, "split": split}
     about |= {"unfinished": unfinished} if unfinished else {}
@@ -95,7 +91,6 @@ def _check_fit(model, data):
             f"the model must know the classes of {data.name} ({', '.join(data.class_names)}). "
             f"Received: one of {', '.join(known)}"
         )
-    wanted = (None, *data.image_shape)
-    got = model.input_shape
+    wanted, got = (None, *data.image_shape), model.input_shape
     if len(got) != 4 or any(g not in (None, w) for g, w in zip(got, wanted, strict=True)):
         raise InputError(f"the model must take images of {data.name} {wanted}. Received: {got}")

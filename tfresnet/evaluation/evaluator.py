@@ -1,8 +1,8 @@
-"""The one way a model is measured: validation, the test at the end of a run, evaluate.py."""
+"""The evaluator: the one way a model is measured, in validation, test and evaluate.py."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 import keras
 import numpy as np
@@ -20,11 +20,11 @@ EVAL_BATCH = 500
 
 @dataclass
 class Evaluation:
-    """What a model answers to the images of a split, and how good that is.
+    """The outputs of a model for the images of a split, and their metrics.
 
-    logits: `(n, classes)`, float32. metrics: `n`, `loss` (cross-entropy, no smoothing), `top1`,
-    `top5` (fractions), `per_class` (top-1 by class name), `confusion` (counts, a row for each true
-    class). seconds: it took.
+    logits: `(n, classes)`, float32. metrics: `n`, `loss` (cross-entropy without smoothing), `top1`
+    and `top5` (fractions), `per_class` (top-1 by class name), `confusion` (counts, one row per
+    true class). seconds: duration.
     """
 
     logits: np.ndarray
@@ -37,50 +37,38 @@ class Evaluation:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """`(n, classes)`."""
+        """Softmax of the logits, `(n, classes)`."""
         powers = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
 
     @property
-    def not_numbers(self) -> int:
-        """Images to which the answer holds a NaN or an infinity."""
+    def not_finite(self) -> int:
+        """How many images have a NaN or an infinity in their logits."""
         return int((~np.isfinite(self.logits)).any(axis=1).sum())
 
 
+@dataclass(eq=False)
 class Evaluator:
-    """Measures a model, which may be trained on between two calls.
+    """Measures a model, which may be trained between two calls.
 
-    Args:
-        model: takes pixels, 0 to 255, or what `preprocessing` makes of them; gives logits or
-            softmax probabilities `(n, classes)`.
-        dtype: dtype policy to compute in; None: that of the model.
-        devices: what it is shared out to; None: one.
-
-    Raises:
-        InputError: a model with other outputs.
+    The model takes pixels, 0 to 255, or the output of `preprocessing`. It must return logits or
+    softmax probabilities `(n, classes)`, else an `InputError` is raised.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        class_names: tuple[str, ...],
-        *,
-        preprocessing: Preprocessing | None = None,
-        dtype: str | None = None,
-        devices: Devices | None = None,
-    ):
-        self.model = model
-        self.class_names = class_names
-        self.devices = devices or Devices()
-        self._dtype = dtype
+    model: keras.Model
+    class_names: tuple[str, ...]
+    _: KW_ONLY
+    preprocessing: Preprocessing | None = None
+    dtype: str | None = None  # dtype policy to compute in; None: the model's
+    devices: Devices = field(default_factory=Devices)  # share each batch
+
+    def __post_init__(self):
         self._copy: keras.Model | None = None
-        self._preprocessing = preprocessing or tf.identity
-        self._softmax = models.gives_probabilities(model)
-        ways = {False: self._answers, True: self._answers_with_mirror_images}
-        self._forward = {
-            tta: tf.function(self.devices.concatenated(way), reduce_retracing=True)
-            for tta, way in ways.items()
-        }
+        self._softmax = models.gives_probabilities(self.model)
+        self._forward, self._forward_tta = (
+            tf.function(self.devices.gather_outputs(function), reduce_retracing=True)
+            for function in (self._logits, self._logits_tta)
+        )
 
     def __call__(
         self,
@@ -89,48 +77,44 @@ class Evaluator:
         after_batch: Callable = lambda batch, so_far: None,
         tta: bool = False,
     ) -> Evaluation:
-        """Measures the present weights on all of `images`.
-
-        With `tta`, the probabilities of each image and of its mirror image are averaged.
-        `before_batch` and `after_batch` are told the number of the batch, from 0; the second also
-        a function that gives the evaluation up to there.
-        """
+        """Measures the current weights on all of `images`, with `tta` on mirror images too.
+        `before_batch` gets the number of each batch, from 0; `after_batch` also gets a function
+        that returns the evaluation so far."""
         began, parts = time.monotonic(), []
+        forward = self._forward_tta if tta else self._forward
 
         def so_far():
             logits = np.concatenate(parts)
             found = metrics(logits, images.labels[: len(logits)], self.class_names)
             return Evaluation(logits, found, time.monotonic() - began)
 
-        self._take_present_weights()
-        batches = iter(self._batches(images))
+        self._update_copy()
+        shares = {"parts": self.devices.replicas, "mine": self.devices.local_replicas}
+        batches = iter(eval_batches(images, batch_size=EVAL_BATCH, **shares))
         for number, start in enumerate(range(0, len(images), EVAL_BATCH)):
             before_batch(number)
-            pixels = self.devices.each(lambda: next(batches)[0])
-            # Several devices answer to more images than there are if these are too few for all.
-            parts.append(self._forward[tta](pixels).numpy()[: len(images) - start])
+            pixels = self.devices.per_replica(lambda: next(batches)[0])
+            # A last batch smaller than the number of devices is padded: drop the surplus.
+            parts.append(forward(pixels).numpy()[: len(images) - start])
             after_batch(number, so_far)
         return so_far()
 
-    def _batches(self, images):
-        shared = {"parts": self.devices.replicas, "mine": self.devices.mine}
-        return eval_batches(images, batch_size=EVAL_BATCH, **shared)
-
-    def _take_present_weights(self):
-        if self._copy is None:  # made when it is first needed: a training starts sooner
+    def _update_copy(self):
+        if self._copy is None:  # made on first use, so that a training starts sooner
             with self.devices.strategy.scope():
-                self._copy = models.inference_copy(self.model, self._dtype)
+                self._copy = models.inference_copy(self.model, self.dtype)
         else:
             models.refold(self._copy, self.model)
 
-    def _answers(self, pixels):
-        answers = tf.cast(self._copy(self._preprocessing(pixels), training=False), tf.float32)
-        return _as_logits(answers) if self._softmax else answers
+    def _logits(self, pixels):
+        inputs = self.preprocessing(pixels) if self.preprocessing else pixels
+        outputs = tf.cast(self._copy(inputs, training=False), tf.float32)
+        return _log(outputs) if self._softmax else outputs
 
-    def _answers_with_mirror_images(self, pixels):
-        both = self._answers(tf.concat([pixels, pixels[:, :, ::-1]], axis=0))
-        return _as_logits(sum(tf.split(tf.nn.softmax(both), 2)) / 2)
+    def _logits_tta(self, pixels):
+        both = self._logits(tf.concat([pixels, pixels[:, :, ::-1]], axis=0))
+        return _log(sum(tf.split(tf.nn.softmax(both), 2)) / 2)
 
 
-def _as_logits(probabilities):
+def _log(probabilities):
     return tf.math.log(probabilities + 1e-30)

@@ -7,14 +7,14 @@ from tfresnet import pretrained
 from tfresnet.data import check_dataset_name
 from tfresnet.settings.config import PRECISIONS
 from tfresnet.settings.model_names import check_model_name
-from tfresnet.settings.values import channel_numbers
-from tfresnet.system.arguments import ArgumentParser, checked, output_file, path
+from tfresnet.settings.values import channels
+from tfresnet.system.arguments import ArgumentParser, check_flag, output_file, path
 
 IMAGE_SIZE = "side of the pictures, with --model; None: the network's own"
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The flags of evaluate.py."""
+    """Parses the flags of evaluate.py."""
     parser = ArgumentParser("evaluate.py", "Evaluates a run or a model file on a data set.")
     add = parser.add_argument
     add_source(parser)
@@ -22,23 +22,22 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--data-dir", type=path, metavar="DIR", help="folder of the data; None: the run's")
     about = "classes to keep, as 0-4 or 0,2,5-7; None: the run's"
     add("--classes", metavar="NAME", help=about)
-    add("--skip-broken", action="store_true", help="leave out broken pictures of a folder")
+    add("--skip-broken", action="store_true", help="skip broken pictures of a folder")
     about = "images; None: test, or val if the run is not finished"
     add("--split", choices=("test", "val", "train"), help=about)
     add("--tta", action="store_true", help="average over each image and its mirror image")
-    about = "arithmetic; auto: that of the run"
-    add("--precision", choices=PRECISIONS, default="auto", help=about)
+    add("--precision", choices=PRECISIONS, default="auto", help="arithmetic; auto: the run's")
     about = "also write the result to a file; -: to standard output, all else to standard error"
     add("--json", type=output_file, metavar="FILE", help=about)
     args = parser.parse_args(argv)
     if args.dataset is not None:
-        checked(parser, check_dataset_name, args.dataset)
+        check_flag(parser, check_dataset_name, args.dataset)
     check_source(parser, args)
     return args
 
 
 def add_source(parser):
-    """The model that a command works with."""
+    """Adds the argument RUN_OR_MODEL and its options."""
     about = "run folder, .keras file or shipped name; with --model, any file of weights"
     parser.add_argument("source", type=source, metavar="RUN_OR_MODEL", help=about)
     add_weights_options(parser)
@@ -46,9 +45,9 @@ def add_source(parser):
 
 def add_weights_options(parser):
     add = parser.add_argument
-    about = "network that weights belong to, where the file does not say"
+    about = "network that weights belong to, if the file does not say"
     add("--model", metavar="NAME", help=about)
-    add("--mean", metavar="R,G,B", help="mean of the pixels in 0..1, where the file does not say")
+    add("--mean", metavar="R,G,B", help="mean of the pixels in 0..1, if the file does not say")
     add("--std", metavar="R,G,B", help="deviation of the pixels; goes with --mean")
 
 
@@ -56,16 +55,15 @@ def check_source(parser, args):
     if getattr(args, "image_size", None) and args.model is None:
         parser.error(f"--image-size must come with --model. Received: {args.image_size}")
     if args.model is not None:
-        checked(parser, check_model_name, args.model)
+        check_flag(parser, check_model_name, args.model)
     for name in ("mean", "std"):
         if getattr(args, name) is not None:
-            checked(parser, channel_numbers, name, getattr(args, name))
+            check_flag(parser, channels, getattr(args, name), name)
 
 
 def source(text: str) -> str:
-    """A `path` of something that is there, or the name of a model that is shipped."""
+    """The path of an existing file or folder, or the name of a shipped model."""
     if not os.path.exists(path(text)) and pretrained.find(text) is None:
-        raise argparse.ArgumentTypeError(
-            f"must exist, or be {pretrained.rule()}. Received: {text!r}"
-        )
+        rule = f"must exist, or be {pretrained.rule()}"
+        raise argparse.ArgumentTypeError(f"{rule}. Received: {text!r}")
     return path(text)

@@ -1,20 +1,18 @@
-"""How good answers are: loss, top-1, top-5, by class, confusion."""
+"""Metrics of classification: loss, top-1, top-5, accuracy by class, confusion matrix."""
 
 import numpy as np
 import tensorflow as tf
 
-METRICS = ("loss", "top1", "top5")  # what a history and the charts by epoch follow
+METRICS = ("loss", "top1", "top5")  # the columns of a history and the charts by epoch
 
 
 def metrics(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> dict:
-    """Metrics of logits `(n, classes)` against class numbers `(n,)`; see `Evaluation`.
-
-    An answer with a NaN is wrong, and stands in no column of the confusion matrix.
-    """
+    """Metrics of logits `(n, classes)` against class numbers `(n,)`; see `Evaluation`. An answer
+    with a NaN is wrong and is not counted in the confusion matrix."""
     n, classes = logits.shape
     rank = ranks(tf.constant(logits), tf.constant(labels)).numpy()
     exact = logits.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # infinite logits give a loss of NaN
+    with np.errstate(invalid="ignore"):  # infinite logits make the loss NaN
         shifted = exact - exact.max(axis=1, keepdims=True)
         log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     answered = ~np.isnan(logits).any(axis=1)
@@ -32,11 +30,9 @@ def metrics(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
 
 
 def ranks(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """How many classes come before the true one, int32 `(n,)`: 0 is a right answer.
-
-    Of equal logits the lower class number comes first, as argmax has it. An answer with a NaN is
-    none: every class comes before the true one.
-    """
+    """How many classes rank before the true one, int32 `(n,)`; 0 is a right answer. Of equal logits
+    the lower class number ranks first, as in argmax. In an answer with a NaN every class ranks
+    before the true one."""
     classes = logits.shape[-1]
     true = tf.gather(logits, labels, batch_dims=1)[:, None]
     is_lower = tf.range(classes)[None, :] < tf.cast(labels, tf.int32)[:, None]

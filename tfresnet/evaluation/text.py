@@ -1,4 +1,4 @@
-"""Results for the screen and for a file."""
+"""Formats results for the screen and writes them to files."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ def summary_line(result: dict) -> str:
 
 
 def report(result: dict) -> str:
-    """A result for the screen: totals, top-1 by class, confusion matrix; fractions in percent."""
+    """Totals, top-1 by class in percent, and the confusion matrix, for the screen."""
     names = list(result["per_class"])
     width = max(10, *(len(name) for name in names))
     model = result["model"]
@@ -34,11 +34,7 @@ def report(result: dict) -> str:
 
 
 def write_json(result: dict, path: str | Path) -> None:
-    """Writes a result to a file, whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
+    """Writes a result to a file atomically. Raises `InputError` if that fails."""
     try:
         write_text(path, json.dumps(result, indent=2) + "\n")
     except OSError as error:

@@ -6,7 +6,7 @@ from tfresnet.system import commands
 def parse(argv: list[str] | None = None):
     """The flags of `python -m tfresnet.param_count`."""
     from tfresnet.settings.model_names import check_model_name
-    from tfresnet.system.arguments import ArgumentParser, at_least_1, checked
+    from tfresnet.system.arguments import ArgumentParser, at_least_1, check_flag
 
     about = "Counts the parameters and multiply-adds of any of the networks."
     parser = ArgumentParser("param_count", about)
@@ -26,7 +26,7 @@ def parse(argv: list[str] | None = None):
     if args.slides and (args.models or args.input_size or args.num_classes or args.by_layer):
         parser.error("--slides takes --format only. Received also: another flag or a network")
     for name in args.models:
-        checked(parser, check_model_name, name)
+        check_flag(parser, check_model_name, name)
     return args
 
 

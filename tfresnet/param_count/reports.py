@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tfresnet.system.tables import aligned, csv_text, markdown
+from tfresnet.system.tables import csv_text, markdown, text_table
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help has no use for it
     from tfresnet.complexity import Complexity
@@ -114,7 +114,7 @@ def _as_csv(reports: Sequence[Report], by_layer: bool) -> str:
 
 
 RENDERERS: dict[str, Callable[[Sequence[Report], bool], str]] = {
-    "table": functools.partial(_as_text, aligned),
+    "table": functools.partial(_as_text, text_table),
     "json": _as_json,
     "csv": _as_csv,
     "markdown": functools.partial(_as_text, markdown),

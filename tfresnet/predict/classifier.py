@@ -91,4 +91,4 @@ def load(
     Raises:
         InputError: no such source, or one that needs `model`, `mean` or `std`.
     """
-    return Classifier(Source(source, model, mean, std).whole(image_size))
+    return Classifier(Source(source, model, mean, std).pixel_model(image_size))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfresnet import models
 from tfresnet.errors import InputError, RunError
 from tfresnet.predict.classifier import Classifier
-from tfresnet.system.commands import silenced_stderr
+from tfresnet.system.commands import silence_stderr
 
 COMPARED = 100  # pictures
 TOLERANCE = 1e-3  # of probabilities
@@ -42,7 +42,7 @@ def export(classifier: Classifier, form: str, output: str | Path) -> str:
     keras_name, load = FORMATS[form]
     model, side = models.inference_copy(classifier.model, "float32"), classifier.image_size
     try:
-        with silenced_stderr():  # converters write past Python
+        with silence_stderr():  # converters write past Python
             # Keras cannot write ONNX before a first call.
             model(np.zeros((1, side, side, 3), np.float32))
             model.export(output, format=keras_name, verbose=False)

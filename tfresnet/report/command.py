@@ -9,7 +9,7 @@ from tfresnet.report import sources
 from tfresnet.report.blocks import read_words
 from tfresnet.report.page import page
 from tfresnet.report.sections import Material, document
-from tfresnet.system.atomic import replaced
+from tfresnet.system.atomic import atomic_write
 
 SUFFIXES = {"en": "", "zh": ".zh"}  # of the file names
 TEXTS = Path(__file__).parent / "texts"  # one file for each language
@@ -28,7 +28,7 @@ def write(paths: list[str], language: str, folder: str | Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            with replaced(folder / name) as path:
+            with atomic_write(folder / name) as path:
                 path.write_bytes(content)
     except OSError as error:
         if error.errno == errno.ENOSPC:

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> str:
             f"Received: none in {', '.join(args.runs)}"
         )
     if page:
-        tables.put_into(page, "results", text)
+        tables.replace_table(page, "results", text)
     print(page or text)
     return text
 

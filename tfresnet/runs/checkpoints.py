@@ -1,8 +1,7 @@
-"""The full state of a run, saved so that a kill at any moment loses nothing that was saved.
+"""Checkpoints: the full state of a run, so that a kill at any moment loses nothing saved.
 
-One file of our own instead of `tf.train.CheckpointManager`: it is written under another name and
-renamed when it is on the disk, every array has a checksum, and `numpy.load` opens it anywhere.
-TensorFlow's are three files without a common end, of which a kill can leave two.
+A `tf.train.CheckpointManager` writes three files, which a kill can leave incomplete. This is one
+file, flushed and then renamed, with a checksum for every array; `numpy.load` opens it anywhere.
 """
 
 import io
@@ -10,29 +9,31 @@ import json
 import logging
 import time
 import zipfile
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from tfresnet.errors import InputError
-from tfresnet.system.atomic import replaced
+from tfresnet.system.atomic import atomic_write
 
 _POSITION = "position.json"
+_TYPES = {"step": int, "replicas": int, "stopped": bool, "ended": bool}
+_TYPES |= {"history": list, "seconds": list, "sums": dict, "arrays": dict}
 logger = logging.getLogger("tfresnet")
 
 
 @dataclass
 class State:
-    """All that the next step of a run depends on.
+    """Everything that the next step of a run depends on.
 
-    step: training steps done since the start of the run, its only position.
-    sums: what the steps of the begun epoch measured, added up.
+    step: training steps since the start of the run, its only position.
+    sums: sums of what the steps of the current epoch measured.
     history: a row for each finished epoch.
-    stopped: whether the training is to end before its last epoch.
-    ended: whether the training is over and its hooks have been told, so that only the test is left.
-    seconds: of training in each epoch, the present one last. A repeated run has other times.
-    replicas: how many have shared each batch. The rounding depends on it.
+    stopped: the training ends before its last epoch.
+    ended: the training is over and its hooks know; only the test is left.
+    seconds: training time of each epoch, the current one last. A repeated run has other times.
+    replicas: how many share each batch, which decides the rounding.
     arrays: every variable of model and optimiser, by a unique name.
     """
 
@@ -46,42 +47,46 @@ class State:
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def group(self, name: str) -> dict[str, np.ndarray]:
-        """The arrays of "model", "optimizer" or "average" (of the model's weights)."""
+        """The arrays of "model", "optimizer" or "average" (the averaged weights)."""
         return {key: value for key, value in self.arrays.items() if key.startswith(f"{name}/")}
+
+    def model_group(self) -> str:
+        """The group that is evaluated and saved as the model."""
+        return "average" if self.group("average") else "model"
 
 
 class DamagedError(ValueError):
-    """A checkpoint file whose content is not what was written."""
+    """The content of a checkpoint file is not what was written."""
 
 
 class Checkpoints:
-    """The checkpoints of one run: one `.npz` file each, of which the newest `keep` stay.
+    """The checkpoints of a run: `.npz` files, of which the newest `keep` stay.
 
-    A file appears under its name only when it is complete and on the disk. Every array carries a
-    CRC-32 (the zip format's own), which is verified on reading; reading never unpickles.
+    A file appears under its name only when it is complete and on the disk. Reading verifies the
+    CRC-32 of every array and never unpickles.
     """
 
     def __init__(self, folder: str | Path, keep: int = 3):
         self.folder = Path(folder)
         self.keep = keep
-        self.last_save: float | None = None  # seconds it took
+        self.last_save: float | None = None  # duration in seconds
 
     def paths(self) -> list[Path]:
-        """Oldest first."""
+        """All checkpoints, oldest first."""
         return sorted(self.folder.glob("step-*.npz"))
 
     def damaged(self) -> list[Path]:
-        """What `newest` has passed over."""
+        """The files that `newest` has set aside."""
         return sorted(self.folder.glob("*.damaged"))
 
     def save(self, state: State) -> Path:
-        """Writes `state`; names sort by its step."""
+        """Writes `state` to a file named after its step, and deletes old checkpoints."""
         began = time.monotonic()
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"step-{state.step:09d}.npz"
         text = json.dumps(vars(state) | {"arrays": [*state.arrays]})
         content = {_POSITION: np.frombuffer(text.encode(), np.uint8)} | state.arrays
-        with replaced(path) as temporary, open(temporary, "wb") as file:
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, allow_pickle=False, **content)
         for old in self.paths()[: -self.keep]:
             old.unlink()
@@ -89,16 +94,9 @@ class Checkpoints:
         return path
 
     def newest(self, set_aside: bool = False) -> State | None:
-        """The newest state that is whole; None before the first. Damaged files are named.
-
-        Args:
-            set_aside: rename damaged files to end in `.damaged` (nobody else may be writing):
-                under their own names they would count as the newest when old ones are deleted.
-
-        Raises:
-            InputError: all are damaged, or they are of an earlier version of the program.
-            OSError: the system could not read one, which says nothing about its content.
-        """
+        """Reads the newest undamaged checkpoint; warns of damaged ones. None without any. With
+        `set_aside`, damaged files are renamed to `.damaged`, so that `save` does not keep them as
+        the newest. Raises `InputError` if all are damaged, `OSError` if one cannot be read."""
         damaged = self.damaged()
         for path in reversed(self.paths()):
             try:
@@ -115,19 +113,14 @@ class Checkpoints:
 
 
 def read(path: str | Path) -> State:
-    """The state in a checkpoint file.
-
-    Raises:
-        DamagedError: the file is damaged; says how.
-        InputError: it is of an earlier version of the program.
-        OSError, MemoryError: of the system.
-    """
-    # All of it first: from here on no error is the system's, whatever the damage leads to.
+    """Reads a checkpoint file. Raises `DamagedError`, `InputError` for one of an earlier version,
+    or an error of the system."""
+    # Read everything first: after this line no error comes from the system.
     content = Path(path).read_bytes()
     try:
-        arrays, position = _parsed(content)
+        arrays, position = _parse(content)
         if "epoch" not in position:
-            return _checked(State(**position, arrays=arrays))
+            return _check(State(**position, arrays=arrays))
     except MemoryError:
         raise
     except Exception as error:  # zipfile, NumPy and json raise nearly every type there is
@@ -138,10 +131,10 @@ def read(path: str | Path) -> State:
     )
 
 
-def _parsed(content):
-    """The checksum of every member, also of bytes that NumPy would not look at; then the arrays."""
+def _parse(content):
+    """Verifies all checksums, also of bytes that NumPy would skip; returns (arrays, position)."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        # As `np.savez` writes it. Compressed, a small file could ask for all the memory.
+        # `np.savez` does not compress. A small compressed file could fill the memory.
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("compressed")
         if broken := archive.testzip():
@@ -149,24 +142,22 @@ def _parsed(content):
     with np.load(io.BytesIO(content), allow_pickle=False) as members:
         arrays = {name: members[name] for name in members.files}
     position = json.loads(arrays.pop(_POSITION).tobytes())
-    # The zip format's list of contents has no checksum: damage there can hide a part of it.
+    # The directory of a zip file has no checksum: damage there can hide members.
     if position.pop("arrays") != [*arrays]:
         raise ValueError("incomplete")
     return arrays, position
 
 
-def _checked(state):
-    for item in fields(State):
-        numbers = {"step": int, "replicas": int, "stopped": bool, "ended": bool}
-        expected = (numbers | {"history": list, "seconds": list}).get(item.name, dict)
-        if type(getattr(state, item.name)) is not expected:
-            raise ValueError(f"impossible {item.name} {getattr(state, item.name)!r}")
+def _check(state):
+    for name, value in vars(state).items():
+        if type(value) is not _TYPES[name]:
+            raise ValueError(f"impossible {name} {value!r}")
     if state.step < max([0, *(row["step"] for row in state.history)]):
         raise ValueError(f"step {state.step} after a history of {len(state.history)} epochs")
     return state
 
 
-def not_finite(arrays: dict[str, np.ndarray]) -> str | None:
-    """The name of the first array with a NaN or an infinity, if there is one."""
+def first_not_finite(arrays: dict[str, np.ndarray]) -> str | None:
+    """The name of the first array with a NaN or an infinity, or None."""
     floats = ((name, array) for name, array in arrays.items() if array.dtype.kind == "f")
     return next((name for name, array in floats if not np.isfinite(array).all()), None)

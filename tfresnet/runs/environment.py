@@ -1,4 +1,4 @@
-"""What a run was made with: versions, commit and machine."""
+"""The environment of a run: versions, commit and machine."""
 
 import datetime
 import platform
@@ -12,21 +12,21 @@ import tensorflow
 
 from tfresnet.system.hardware import cores, processor_name
 
-# Asked themselves: a distribution may have another name (tensorflow-cpu, tf-nightly).
+# Asked directly: the distribution may have another name (tensorflow-cpu, tf-nightly).
 _PACKAGES = (tensorflow, keras, numpy, tensorboard)
 
 
 def environment() -> dict:
-    """The record that `config.json` keeps beside the settings."""
-    return sitting() | {
+    """The facts that `config.json` stores beside the settings."""
+    return session() | {
         "python": platform.python_version(),
         **{package.__name__: package.__version__ for package in _PACKAGES},
         "system": platform.platform(),
     }
 
 
-def sitting() -> dict:
-    """When, with which code and on which processor a run begins or goes on."""
+def session() -> dict:
+    """Time, commit and processor, stored at the start of a run and at each resume."""
     return {
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "commit": _commit(),

@@ -1,4 +1,4 @@
-"""The event files of a run."""
+"""Reads and rewrites the TensorBoard event files of a run."""
 
 import logging
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfresnet.system.atomic import remove_leftovers, replaced
+from tfresnet.system.atomic import atomic_write, remove_leftovers
 
 _FILES = "events.out.tfevents.*"
 logger = logging.getLogger("tfresnet")
@@ -18,45 +18,36 @@ def remove_events(folder: Path) -> None:
         path.unlink()
 
 
-def records(folder: Path) -> Iterator[tuple[Path, bytes | None]]:
-    """(file, record) of every event in `folder`; None in place of what follows a damaged record."""
+def read_records(folder: Path) -> Iterator[tuple[Path, bytes | None]]:
+    """Yields (file, record) for every event in `folder`; None stands for a damaged rest of a file.
+    A kill leaves a "truncated record" at the end; any other damage is logged."""
     for path in sorted(folder.glob(_FILES)):
         try:
             for record in tf.data.TFRecordDataset(str(path)):
                 yield path, record.numpy()
         except tf.errors.DataLossError as error:
-            # A kill leaves a "truncated record" at the end; anything else is damage.
             if damage := re.search(r"corrupted record at \d+", error.message):
                 logger.warning("%s: %s, and all that follows is lost", path, damage[0])
             yield path, None
 
 
 def last_step(folder: Path) -> int:
-    """The highest step of an event in `folder`, 0 without any."""
-    steps = [tf.compat.v1.Event.FromString(r).step for _, r in records(folder) if r]
+    """The highest step of an event in `folder`; 0 without any."""
+    steps = [tf.compat.v1.Event.FromString(r).step for _, r in read_records(folder) if r]
     return max(steps, default=0)
 
 
 def drop_events_after(folder: Path, step: int, kept_by: str | None = None) -> None:
-    """Rewrites the event files in `folder` without what a run resumed at `step` writes again.
-
-    A killed run leaves events of steps after its last checkpoint, and perhaps half a record.
-
-    Args:
-        kept_by: the tag that an event of `step` itself must hold to stay; by default all stay.
-    """
+    """Rewrites the event files without those that a run resumed at `step` will write again. With
+    `kept_by`, only events with this tag stay at `step` itself."""
     remove_leftovers(folder)
     kept: dict[Path, list[bytes]] = {path: [] for path in sorted(folder.glob(_FILES))}
-    for path, record in records(folder):
-        if record and _stays(tf.compat.v1.Event.FromString(record), step, kept_by):
+    for path, record in read_records(folder):
+        event = tf.compat.v1.Event.FromString(record or b"")
+        tags = {value.tag for value in event.summary.value}
+        if record and (event.step < step or (event.step == step and kept_by in (None, *tags))):
             kept[path].append(record)
     for path, stay in kept.items():
-        with replaced(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
+        with atomic_write(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in stay:
                 writer.write(record)
-
-
-def _stays(event, step, kept_by):
-    if event.step == step and kept_by:
-        return kept_by in {value.tag for value in event.summary.value}
-    return event.step <= step

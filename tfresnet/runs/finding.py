@@ -1,4 +1,4 @@
-"""The run folders that a command is about."""
+"""Finds run folders."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,11 +11,7 @@ def is_run(path: Path) -> bool:
 
 
 def run_folders(paths: Iterable[Path]) -> list[Path]:
-    """The runs among `paths`, and those inside the folders among them, by name.
-
-    Raises:
-        InputError: a path that is neither a run nor a folder.
-    """
+    """The runs among `paths`, and those directly inside the other folders, sorted by name."""
     found = []
     for path in paths:
         if not path.is_dir():

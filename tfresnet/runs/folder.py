@@ -1,4 +1,4 @@
-"""The folder of one run, `logs/NAME/`: every name in it, and its small files."""
+"""The folder of a run, `logs/NAME/`: the names of its files, and its small files."""
 
 import csv
 import datetime
@@ -13,15 +13,15 @@ from pathlib import Path
 from tfresnet.errors import InputError
 from tfresnet.runs import events
 from tfresnet.runs.checkpoints import Checkpoints
-from tfresnet.runs.lock import locked
+from tfresnet.runs.lock import lock_file
 from tfresnet.system.atomic import remove_leftovers, write_text
 from tfresnet.system.tables import csv_text
 
 
 class RunFolder:
-    """Paths and files of a run. Makes nothing: see `create`."""
+    """The paths and small files of a run. Only `create` makes a folder."""
 
-    PARTS = ("train", "validation", "test")  # folders of events, the rows of TensorBoard
+    PARTS = ("train", "validation", "test")  # folders of events, one row each in TensorBoard
 
     def __init__(self, path: str | Path):
         self.path = Path(path).expanduser()
@@ -32,22 +32,14 @@ class RunFolder:
         self.result = self.path / "result.json"
         self.checkpoints = Checkpoints(self.path / "checkpoints")
         self.train, self.validation, self.test = (self.path / part for part in self.PARTS)
-        self.features = self.test / "features.tsv"  # of TensorBoard's Projector
+        self.features = self.test / "features.tsv"  # for TensorBoard's Projector, like the next two
         self.feature_labels = self.test / "features_labels.tsv"
         self.thumbnails = self.test / "features_sprite.jpg"
 
     @classmethod
     def create(cls, settings: dict, environment: dict) -> "RunFolder":
-        """Makes the folder of a new run, with its settings: from here on it can be continued.
-
-        Args:
-            settings: resolved settings, of which `output_dir`, `name`, `model` and `dataset` give
-                the folder its name.
-            environment: what else is worth a record.
-
-        Raises:
-            InputError: the folder exists already or cannot be written; then there is none.
-        """
+        """Makes the folder of a new run and its config.json; from here on it can be resumed. Raises
+        `InputError` if it exists already or cannot be written. Nothing is left behind."""
         path = cls.new_path(settings)
         try:
             path.mkdir(parents=True)
@@ -62,21 +54,13 @@ class RunFolder:
         try:
             folder.write_config(settings, environment)
         except BaseException:
-            path.rmdir()  # or its name would be taken
+            path.rmdir()  # else its name would be taken
             raise
         return folder
 
-    def write_config(self, settings: dict, environment: dict) -> None:
-        content = {"settings": settings, "environment": environment}
-        write_text(self.config, json.dumps(content, indent=2) + "\n")
-
     @staticmethod
     def new_path(settings: dict) -> Path:
-        """Where a new run goes, checked as far as possible without making anything.
-
-        Raises:
-            InputError: there is a run of that name, or no writable folder to make it in.
-        """
+        """The path of a new run. Raises `InputError` if it exists or cannot be made."""
         parent = Path(settings["output_dir"]).expanduser()
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         name = f"{settings['model']}-{settings['dataset']}-{stamp}"
@@ -97,19 +81,14 @@ class RunFolder:
         return path
 
     def check_resumable(self) -> None:
-        """A run that has trained needs a checkpoint: without one it would start over.
-
-        Every run saves a checkpoint before its first step, so results or charts without any mean
-        that the checkpoints were left out or lost.
-
-        Raises:
-            InputError: there are results or charts, and no checkpoint.
-        """
+        """Raises `InputError` if a run with results or charts has no checkpoint to continue from. A
+        run saves a checkpoint before its first step, so this one has lost them."""
         if self.checkpoints.paths() or self.checkpoints.damaged():
             return
-        parts = (self.path / part for part in self.PARTS)
         left = [path for path in (self.result, self.history) if path.exists()]
-        left += [part for part in parts if events.last_step(part) > 0]
+        left += [
+            part for part in (self.train, self.validation, self.test) if events.last_step(part)
+        ]
         if left:
             raise InputError(
                 "a run that has trained needs a checkpoint to be continued, and this one has none "
@@ -118,18 +97,17 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keeps every other training away; see `locked`."""
-        with locked(self.path / ".lock"):
+        """Keeps other trainings out of the folder; see `lock_file`."""
+        with lock_file(self.path / ".lock"):
             for folder in (self.path, self.checkpoints.folder):
                 remove_leftovers(folder)
             yield
 
-    def read_config(self) -> dict:
-        """`{"settings": {...}, "environment": {...}}` of the run.
+    def write_config(self, settings: dict, environment: dict) -> None:
+        _write_json(self.config, {"settings": settings, "environment": environment})
 
-        Raises:
-            InputError: there is none, or it is damaged.
-        """
+    def read_config(self) -> dict:
+        """The `settings` and the `environment` in config.json. Raises `InputError` if damaged."""
         try:
             content = json.loads(self.config.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
@@ -146,26 +124,22 @@ class RunFolder:
         return content
 
     def say(self, line: str) -> None:
-        """Prints a line and keeps it in `log.txt`."""
+        """Prints a line and appends it to `log.txt`."""
         print(line, flush=True)
         self.note(line)
 
     def note(self, text: str) -> None:
-        """Keeps a line in `log.txt`, as far as there is room: a log is not worth a run."""
+        """Appends to `log.txt`. A full disk is ignored: a log is not worth a run."""
         with suppress(OSError), open(self.log, "a", encoding="utf-8") as file:
             file.write(text + "\n")
 
     def write_history(self, rows: list[dict]) -> None:
-        """`history.csv`: a row for each epoch, only numbers that a repeated run gives again."""
+        """Writes a row per epoch to `history.csv`: only numbers that a repeated run reproduces."""
         if rows:
             write_text(self.history, csv_text(rows) + "\n")
 
     def read_history(self) -> list[dict]:
-        """The rows of `history.csv`.
-
-        Raises:
-            ValueError: it is missing or damaged.
-        """
+        """The rows of `history.csv`. Raises `ValueError` if it is missing or damaged."""
         try:
             with open(self.history, encoding="utf-8", newline="") as file:
                 rows = [*csv.DictReader(file, strict=True)]
@@ -177,30 +151,30 @@ class RunFolder:
             raise ValueError(str(error)) from error
 
     def write_result(self, result: dict) -> None:
-        write_text(self.result, json.dumps(result, indent=2) + "\n")
+        _write_json(self.result, result)
 
     def read_result(self) -> dict | None:
-        """What `write_result` stored, which is the last thing a run does; None if it is not."""
+        """The content of result.json, the last file of a run; None if missing or damaged."""
         try:
             result = json.loads(self.result.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return None
         return result if isinstance(result, dict) else None
 
-    def how_to_go_on(self) -> str:
+    def resume_hint(self) -> str:
         return f"Go on with: python train.py --resume {shlex.quote(str(self.path))}"
 
-    def what_is_left(self) -> str:
-        """The last sentence about a run that broke off."""
+    def recovery_hint(self) -> str:
+        """What is saved of a run that failed, and how to continue."""
         if paths := self.checkpoints.paths():
-            return f"the state of step {int(paths[-1].stem[5:])} is saved. {self.how_to_go_on()}"
+            return f"the state of step {int(paths[-1].stem[5:])} is saved. {self.resume_hint()}"
         if self.config.is_file():
-            return f"nothing was saved yet. {self.how_to_go_on()}"
+            return f"nothing was saved yet. {self.resume_hint()}"
         return f"nothing was saved; delete {self.path}"
 
 
 class SilentFolder(RunFolder):
-    """The folder for a worker that is not the chief: it may be read, nothing is said or written."""
+    """The folder for a worker that is not the chief: it only reads."""
 
     def _nothing(self, *_) -> None: ...
 
@@ -209,3 +183,7 @@ class SilentFolder(RunFolder):
     @contextmanager
     def lock(self) -> Iterator[None]:
         yield
+
+
+def _write_json(path, content):
+    write_text(path, json.dumps(content, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""One training at a time in a folder."""
+"""A lock, so that only one training runs in a folder."""
 
 import logging
 import os
@@ -17,15 +17,10 @@ logger = logging.getLogger("tfresnet")
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keeps others out by a lock on the file `path` until the block or the process ends.
-
-    The lock is the kernel's: a killed process holds none, and no file has to be cleaned up.
-    On Windows only the user keeps two trainings apart.
-
-    Raises:
-        InputError: another process has the lock, or the folder cannot be written.
-    """
+def lock_file(path: Path) -> Iterator[None]:
+    """Holds an exclusive lock on the file `path` until the block or the process ends. The kernel
+    releases the lock of a killed process. Windows has no such lock. Raises `InputError` if another
+    process has the lock, or the folder cannot be written."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
@@ -38,8 +33,7 @@ def locked(path: Path) -> Iterator[None]:
     except BlockingIOError as error:
         os.close(descriptor)
         raise InputError(
-            "a run folder takes one training at a time, and one is running. "
-            f"Received: {path.parent}"
+            f"a run folder takes one training at a time; one is running. Received: {path.parent}"
         ) from error
     except OSError as error:  # a network file system without locks
         logger.warning("no lock: start no second training in %s (%s)", path.parent, error.strerror)

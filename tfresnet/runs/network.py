@@ -1,4 +1,4 @@
-"""The network of a run, as its settings and its data have it."""
+"""Builds the network of a run from its settings and its data set."""
 
 import logging
 
@@ -17,15 +17,8 @@ Channels = tuple[float, ...] | None
 
 
 def build_network(config: TrainConfig, dataset: Dataset) -> keras.Model:
-    """The network with its initial weights, a function of the seed; it takes pixels, 0 to 255.
-
-    Args:
-        config: resolved settings.
-        dataset: gives the classes, the size of the images and their statistics.
-
-    Raises:
-        InputError: impossible settings.
-    """
+    """The network of resolved settings, from pixels (0 to 255) to logits, initialised by the seed.
+    Raises `InputError`: impossible settings."""
     options = model_options(config)
     frozen = config.transfer != "all"
     if models.has_auxiliary(config.model) and not frozen:
@@ -35,7 +28,7 @@ def build_network(config: TrainConfig, dataset: Dataset) -> keras.Model:
         config.model,
         num_classes=dataset.num_classes,
         input_shape=dataset.image_shape,
-        preprocessing=prepared(config.mean, config.std, dataset),
+        preprocessing=make_preprocessing(config.mean, config.std, dataset),
         dtype=config.precision,
         **options,
     )
@@ -49,36 +42,25 @@ def build_network(config: TrainConfig, dataset: Dataset) -> keras.Model:
     return rematerialize(network) if config.remat else network
 
 
-def prepared(
+def make_preprocessing(
     mean: Channels, std: Channels, dataset: Dataset, source: str | None = None
 ) -> Preprocessing:
-    """The layer that normalises pixels, with the class names of the data set.
-
-    Args:
-        mean, std: of the channels, in 0..1; None: those of the data set.
-        source: where weights come from that do not say; the guess is then logged.
-    """
+    """The layer that normalises pixels, with the mean and deviation of `dataset` unless given. With
+    `source`, the name of weights that come without them, it warns about that choice."""
     if source and mean is None:
         logger.warning(
             "%s does not say how its pixels are prepared: they are fed as %s has it (--mean and "
             "--std say otherwise)",
-            *(source, dataset.name),
+            source,
+            dataset.name,
         )
-    return Preprocessing(
-        mean=mean or dataset.mean, std=std or dataset.std, class_names=dataset.class_names
-    )
+    return Preprocessing(mean or dataset.mean, std or dataset.std, dataset.class_names)
 
 
 def mean_and_std(
     mean: Channels, std: Channels, weights: models.Weights | None
 ) -> tuple[Channels, Channels]:
-    """Mean and deviation for a network with these weights: what is given, else theirs.
-
-    Numbers other than theirs are logged.
-
-    Raises:
-        InputError: one of the two alone.
-    """
+    """The given mean and deviation, or those of `weights`; warns if they differ."""
     if (mean is None) != (std is None):
         raise InputError(f"mean must be given with std, and std with mean. Received: {mean}, {std}")
     own = weights.preprocessing if weights else None
@@ -94,7 +76,7 @@ def mean_and_std(
 
 
 def model_options(config: TrainConfig) -> dict[str, object]:
-    """What the settings ask of `create_model` beyond the defaults of the network."""
+    """The arguments of `create_model` that differ from the network's defaults."""
     options = dict(config.model_option or {})
     if config.zero_init_residual:
         options["zero_init_residual"] = True

@@ -1,4 +1,4 @@
-"""A run that is over or under way, as its folder tells it."""
+"""Reads what is known of a run from its folder."""
 
 import functools
 from pathlib import Path
@@ -15,12 +15,10 @@ from tfresnet.settings.config import TrainConfig
 
 
 class RunRecord:
-    """What is known of a run. Each file of its folder is read once, when it is first asked for.
+    """What is known of a run. Each file of its folder is read once, on first use.
 
-    Args:
-        path: the run's folder.
-        known: attributes that need not be read, such as `model` right after a training; `data_dir`
-            is where the data lie now, in place of what the settings say.
+    `known` holds attributes that need not be read, such as `model` right after a training, or
+    `data_dir`, the place of the data if it is no longer that of the settings.
     """
 
     data_dir: str | None = None
@@ -55,31 +53,27 @@ class RunRecord:
 
     @functools.cached_property
     def result(self) -> dict | None:
-        """The test at the end of the run; None before it."""
+        """The result of the test; None before it."""
         return self.folder.read_result()
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run was tested. Its model may be left out, to save space."""
+        """Whether the run has been tested. Its model may have been deleted to save space."""
         return self.result is not None
 
     def curve(self, column: str) -> list[float]:
-        """A column of the history by epoch; for top-1 and top-5 the error in percent."""
+        """A column of the history; for top-1 and top-5 the error in percent."""
         values = [row[column] for row in self.history]
         return [round(100 * (1 - v), 3) for v in values] if "top" in column else values
 
     @property
     def test_error(self) -> float:
-        """Percent of the test images, read once at the end of the run."""
+        """Top-1 error on the test images, in percent."""
         return round(100 * (1 - self.result["top1"]), 3)
 
     def load_dataset(self, data_dir: str | Path | None = None, **options: object) -> Dataset:
-        """The data set of the run. A stored folder that is gone gives way to the usual places.
-
-        Args:
-            data_dir: where the data lie now; None: where the settings say.
-            options: in place of those of the settings; see `data.load_dataset`.
-        """
+        """The data set of the run; `options` replace those of its settings. `data_dir` is the place
+        of the data; by default that of the settings, or a usual place."""
         name = self.config.dataset
         place = data_dir or stored_data_dir(name, self.config.data_dir)
         options = {name: options.get(name) or getattr(self.config, name) for name in OPTIONS}
@@ -91,16 +85,12 @@ class RunRecord:
 
     @functools.cached_property
     def model(self) -> keras.Model:
-        """The trained network, from pixels to logits.
-
-        Raises:
-            InputError: its file is missing or damaged.
-        """
+        """The trained network, from pixels to logits. Raises `InputError` for a damaged file."""
         self.check_model()
         model = models.load_model(self.folder.model)
         if models.preprocessing_of(model):
             return model
-        # A file from before networks took pixels.
+        # Files of early versions lack the preprocessing layer.
         network = models.without_auxiliary(build_network(self.config, self.dataset))
         network.set_weights(model.get_weights())
         return network
@@ -114,11 +104,7 @@ class RunRecord:
             )
 
     def held_out(self, most: int) -> Split:
-        """Up to `most` of the images held out: not used in training, none of the test.
-
-        Raises:
-            InputError: the run held none out.
-        """
+        """Up to `most` validation images. Raises `InputError` if the run has none."""
         config = self.config
         images = self.dataset.holdout(config.val_size, config.seed, config.train_size)[1]
         if images is None:

@@ -1,4 +1,4 @@
-"""A trained model, wherever it is: a run, a file, or a name that is shipped."""
+"""Loads a trained model from a run, a file or a shipped name."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,25 +10,23 @@ from tfresnet.data import load_dataset
 from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
-from tfresnet.runs.network import Channels, build_network, mean_and_std, prepared
+from tfresnet.runs.network import Channels, build_network, make_preprocessing, mean_and_std
 from tfresnet.runs.record import RunRecord
 from tfresnet.runs.variables import model_variables, restore
+from tfresnet.settings import values
 from tfresnet.settings.config import TrainConfig
-from tfresnet.settings.values import channel_numbers
 
 
 class Source:
-    """Where a model is, and the settings that say what it was trained on.
+    """The place of a model, and the settings of its training.
 
     Args:
-        source: run folder, model file or shipped name; with `network` all that
-            `models.read_weights` takes.
-        network: name of the network that the weights are given to; None: the source has its own.
-        mean, std: how pixels are prepared, `R,G,B`, where the source does not say.
+        source: run folder, model file or shipped name; with `network`, the name of the network
+            that gets the weights, everything that `models.read_weights` takes.
+        mean, std: of the pixels, `R,G,B` in 0..1, if the source lacks them.
 
-    Raises:
-        InputError: no such source, a run without model and checkpoint, or one of `mean` and `std`
-            alone.
+    Raises `InputError`: no such source, a run without model and checkpoint, or only one of `mean`
+    and `std`.
     """
 
     def __init__(
@@ -43,23 +41,17 @@ class Source:
         self.run = RunRecord(self.path) if self.path.is_dir() else None
         self.config = self.run.config if self.run else TrainConfig()
         self.weights = models.read_weights(source, network) if network else None
-        given = {"mean": mean, "std": std}
-        given = {name: value and channel_numbers(name, value) for name, value in given.items()}
-        self.mean, self.std = mean_and_std(given["mean"], given["std"], self.weights)
+        mean, std = mean and values.channels(mean, "mean"), std and values.channels(std, "std")
+        self.mean, self.std = mean_and_std(mean, std, self.weights)
         file = self.run.folder.model if self.run else self.path
         is_final = not self.network and (file.is_file() or not self.run)
         self.final = models.load_model(file) if is_final else None
         self.state = None if is_final or self.network else self._newest_state()
 
     def dataset(
-        self,
-        name: str | None = None,
-        data_dir: str | Path | None = None,
-        classes: str | None = None,
-        skip_broken: bool = False,
+        self, name: str | None = None, data_dir: str | Path | None = None, **options: object
     ) -> Dataset:
-        """The data set of the settings, or another one; what is given goes before them."""
-        options = {"classes": classes, "skip_broken": skip_broken}
+        """The data set of the run, or another one; arguments replace the run's settings."""
         if (name or self.config.dataset) == "folder" and self.final:
             options["image_size"] = self.final.input_shape[1]
         if self.run and name in (None, self.config.dataset):
@@ -67,17 +59,14 @@ class Source:
         return load_dataset(name or self.config.dataset, data_dir, **options)
 
     def model(self, data: Dataset | None) -> tuple[keras.Model, str]:
-        """(model, "" or what it is in words if it is not a final one).
-
-        Raises:
-            InputError: weights or a checkpoint of another network.
-        """
+        """Returns (model, "" or the step of the checkpoint if the run is unfinished). Raises
+        `InputError`: weights or a checkpoint of another network."""
         if self.network:
-            return self._network_of(data), ""
+            return self._fill_network(data), ""
         if self.final:
             return self.final, ""
         network = build_network(self.config, data)
-        group = "average" if self.state.group("average") else "model"
+        group = self.state.model_group()
         try:
             restore(model_variables(network, group), self.state.group(group))
         except ValueError as error:
@@ -85,7 +74,7 @@ class Source:
         return models.without_auxiliary(network), f"step {self.state.step}"
 
     def _newest_state(self):
-        """Of a run that has no model: it is not finished, or its model was left out."""
+        """The newest checkpoint of a run without a model."""
         state = self.run.folder.checkpoints.newest()
         if state is None:
             reason = "finished; its model was left out" if self.run.is_finished else "just begun"
@@ -94,8 +83,8 @@ class Source:
             )
         return state
 
-    def _network_of(self, data):
-        if self.weights.num_classes != data.num_classes:  # it would begin anew
+    def _fill_network(self, data):
+        if self.weights.num_classes != data.num_classes:  # the classifier would start untrained
             raise InputError(
                 f"weights must tell the {data.num_classes} classes of {data.name} apart. "
                 f"Received: {self.weights.num_classes} classes, from {self.name}"
@@ -104,19 +93,13 @@ class Source:
             self.network,
             num_classes=data.num_classes,
             input_shape=data.image_shape,
-            preprocessing=prepared(self.mean, self.std, data, self.name),
-            weights=replace(self.weights, preprocessing=None),  # its classes count as the data's
+            preprocessing=make_preprocessing(self.mean, self.std, data, self.name),
+            weights=replace(self.weights, preprocessing=None),  # the data set names the classes
         )
 
-    def whole(self, image_size: int | None = None) -> keras.Model:
-        """The model that takes pixels, where no data set says what these are.
-
-        Args:
-            image_size: side of the pictures of `network`; None: its own.
-
-        Raises:
-            InputError: as `model`, or it is not known how pixels are prepared.
-        """
+    def pixel_model(self, image_size: int | None = None) -> keras.Model:
+        """The model from pixels to logits, without a data set; `image_size` is for `network`.
+        Raises `InputError` as `model`, and if mean and deviation are unknown."""
         if self.network is None:
             model, _ = self.model(None if self.final else self.dataset())
             if models.preprocessing_of(model) is None:
@@ -140,7 +123,7 @@ class Source:
         )
 
     def missing_preprocessing(self, model: keras.Model, data: Dataset) -> Preprocessing | None:
-        """What has to go before a model that does not say how its pixels are prepared."""
+        """The preprocessing for a model that has none; None for one that has."""
         if own := models.preprocessing_of(model):
             if self.mean and not self.network:
                 raise InputError(
@@ -148,10 +131,10 @@ class Source:
                     f"{self.mean} in place of {own.mean}"
                 )
             return None
-        return prepared(self.mean, self.std, data, model.name)
+        return make_preprocessing(self.mean, self.std, data, model.name)
 
     def images(self, data: Dataset, split: str) -> Split:
-        """The images of "test", or of "val" and "train" as the run split them."""
+        """The images of "test", "val" or "train"; the last two as the run split them."""
         if split == "test":
             return data.test
         config = self.config

@@ -1,4 +1,4 @@
-"""The variables of a model and of its optimiser by names that are the same in every process."""
+"""Names for the variables of a model and its optimiser that are the same in every process."""
 
 import itertools
 
@@ -6,40 +6,31 @@ import numpy as np
 
 
 def model_variables(model, group: str = "model") -> dict:
-    """Weights, moving statistics and the states of random layers of a Keras model."""
+    """The variables of a Keras model by name: weights, moving statistics, seeds of dropout."""
     named, seeds = {}, itertools.count()
     for variable in model.variables:
-        # Keras numbers these through the whole process, not by model.
+        # Keras numbers seed generators over the whole process, not over the model.
         is_seed = variable.path.endswith("seed_generator_state")
         path = f"seed_generator_state/{next(seeds)}" if is_seed else variable.path
         named[f"{group}/{path}"] = variable
-    return _unique(named, model.variables)
+    return _check_unique(named, model.variables)
 
 
 def optimizer_variables(optimizer) -> dict:
-    """Everything that an optimiser with `variables` keeps from step to step."""
+    """The variables of an optimiser by name."""
     named = {f"optimizer/{variable.path}": variable for variable in optimizer.variables}
-    return _unique(named, optimizer.variables)
+    return _check_unique(named, optimizer.variables)
 
 
-def _unique(named, variables):
+def _check_unique(named, variables):
     if len(named) != len(variables):
         lost = len(variables) - len(named)
         raise ValueError(f"variables need paths of their own. Received: {lost} twice")
     return named
 
 
-def collect(variables: dict) -> dict[str, np.ndarray]:
-    """Values of named variables, as `State.arrays` keeps them."""
-    return {name: np.asarray(variable) for name, variable in variables.items()}
-
-
 def restore(variables: dict, arrays: dict[str, np.ndarray]) -> None:
-    """Puts saved values back.
-
-    Raises:
-        ValueError: the names or shapes are not those of `variables`.
-    """
+    """Assigns saved arrays to variables; raises `ValueError` if names or shapes differ."""
     ours = {name: tuple(variable.shape) for name, variable in variables.items()}
     saved = {name: array.shape for name, array in arrays.items()}
     if ours != saved:

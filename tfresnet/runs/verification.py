@@ -1,4 +1,4 @@
-"""Checks a run folder and says what can still be used."""
+"""Checks the files of a run folder, and says what can still be used."""
 
 import math
 import shlex
@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfresnet import models
 from tfresnet.errors import InputError
 from tfresnet.runs import checkpoints
-from tfresnet.runs.events import records
+from tfresnet.runs.events import read_records
 from tfresnet.runs.folder import RunFolder
 from tfresnet.runs.variables import model_variables
 
@@ -21,7 +21,7 @@ _METRICS = ("loss", "top1", "top5")
 
 @dataclass
 class Findings:
-    """What was found: `lines` (good, what, remark), and what can still be done with the run."""
+    """The report: `lines` of (sound, file, remark), and what can still be done with the run."""
 
     lines: list[tuple[bool, str, str]] = field(default_factory=list)
     usable: list[str] = field(default_factory=list)
@@ -31,18 +31,18 @@ class Findings:
         return all(good for good, _, _ in self.lines)
 
     def check(self, what: str, look: Callable[..., tuple], *args):
-        """Adds a line about `what`, and returns what is there; None if it is not sound.
-
-        `look(*args)` gives (what is there, a remark), or raises what is wrong with it.
-        """
+        """Adds a line about `what`: `look(*args)` returns (content, remark), or raises. Returns the
+        content, or None."""
         try:
             found, remark = look(*args)
-        except (ValueError, OSError, KeyError, TypeError) as error:
-            told = isinstance(error, ValueError | OSError)
-            self.lines.append((False, what, str(error) if told else f"unreadable ({error!r})"))
-            return None
-        self.lines.append((True, what, remark))
-        return found
+        except (ValueError, OSError) as error:
+            self.lines.append((False, what, str(error)))
+        except (KeyError, TypeError) as error:
+            self.lines.append((False, what, f"unreadable ({error!r})"))
+        else:
+            self.lines.append((True, what, remark))
+            return found
+        return None
 
     def __str__(self) -> str:
         lines = [f"{'ok ' if good else 'BAD'}  {what}: {text}" for good, what, text in self.lines]
@@ -50,13 +50,9 @@ class Findings:
 
 
 def verify(path: str | Path) -> Findings:
-    """Checks everything in a run folder against its checksums and against each other.
-
-    Reads only; a run that is being trained may be caught between two of its files.
-
-    Raises:
-        InputError: no such folder.
-    """
+    """Checks every file of a run against its checksums and against the other files. Reads only; a
+    run that is training may look damaged between two writes. Raises `InputError` without such a
+    folder."""
     folder, report = RunFolder(path), Findings()
     if not folder.path.is_dir():
         raise InputError(f"RUN must be a run folder. Received: {path}")
@@ -65,26 +61,24 @@ def verify(path: str | Path) -> Findings:
     for file in files:
         state = report.check(f"checkpoints/{file.name}", _checkpoint, file) or state
     for file in folder.checkpoints.damaged():
-        report.lines.append(
-            (False, f"checkpoints/{file.name}", "passed over by a --resume; delete it")
-        )
+        remark = "passed over by a --resume; delete it"
+        report.lines.append((False, f"checkpoints/{file.name}", remark))
     saved = state.history if state else []
     rows = report.check("history.csv", _history, folder, saved) or []
-    # A kill between the two leaves one row more than the checkpoint knows.
+    # A kill between the two writes leaves one row more than the checkpoint has.
     done = rows[: len(saved)] if state else rows
     for events, prefix in ((folder.train, ""), (folder.validation, "val_")):
         left_out = folder.result.exists() and not events.exists()
         if rows and f"{prefix}loss" in rows[0] and not left_out:
             report.check(f"{events.name}/ (events)", _events, folder, events, prefix, done)
-    model = None
-    if folder.model.exists():
-        final = state if len(saved) == len(rows) else None
-        model = report.check("model.keras", _model, folder, settings, final)
+    final = state if len(saved) == len(rows) else None
+    has_model = folder.model.exists()
+    model = has_model and report.check("model.keras", _model, folder, settings, final)
     result = report.check("result.json", _result, folder, settings)
     shown = shlex.quote(str(folder.path))
     if settings and (state or not (files or rows or result)):
         report.usable.append(f"go on with: python train.py --resume {shown}")
-    if result and not (files or folder.model.exists()):
+    if result and not (files or has_model):
         report.usable.append("the figures; the run is finished and its model was left out")
     if settings and model:
         report.usable.append(f"the final model: python evaluate.py {shown}")
@@ -98,29 +92,25 @@ def _settings(folder):
 
 def _checkpoint(file):
     state = checkpoints.read(file)
-    if broken := checkpoints.not_finite(state.arrays):
+    if broken := checkpoints.first_not_finite(state.arrays):
         raise ValueError(f"{broken} is not finite")
     return state, f"step {state.step}, {len(state.history)} epochs"
 
 
 def _history(folder, saved):
-    """The rows of history.csv, which begin with those of the newest checkpoint."""
+    """The rows of history.csv, which must begin with those of the newest checkpoint."""
     if not folder.history.exists() and not saved:
         return [], "not there: no epoch is finished"
     rows = folder.read_history()
-    if [*map(_numbers, rows[: len(saved)])] != [*map(_numbers, saved)]:
+    if repr(rows[: len(saved)]) != repr(saved):  # as text, in which NaN equals NaN
         raise ValueError("differs from the newest checkpoint")
     return rows, f"{len(rows)} epochs"
 
 
-def _numbers(row):
-    return {k: "nan" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
-
-
 def _events(folder, events, prefix, rows):
-    """The charts by epoch against the rows; the file of a killed run may end in half a record."""
+    """Compares the charts by epoch with the rows. A killed run may end in half a record."""
     points = {}
-    for path, record in records(events):
+    for path, record in read_records(events):
         if record is None and folder.result.exists():
             raise ValueError(f"{path.name} has a damaged record")
         event = tf.compat.v1.Event.FromString(record or b"")
@@ -137,17 +127,15 @@ def _events(folder, events, prefix, rows):
 
 
 def _model(folder, settings, state):
-    """The final model, which has the weights of the checkpoint `state`, if that is the last."""
+    """The final model. If `state` is the last checkpoint, its weights must be equal."""
     model = models.load_model(folder.model)
     if settings and model.name != settings["model"]:
         raise ValueError(f"is a {model.name}, config.json says {settings['model']}")
-    if state:
-        group = "average" if state.group("average") else "model"
-        for name, variable in model_variables(model, group).items():
-            if "seed_generator_state" in name:  # of dropout: the file of a model has none
-                continue
-            if not np.array_equal(state.arrays.get(name), np.asarray(variable)):
-                raise ValueError(f"{name} differs from the newest checkpoint")
+    for name, variable in model_variables(model, state.model_group()).items() if state else ():
+        if "seed_generator_state" in name:  # a model file does not store the seeds of dropout
+            continue
+        if not np.array_equal(state.arrays.get(name), np.asarray(variable)):
+            raise ValueError(f"{name} differs from the newest checkpoint")
     return model, f"{model.count_params():,} numbers"
 
 

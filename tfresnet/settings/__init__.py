@@ -1,1 +1,1 @@
-"""The settings of a run: typed, checked and parsed once. Loads neither TensorFlow nor Keras."""
+"""The settings of a run: typed and checked. Imports neither TensorFlow nor Keras."""

@@ -1,4 +1,4 @@
-"""The command that trains with some settings again."""
+"""The command that repeats a training."""
 
 import shlex
 from collections.abc import Collection
@@ -9,17 +9,13 @@ from tfresnet.settings.values import as_text
 
 
 def command(config: TrainConfig, left_out: Collection[str] = ()) -> str:
-    """The call of train.py with the resolved settings that differ from today's recipe.
-
-    Args:
-        config: resolved settings. What is kept of a run, and where, is left out.
-        left_out: further settings to leave out.
-    """
+    """The `train.py` command with the resolved settings that differ from today's recipe. Settings
+    that only say what is kept of the run, and where, and those in `left_out` are omitted."""
     same = {"model": config.model, "recipe": config.recipe}
     usual = TrainConfig(**same, epochs=config.epochs).resolved().to_dict()
     usual |= {"recipe": TrainConfig().recipe, "epochs": TrainConfig(**same).resolved().epochs}
     words = ["python", "train.py", "--model", config.model]
-    for name, value in config.of(Role.WHAT, Role.HOW, Role.WHERE).items():
+    for name, value in config.select(Role.WHAT, Role.HOW, Role.WHERE).items():
         if value in (usual[name], None) or name in ("model", *left_out):
             continue
         flag = name.replace("_", "-")

@@ -1,15 +1,15 @@
-"""The names of all networks, known without loading Keras; a test compares the registry."""
+"""The names of all networks, known without Keras; a test compares them with the registry."""
 
 import difflib
 from collections.abc import Sequence
 
 from tfresnet.errors import InputError
 
-RESNETS = (  # of the paper's section 4.1: 64 to 2048 channels; d: with a finer start
+RESNETS = (  # section 4.1 of the paper: 64 to 2048 channels; d: ResNet-D
     *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain18", "plain34"),
     *("resnet18d", "resnet50d"),
 )
-CIFAR_NETWORKS = (  # of the paper's section 4.2: 16 to 64 channels
+CIFAR_NETWORKS = (  # section 4.2 of the paper: 16 to 64 channels
     *("resnet8", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet1202"),
     *("plain20", "plain32", "plain44", "plain56", "plain110"),
 )
@@ -23,7 +23,7 @@ MODELS = (
 
 
 def check_model_name(name: str, known: Sequence[str] = MODELS) -> None:
-    """Raises `InputError`, which names the nearest, unless `name` is one of `known`."""
+    """Raises `InputError`, with the nearest names, unless `name` is one of `known`."""
     if name in known:
         return
     near = difflib.get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)

@@ -1,37 +1,30 @@
-"""The learning rate as a function of the step, the side of the images as one of the epoch."""
+"""The learning rate as a function of the step, and the image size as one of the epoch."""
 
 import math
 from collections.abc import Sequence
 
 LR_SCHEDULERS = ("cosine", "linear", "multistep", "constant")
-# Where the paper divides by 10: after 32,000 and 48,000 of 64,000 steps (section 4.2).
+# The paper divides by 10 after 32,000 and 48,000 of 64,000 steps (section 4.2).
 MILESTONES = (0.5, 0.75)
 
 
 def share_of_peak(step: int, lr_scheduler: str, warmup_steps: int, total_steps: int) -> float:
-    """The rate of a step (from 0) as a share of the highest one.
-
-    Linear warm-up to 1, whose first step has 1 / warmup_steps. Then "cosine" or "linear" down to
-    zero after the last step, which itself has one share of the steps after the warm-up; "multistep"
-    (a tenth after a half and three quarters of all steps); or "constant".
-    """
+    """The learning rate of a step (from 0) divided by the peak rate. Linear warm-up from 1 /
+    warmup_steps to 1. Then "cosine" or "linear" would reach 0 one step after the last; "multistep"
+    divides by 10 after a half and three quarters of all steps."""
     if step < warmup_steps:
         return (step + 1) / warmup_steps
     if lr_scheduler == "multistep":
         return 0.1 ** sum(step >= milestone * total_steps for milestone in MILESTONES)
     done = min((step - warmup_steps) / max(total_steps - warmup_steps, 1), 1.0)
-    return {
-        "cosine": 0.5 * (1 + math.cos(math.pi * done)),
-        "linear": 1 - done,
-        "constant": 1.0,
-    }[lr_scheduler]
+    return {"cosine": 0.5 * (1 + math.cos(math.pi * done)), "linear": 1 - done, "constant": 1.0}[
+        lr_scheduler
+    ]
 
 
 def image_side(sides: Sequence[int], epoch: int, epochs: int) -> int:
-    """Side in pixels of the images of an epoch (from 0).
-
-    All sides but the last share two thirds of the epochs equally, to the nearest whole epoch.
-    """
+    """Side in pixels of the images of an epoch (from 0). All sides but the last share two thirds of
+    the epochs equally, rounded to whole epochs."""
     small = len(sides) - 1
     growing = min(round(2 * epochs / 3), epochs - 1) if small else 0
     return sides[epoch * small // growing] if epoch < growing else sides[-1]

@@ -1,7 +1,4 @@
-"""Values of settings: each is parsed once, from text or from Python, and has one form inside.
-
-A parser takes what a user may give and returns the value, or raises `ValueError`.
-"""
+"""Parsers of setting values, from text or from Python; each raises `ValueError` on bad input."""
 
 import ast
 import math
@@ -10,15 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from tfresnet.errors import InputError
 
-MOST_NUMBERS = 100_000  # classes of a data set, say: a range in text must not fill the memory
+MOST_NUMBERS = 100_000  # a range such as 0-99999999 must not fill the memory
 
 
 def whole_number(name: str, value: object, least: int = 1) -> int:
-    """`value` as an int of at least `least`. NumPy's integers are integers, `True` is none.
-
-    Raises:
-        InputError: another type, or a smaller number.
-    """
+    """`value` as an int of at least `least`, else `InputError`. A bool is not an integer."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -31,24 +24,15 @@ def whole_number(name: str, value: object, least: int = 1) -> int:
     return number
 
 
-def channels(value: str | Iterable[float]) -> tuple[float, ...]:
-    """Three finite numbers, one a channel: `0.485,0.456,0.406`."""
-    numbers = tuple(float(number) for number in _parts(value))
-    if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
-        raise ValueError(value)
-    return numbers
-
-
-def channel_numbers(name: str, value: str | Iterable[float]) -> tuple[float, ...]:
-    """As `channels`, for an argument called `name`.
-
-    Raises:
-        InputError: anything but three numbers.
-    """
+def channels(value: str | Iterable[float], name: str = "channels") -> tuple[float, ...]:
+    """Three finite numbers R,G,B: `0.485,0.456,0.406`. Else an `InputError` about `name`."""
     try:
-        return channels(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be three numbers R,G,B. Received: {value!r}") from error
+        numbers = tuple(float(number) for number in _parts(value))
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
+        raise InputError(f"{name} must be three numbers R,G,B. Received: {value!r}")
+    return numbers
 
 
 def rising_sides(value: str | int | Iterable[int]) -> tuple[int, ...]:
@@ -68,10 +52,7 @@ def step_range(value: str | Iterable[int]) -> tuple[int, int]:
 
 
 def classes(value: str | Iterable[int | str]) -> tuple[int | str, ...]:
-    """Numbers and names of classes: `0-4`, `0,2,5-7`, `cat,dog`.
-
-    A part of digits is a number, two of them with a dash between are a range, all else is a name.
-    """
+    """Numbers, ranges and names of classes: `0-4`, `0,2,5-7`, `cat,dog`."""
     chosen: list[int | str] = []
     for part in _parts(value):
         first, dash, last = (bound.strip() for bound in str(part).partition("-"))
@@ -87,23 +68,31 @@ def classes(value: str | Iterable[int | str]) -> tuple[int | str, ...]:
 
 
 def named_options(value: str | Mapping[str, object]) -> dict[str, object]:
-    """Options of a network: `dropout=0.3,batch_norm=False`. What is no Python literal is text."""
+    """Options of a network: `dropout=0.3,batch_norm=False`; a value is a Python literal or text."""
     if isinstance(value, Mapping):
-        return {str(name): _own(option) for name, option in value.items()}
+        return {str(name): python_value(option) for name, option in value.items()}
     options = {}
     for part in str.split(value, ","):
-        name, equals, text = part.partition("=")
-        if not equals or "=" in text or not name.strip():
+        name, equals, text = (word.strip() for word in part.partition("="))
+        if not equals or "=" in text or not name:
             raise ValueError(value)
-        options[name.strip()] = _literal(text.strip())
+        try:
+            options[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[name] = text
     return options
 
 
 def as_text(value: object) -> str:
-    """A value as a flag takes it: the inverse of the parsers."""
+    """A value as its flag takes it: the inverse of the parsers."""
     if isinstance(value, Mapping):
         return ",".join(f"{name}={option}" for name, option in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def python_value(value: object) -> object:
+    """A NumPy scalar as a Python number; anything else unchanged."""
+    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def _parts(value):
@@ -113,7 +102,7 @@ def _parts(value):
 
 
 def _whole(value):
-    """Text of ASCII digits, or an integer that is no bool."""
+    """An int from text of ASCII digits, or from an integer."""
     if isinstance(value, str):
         if not _is_digits(value.strip()):
             raise ValueError(value)
@@ -123,15 +112,3 @@ def _whole(value):
 
 def _is_digits(text):
     return text.isascii() and text.isdecimal() and len(text) < 6
-
-
-def _own(value):
-    """Python's own number for one of NumPy."""
-    return value.item() if getattr(value, "shape", None) == () else value
-
-
-def _literal(text):
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text

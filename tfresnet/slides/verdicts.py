@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from tfresnet.slides.stated import SLIDES, UNITS
-from tfresnet.system.tables import aligned, csv_text, markdown
+from tfresnet.system.tables import csv_text, markdown, text_table
 
 EQUAL, ROUNDED_DOWN, WRONG, ASKED = "equal", "equal, rounded down", "slide is wrong", "not stated"
 IN_PAPER = "equal to the paper; published code differs"
@@ -150,7 +150,7 @@ def _as_json(checks):
 
 
 RENDERERS: dict[str, Callable[[Sequence[Checked]], str]] = {
-    "table": _as_text(aligned),
+    "table": _as_text(text_table),
     "json": _as_json,
     "csv": lambda checks: csv_text([asdict(one) for one in checks]),
     "markdown": _as_text(markdown),

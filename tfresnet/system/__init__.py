@@ -1,1 +1,1 @@
-"""What the program runs on: processes, files, devices; how commands start and end."""
+"""Plumbing: how commands start and end, signals, devices, hardware, files, tables."""

@@ -1,4 +1,4 @@
-"""Arguments of the commands: the parser and the kinds of values they share."""
+"""The argument parser of all commands, and the types of argument that they share."""
 
 import argparse
 import contextlib
@@ -9,20 +9,20 @@ from tfresnet.errors import InputError
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """Answers bad arguments by one line and exit status 2; shows defaults in its help."""
+    """Shows defaults in its help, and exits with one line and status 2 on a bad argument."""
 
     def __init__(self, prog: str, description: str):
         form = argparse.ArgumentDefaultsHelpFormatter
         super().__init__(prog, None, description, formatter_class=form, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        # An argument need not be text: its other bytes are shown as \\udcXX.
+        # An argument may hold bytes that are not text: they are shown as \\udcXX.
         shown = message.encode("utf-8", "backslashreplace").decode()
         self.exit(2, f"{self.prog}: error: {shown}\n")
 
 
-def checked(parser, check, *args, **kwargs):
-    """What `check` returns; an error about a setting becomes one about its flag."""
+def check_flag(parser, check, *args, **kwargs):
+    """Calls `check`; turns an error about a setting into the parser's error about its flag."""
     try:
         return check(*args, **kwargs)
     except InputError as error:
@@ -35,27 +35,27 @@ def flag(name):
 
 
 def add_runs(parser: ArgumentParser, what: str, own: list[str]) -> None:
-    """`--runs`: the folders that a command reads; the user's `own`, unless others are named."""
+    """Adds `--runs`, the folders that a command reads; the default is the user's `own`."""
     about = f"{what}; those that come with tfresnet are in docs/runs and docs/studies"
     parser.add_argument("--runs", type=existing, nargs="+", default=own, metavar="DIR", help=about)
 
 
 def path(text: str) -> str:
-    """An argument that names a file or folder; `~` is the home folder, as in a shell."""
+    """The path of a file or folder; `~` is the home folder, as in a shell."""
     if not text:
         raise argparse.ArgumentTypeError("must be a path. Received: ''")
     return os.path.expanduser(text)
 
 
 def existing(text: str) -> str:
-    """A `path` of something that is there."""
+    """The path of an existing file or folder."""
     if not os.path.exists(path(text)):
         raise argparse.ArgumentTypeError(f"must exist. Received: {text!r}")
     return path(text)
 
 
 def output_file(text: str) -> str:
-    """A `path` that can be written, as far as is known before the work; "-" is as it is."""
+    """The path of a file in a writable folder, or "-"."""
     file = path(text)
     folder = os.path.dirname(file) or os.curdir
     if text != "-" and (os.path.isdir(file) or not os.access(folder, os.W_OK | os.X_OK)):
@@ -66,14 +66,15 @@ def output_file(text: str) -> str:
 
 
 def positive(text):
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < 1e6:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"must be a number above 0. Received: {text!r}")
+    return _number(text, float, lambda value: 0 < value < 1e6, "a number above 0")
 
 
 def at_least_1(text):
+    return _number(text, int, lambda value: value >= 1, "an integer of at least 1")
+
+
+def _number(text, kind, accepts, rule):
     with contextlib.suppress(ValueError):
-        if int(text) >= 1:
-            return int(text)
-    raise argparse.ArgumentTypeError(f"must be an integer of at least 1. Received: {text!r}")
+        if accepts(kind(text)):
+            return kind(text)
+    raise argparse.ArgumentTypeError(f"must be {rule}. Received: {text!r}")

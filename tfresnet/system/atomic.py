@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes: a file is there completely or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -7,13 +7,11 @@ from pathlib import Path
 
 
 @contextmanager
-def replaced(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, which takes its place when the block succeeds.
-
-    The content is flushed to the disk before the name changes, and the name before this returns: a
-    kill or a power cut at any moment leaves the old file or the new one. A block that raises
-    leaves the old one and no temporary file. The suffix is kept, since some writers go by it.
-    """
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path in the same folder; renames it to `path` when the block succeeds. A
+    kill or a power cut at any moment leaves the old file or the new one: the content is flushed to
+    the disk before the rename, and the rename before this returns. If the block raises, the old
+    file stays. The temporary file keeps the suffix, since some writers choose the format by it."""
     path = Path(path)
     temporary = path.with_name(f".{path.stem}-{os.getpid()}.partial{path.suffix}")
     try:
@@ -27,13 +25,13 @@ def replaced(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes `text` (UTF-8) to `path`, whole or not at all."""
-    with replaced(path) as temporary:
+    """Writes `text` (UTF-8) to `path` atomically."""
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Deletes what killed writers left behind in `folder`; nobody may be writing there."""
+    """Deletes the temporary files of killed writers; no writer may be active in `folder`."""
     for path in Path(folder).glob(".*.partial*"):
         path.unlink(missing_ok=True)
 
@@ -41,7 +39,7 @@ def remove_leftovers(folder: str | Path) -> None:
 def _flush(path):
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders
+    except PermissionError:  # Windows cannot open a folder
         return
     try:
         os.fsync(descriptor)

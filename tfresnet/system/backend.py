@@ -1,4 +1,4 @@
-"""What Keras runs on: the layers here are made of TensorFlow's operations too."""
+"""The Keras backend: our layers call TensorFlow operations, so it must be TensorFlow."""
 
 import json
 import os
@@ -9,18 +9,18 @@ from tfresnet.errors import InputError
 
 
 def require_tensorflow() -> None:
-    """Raises `InputError` if Keras runs, or would run, on another backend. Loads nothing."""
+    """Raises `InputError` if Keras uses, or would choose, another backend. Imports nothing."""
     keras = sys.modules.get("keras")
-    chosen = keras.config.backend() if keras else _chosen()
-    if chosen != "tensorflow":
+    backend = keras.config.backend() if keras else _configured_backend()
+    if backend != "tensorflow":
         raise InputError(
             "Keras must run on TensorFlow here: set KERAS_BACKEND=tensorflow before Keras is "
-            f"imported (or `backend` in keras.json). Received: {chosen!r}"
+            f"imported (or `backend` in keras.json). Received: {backend!r}"
         )
 
 
-def _chosen():
-    """As Keras will find it."""
+def _configured_backend():
+    """Follows Keras' own rule: the environment first, then keras.json."""
     if name := os.environ.get("KERAS_BACKEND"):
         return name
     folder = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()

@@ -1,4 +1,4 @@
-"""How the commands start and end: what TensorFlow is told, what the user sees, the exit status."""
+"""How every command starts and ends: signals, TensorFlow's set-up, error lines, exit status."""
 
 import errno
 import gc
@@ -13,12 +13,10 @@ from tfresnet.system import signals
 
 
 def run(main: Callable[[], object], program: str) -> None:
-    """Calls `main` and exits, with one line on stderr unless all went well.
-
-    Status 0; 1 after a run broke off; 2 after bad input; 128 + n after signal n. A script calls
-    this before it imports anything else, so that a stop is answered from its first moment on.
-    """
-    _complete_streams()
+    """Calls `main` and exits. A failure prints one line on stderr. Exit status: 0; 1 after a
+    `RunError`; 2 after bad input; 128 + n after signal n. A script must call this before it imports
+    anything slow, so that it can be stopped from the first moment."""
+    _repair_streams()
     signals.exit_on_stop(program, os.dup(2))
     try:
         try:
@@ -29,34 +27,25 @@ def run(main: Callable[[], object], program: str) -> None:
         _exit(f"{program}: error: {error}", 2)
     except KeyboardInterrupt as stop:
         _exit(f"{program}: {str(stop) or 'interrupted'}", 128 + getattr(stop, "signum", 2))
-    except RunError as error:
-        _exit(f"{program}: {error}", 1)
-    except BrokenPipeError:  # a reader such as `| head` has gone
+    except BrokenPipeError:  # the reader, such as `| head`, has exited
         _exit("", 1)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except (RunError, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.ENOSPC:
             raise
         _exit(f"{program}: {error}", 1)
     _exit("", status)
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow with oneDNN's kernels, and Keras on it, whatever other programs use.
-
-    Ends the start of a command: until now a stop has ended the process, from now on it is an
-    `Interrupted`, so that what was begun can be put away.
-
-    Unasked, TensorFlow uses oneDNN only on processors with AVX512-VNNI or newer, and leaves half
-    of the speed of others unused (docs/speed.md).
-
-    Raises:
-        InputError: they are not installed, or Keras' settings are impossible.
-    """
+    """Imports TensorFlow with oneDNN, and Keras on TensorFlow with its default data types. By
+    itself TensorFlow uses oneDNN only on processors with AVX512-VNNI or newer, which halves the
+    speed of others (docs/speed.md). From here on a stop request raises `Interrupted`. Raises
+    `InputError` if TensorFlow or Keras is missing or Keras is configured wrongly."""
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    # A user can do nothing about those in other packages, and `python -W error` would end on them.
+    # Users cannot fix those in other packages, and `python -W error` would end on them.
     warnings.simplefilter("ignore", DeprecationWarning)
-    gc.disable()  # an import makes no garbage, and looking for it takes a fifth of the start
+    gc.disable()  # imports leave no garbage, and collecting takes a fifth of the start-up time
     try:
         import_tensorflow()
         import keras
@@ -70,25 +59,22 @@ def load_tensorflow() -> None:
         ) from error
     finally:
         gc.enable()
-    gc.freeze()  # nor is it looked for later among what has been imported
+    gc.freeze()  # later collections skip the imported modules
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     signals.raise_on_terminate()
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without start-up messages, some of which precede its log level.
-
-    An import that fails still raises.
-    """
+    """Imports TensorFlow without its start-up messages, some of which ignore the log level."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silenced_stderr():
+    with silence_stderr():
         import tensorflow  # noqa: F401
 
 
 @contextmanager
-def silenced_stderr() -> Iterator[None]:
-    """Drops what is written to standard error, by C++ code too: it bypasses `sys.stderr`."""
+def silence_stderr() -> Iterator[None]:
+    """Drops what is written to standard error, also by C++ code, which bypasses `sys.stderr`."""
     sys.stderr.flush()
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
@@ -102,7 +88,7 @@ def silenced_stderr() -> Iterator[None]:
 
 
 def _status(main):
-    """The exit status of `main`, whose output is written."""
+    """Calls `main`, flushes its output and returns the exit status."""
     try:
         main()
         status = 0
@@ -112,16 +98,14 @@ def _status(main):
     return status
 
 
-def _complete_streams():
-    """Opens what the caller has closed, and lets no character be the end of a command.
-
-    A closed number would be given to the next file, and be written to by all who mean the stream.
-    """
+def _repair_streams():
+    """Opens closed standard streams, and lets them print every character. The next file would get
+    the number of a closed stream, and then receive what is printed."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
         if getattr(sys, name) is None:
             mode = "w" if number else "r"
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
@@ -130,10 +114,10 @@ def _complete_streams():
 
 
 def _exit(line, status):
-    with suppress(OSError):  # nobody reads it
+    with suppress(OSError):  # stderr may be closed
         print(line, end="\n" if line else "", file=sys.stderr)
     try:
         sys.stdout.flush()
-    except OSError:  # Python flushes once more at its end, and would complain
+    except OSError:  # Python flushes again at exit, and would complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)

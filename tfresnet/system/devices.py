@@ -1,7 +1,6 @@
-"""What a training runs on: one device, the GPUs of a machine, or several machines.
+"""The devices of a training, by `tf.distribute`: one, all GPUs, or several machines.
 
-The engine is `tf.distribute`; docs/several-machines.md says how it is used. With one device
-everything here gives back what it was given.
+See docs/several-machines.md. With one device every method returns its argument unchanged.
 """
 
 import functools
@@ -16,32 +15,29 @@ from contextlib import contextmanager
 
 from tfresnet.errors import InputError, RunError
 
-START_SECONDS = 120.0  # in which all workers have to be there
+START_SECONDS = 120.0  # within which all workers must be reachable
 
 
 class Devices:
-    """The devices of a run, and this process among its workers.
+    """The devices of a run, and the number of this process, `worker`, among its `workers`.
 
-    strategy: TensorFlow's; the default one for one device. replicas: copies of the network, over
-    all workers, that take equal parts of a batch. worker: this process, from 0, which is the chief
-    and writes for all. workers: how many there are.
+    Worker 0 is the chief, which writes all files. `replicas` copies of the network, over all
+    workers, share each batch equally.
     """
 
     def __init__(self, strategy=None, worker: int = 0, workers: int = 1):
-        import tensorflow as tf  # here, because the flags of the commands are read without it
+        import tensorflow as tf  # here, because the command line is parsed without it
 
         self.strategy = strategy or tf.distribute.get_strategy()
         self.replicas = self.strategy.num_replicas_in_sync
         self.worker, self.workers = worker, workers
         self._sum = tf.function(lambda value: self.strategy.reduce("SUM", value, axis=None))
+        self._int32 = functools.partial(tf.constant, dtype=tf.int32)
 
     @classmethod
     def choose(cls, strategy: str) -> "Devices":
-        """Those that the setting `strategy` means here.
-
-        Raises:
-            InputError: TF_CONFIG is missing or wrong, or not all workers are there in time.
-        """
+        """The devices for the setting `strategy` on this machine. Raises `InputError` if TF_CONFIG
+        is missing or wrong, or a worker cannot be reached in time."""
         cluster = os.environ.get("TF_CONFIG")
         if strategy == "multiworker" and not cluster:
             raise InputError(
@@ -59,42 +55,42 @@ class Devices:
         return self.worker == 0
 
     @property
-    def mine(self) -> range:
-        """The replicas of this worker, among all."""
+    def local_replicas(self) -> range:
+        """The numbers of this worker's replicas."""
         here = self.replicas // self.workers
         return range(self.worker * here, (self.worker + 1) * here)
 
-    def each(self, value: Callable):
-        """What `value()` gives, called once for each replica of this worker, as one value."""
+    def per_replica(self, value: Callable):
+        """Calls `value()` once for each replica of this worker; returns a distributed value."""
         return self.strategy.experimental_distribute_values_from_function(lambda _: value())
 
-    def concatenated(self, function: Callable) -> Callable:
-        """`function` on all replicas; each gets the answers of all behind one another."""
+    def gather_outputs(self, function: Callable) -> Callable:
+        """Runs `function` on all replicas and concatenates their outputs along axis 0."""
         if self.replicas == 1:
             return function
         return lambda *args: self.strategy.gather(self.strategy.run(function, args), axis=0)
 
-    def asked_to_stop(self, signum: int | None) -> int | None:
-        """`signum`, or that of a stop if another worker has one: all stop at the same step."""
+    def agree_on_stop(self, signum: int | None) -> int | None:
+        """`signum`, or SIGTERM if another worker has a signal: all stop at the same step."""
         if self.workers == 1:
             return signum
-        anywhere = int(self._sum(self.each(lambda: _integers(signum or 0))))
+        anywhere = int(self._sum(self.per_replica(lambda: self._int32(signum or 0))))
         return signum or (signal.SIGTERM if anywhere else None)
 
-    def everyones(self, text: str) -> list[str]:
-        """The texts of all workers, the chief's first."""
+    def gather_texts(self, text: str) -> list[str]:
+        """The `text` of each worker, the chief's first."""
         if self.workers == 1:
             return [text]
-        letters = self.each(lambda: _integers([*text.encode(), 0]))
-        with self.together():
-            all_of_them = bytes(self.strategy.gather(letters, axis=0).numpy().tolist())
-        return all_of_them.decode().split("\0")[: -1 : len(self.mine)]
+        letters = self.per_replica(lambda: self._int32([*text.encode(), 0]))
+        with self.detect_lost_workers():
+            gathered = bytes(self.strategy.gather(letters, axis=0).numpy().tolist())
+        return gathered.decode().split("\0")[: -1 : len(self.local_replicas)]
 
-    def agree(self, facts: dict) -> None:
-        """Raises `InputError` unless `facts`, which JSON can hold, are the same at all workers."""
+    def check_equal(self, facts: dict) -> None:
+        """Raises `InputError` unless all workers have the same `facts`, which must fit JSON."""
         own = json.dumps(facts)
-        facts = json.loads(own)  # tuples are lists there
-        for worker, text in enumerate(self.everyones(own)):
+        facts = json.loads(own)  # tuples become lists
+        for worker, text in enumerate(self.gather_texts(own)):
             theirs = json.loads(text)
             if different := [name for name in facts if theirs.get(name) != facts[name]]:
                 name = different[0]
@@ -104,21 +100,15 @@ class Devices:
                 )
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Ends this worker with one line when another has gone.
-
-        TensorFlow notices it by a closed connection or, within seconds, by missing heartbeats.
-
-        Raises:
-            RunError: a worker has gone.
-        """
+    def detect_lost_workers(self) -> Iterator[None]:
+        """Raises a `RunError` of one line when TensorFlow notices that a worker is lost."""
         import tensorflow as tf
 
-        gone = tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError
-        gone += tf.errors.DeadlineExceededError, tf.errors.FailedPreconditionError
+        lost = tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError
+        lost += tf.errors.DeadlineExceededError, tf.errors.FailedPreconditionError
         try:
             yield
-        except gone as error:
+        except lost as error:
             if self.workers == 1:
                 raise
             named = re.search(r"/job:(\w+)/replica:0/task:(\d+)", error.message)
@@ -134,11 +124,8 @@ class Devices:
 
 
 def read_cluster(text: str) -> tuple[list[str], int]:
-    """(addresses of all workers, the chief's first; which of them this is) in a TF_CONFIG.
-
-    Raises:
-        InputError: it is not of the form that docs/several-machines.md shows.
-    """
+    """Parses a TF_CONFIG into (addresses of all workers, the chief's first; own position). Raises
+    `InputError` if it has another form than docs/several-machines.md shows."""
     try:
         content = json.loads(text)
         cluster, task = content["cluster"], content["task"]
@@ -147,45 +134,42 @@ def read_cluster(text: str) -> tuple[list[str], int]:
         kind, index = task["type"], task["index"]
     except (ValueError, KeyError, TypeError) as error:
         what = "no such key: " if isinstance(error, KeyError) else ""
-        raise _wrong("be JSON with cluster and task", text, f"{what}{error}") from error
+        raise _cluster_error("be JSON with cluster and task", text, f"{what}{error}") from error
     if jobs.keys() != cluster.keys() or not addresses or len(jobs.get("chief", "1")) != 1:
-        raise _wrong("have a cluster of workers and at most one chief", cluster)
+        raise _cluster_error("have a cluster of workers and at most one chief", cluster)
     for address in addresses:
         if not isinstance(address, str) or not re.fullmatch(r".+:\d{1,5}", address):
-            raise _wrong("name each worker as HOST:PORT", address)
+            raise _cluster_error("name each worker as HOST:PORT", address)
     if len({*addresses}) < len(addresses):
-        raise _wrong("name each worker once", addresses)
+        raise _cluster_error("name each worker once", addresses)
     if kind not in jobs:
-        raise _wrong(f"have a task of type {' or '.join(jobs)}", kind)
+        raise _cluster_error(f"have a task of type {' or '.join(jobs)}", kind)
     if type(index) is not int or not 0 <= index < len(jobs[kind]):
-        raise _wrong(f"have a task index from 0 to {len(jobs[kind]) - 1}", index)
+        raise _cluster_error(f"have a task index from 0 to {len(jobs[kind]) - 1}", index)
     return addresses, addresses.index(jobs[kind][index])
 
 
-def _wrong(rule, received, reason=""):
+def _cluster_error(rule, received, reason=""):
     reason = f" ({reason})" if reason else ""
     return InputError(f"TF_CONFIG must {rule}{reason}. Received: {received!r}")
 
 
 def meet(addresses: Sequence[str], worker: int, seconds: float) -> None:
-    """Waits until every worker listens at its address.
-
-    TensorFlow itself would wait for an hour, deaf to Ctrl-C. Until it listens we do.
-
-    Raises:
-        InputError: one cannot be reached within `seconds`, or the own port is taken.
-    """
+    """Waits until every worker listens at its address, and listens meanwhile. TensorFlow would wait
+    for an hour and ignore Ctrl-C. Raises `InputError` if a worker cannot be reached within
+    `seconds`, or the own port is taken."""
     missing = {address for number, address in enumerate(addresses) if number != worker}
     deadline = time.monotonic() + seconds
     port = int(addresses[worker].rpartition(":")[2])
     try:
         listener = socket.create_server(("", port), backlog=128)
     except (OSError, OverflowError) as error:
-        raise _wrong("give this worker a free port", addresses[worker], error) from error
+        raise _cluster_error("give this worker a free port", addresses[worker], error) from error
     with listener:
         while missing := {address for address in missing if not _listens(address)}:
             if time.monotonic() > deadline:
-                raise _wrong(f"name workers that answer within {seconds:.0f} s", sorted(missing))
+                rule = f"name workers that answer within {seconds:.0f} s"
+                raise _cluster_error(rule, sorted(missing))
             time.sleep(0.2)
 
 
@@ -198,7 +182,7 @@ def _listens(address):
         return False
 
 
-@functools.cache  # a second strategy in a process would mistake its messages for the first one's
+@functools.cache  # a second strategy in a process would receive the messages of the first
 def _multiworker(cluster):
     import tensorflow as tf
 
@@ -214,16 +198,10 @@ def _multiworker(cluster):
 
 @functools.cache
 def _mirrored(also_cpus):
-    """A strategy over the GPUs, or, to try it, over the logical CPUs; None for a single device."""
+    """A strategy over all GPUs, or over the logical CPUs for a trial; None for one device."""
     import tensorflow as tf
 
     if not also_cpus and len(tf.config.list_physical_devices("GPU")) < 2:
         return None
     found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy(found) if len(found) > 1 else None
-
-
-def _integers(value):
-    import tensorflow as tf
-
-    return tf.constant(value, tf.int32)

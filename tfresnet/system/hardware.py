@@ -1,4 +1,4 @@
-"""What a training runs on: the arithmetic that pays here, and the processor."""
+"""The processor, its memory, and the precision that is fastest on it."""
 
 import os
 import platform
@@ -6,26 +6,22 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-# Instruction sets with products of bfloat16; without one of them it is emulated, and slower
+# Instruction sets that multiply bfloat16; without one it is emulated, and slower than float32
 # (https://github.com/tensorflow/tensorflow/issues/42422).
 _BF16_FLAGS = ("avx512_bf16", "amx_bf16")
 
 
 def choose_precision(precision: str) -> tuple[str, str]:
-    """(Keras dtype policy, reason in words) for the setting `precision`.
-
-    "auto" is mixed_bfloat16 where a GPU or the processor multiplies bfloat16 in hardware and
-    float32 elsewhere; any other setting is taken as it is.
-    """
+    """Returns (Keras dtype policy, reason) for the setting `precision`. "auto" is mixed_bfloat16
+    where a GPU or the processor multiplies bfloat16 in hardware, else float32."""
     if precision != "auto":
         return precision, "as asked"
-    import tensorflow as tf  # here, because the flags of the commands are read without it
+    import tensorflow as tf  # here, because the command line is parsed without it
 
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
-        major, minor = tf.config.experimental.get_device_details(gpus[0]).get(
-            "compute_capability", (0, 0)
-        )
+        details = tf.config.experimental.get_device_details(gpus[0])
+        major, minor = details.get("compute_capability", (0, 0))
         policy = "mixed_bfloat16" if major >= 8 else "float32"
         return policy, f"GPU of compute capability {major}.{minor}; bfloat16 needs 8.0"
     found = [flag for flag in _BF16_FLAGS if flag in processor_flags()]
@@ -35,7 +31,7 @@ def choose_precision(precision: str) -> tuple[str, str]:
 
 
 def processor_flags() -> set[str]:
-    """Instruction set names of the first processor; empty where Linux does not tell them."""
+    """Instruction sets of the first processor; empty outside Linux."""
     return set(_read("/proc/cpuinfo", "flags").split())
 
 
@@ -44,25 +40,25 @@ def processor_name() -> str:
 
 
 def cores() -> int:
-    """Processors that this program may use."""
-    usable = getattr(os, "sched_getaffinity", None)  # on Linux
+    """Processors that this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 class OtherWork:
-    """How many cores other programs of this machine keep busy, from now on."""
+    """Measures how many cores other programs keep busy, from its construction on."""
 
     def __init__(self):
         self._began, self._busy = time.perf_counter(), self._others()
 
     def cores(self) -> float | None:
-        """On average so far; None where Linux does not tell it."""
+        """The average number so far; None outside Linux."""
         seconds, busy = time.perf_counter() - self._began, self._others()
         return None if busy is None else max(0.0, (busy - self._busy) / seconds)
 
     @staticmethod
     def _others():
-        """Processor seconds of all other programs since the machine was started."""
+        """Processor seconds of all other programs since the start of the machine."""
         try:
             counts = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
             user, nice, system, _, _, interrupts, softirq, steal = map(int, counts[:8])
@@ -73,19 +69,17 @@ class OtherWork:
 
 
 def free_memory() -> int:
-    """Bytes that programs can still have, in the container where there is one; 0 if unknown."""
+    """Free bytes of the machine, or of the container if that has fewer; 0 if unknown."""
     free = [1024 * int((_read("/proc/meminfo", "MemAvailable") or "0").split()[0])]
     with suppress(OSError, ValueError):  # no container, or one without a limit
-        limit, used = (
-            int(Path("/sys/fs/cgroup", name).read_text())
-            for name in ("memory.max", "memory.current")
-        )
+        files = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+        limit, used = (int(file.read_text()) for file in files)
         free.append(limit - used)
     return max(0, min(free))
 
 
 def _read(path, key):
-    """What the first line of a file of Linux that begins with `key` says; "" without any."""
+    """The value of the first line `key: value` in a file; "" without one."""
     try:
         lines = Path(path).read_text().splitlines()
     except OSError:

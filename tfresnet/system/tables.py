@@ -1,4 +1,4 @@
-"""Tables as text: aligned for the screen or in Markdown, numbers set to the right; or as CSV."""
+"""Tables as text: aligned for the screen, Markdown or CSV. Columns of numbers are right-aligned."""
 
 import csv
 import io
@@ -12,8 +12,8 @@ from tfresnet.system.atomic import write_text
 _NUMBER = re.compile(r"([-+]?[\d,.]+( ± [\d.]+)?( ?[KMG%])?)?")
 
 
-def aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns padded with spaces, below the titles and a line."""
+def text_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table for the screen, its columns padded with spaces."""
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     numeric = numeric_columns(rows)
     lines = []
@@ -25,18 +25,14 @@ def aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of GitHub's Markdown."""
+    """A table in GitHub's Markdown."""
     rule = ["---:" if right else "---" for right in numeric_columns(rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [titles, rule, *rows])
 
 
-def put_into(page: Path, name: str, table: str) -> None:
-    """Replaces the table of a Markdown page, which stands between its marks
-    `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
-
-    Raises:
-        InputError: the page has no such marks, or cannot be read or written.
-    """
+def replace_table(page: Path, name: str, table: str) -> None:
+    """Replaces the text between `<!-- NAME: begin -->` and `<!-- NAME: end -->` in a Markdown page.
+    Raises `InputError` if it lacks these lines, or cannot be read or written."""
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
     try:
         text = page.read_text(encoding="utf-8")
@@ -52,7 +48,7 @@ def put_into(page: Path, name: str, table: str) -> None:
 
 
 def csv_text(records: Sequence[Mapping[str, object]]) -> str:
-    """Comma-separated values below the names that all records have; at least one record."""
+    """Comma-separated values of one or more records, below a line with their common names."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
     writer.writeheader()
@@ -61,6 +57,6 @@ def csv_text(records: Sequence[Mapping[str, object]]) -> str:
 
 
 def numeric_columns(rows: Sequence[Sequence[str]]) -> list[bool]:
-    """Which columns hold nothing but numbers, perhaps with a unit or a spread, and empty cells."""
+    """For each column, whether all cells are numbers (with a unit or a spread) or empty."""
     columns = zip(*rows, strict=True)
     return [all(_NUMBER.fullmatch(cell) for cell in column) for column in columns]

@@ -1,5 +1,1 @@
-"""Training: settings, recipes, schedules, optimiser, checkpoints, callbacks, the loop.
-
-`tfresnet.TrainConfig` and `tfresnet.train` are the way in. Nothing is imported here, so that the
-settings can be read without loading TensorFlow.
-"""
+"""Training: set-up, step, loop, optimiser, averages, hooks; `tfresnet.train` is the way in."""

@@ -1,4 +1,4 @@
-"""Averaged weights: what is evaluated and saved wavers less than what is trained."""
+"""Averaged weights, which are evaluated and saved: they vary less than the trained weights."""
 
 from collections.abc import Iterable
 
@@ -7,15 +7,13 @@ import tensorflow as tf
 
 
 class AveragedWeights:
-    """Exponential moving averages of a network's weights, in a network of their own.
+    """Exponential moving averages of a network's weights, in a second network.
 
-    After n steps an average keeps `min(decay, (1 + n) / (10 + n))` of itself in each, so that it
-    soon forgets the initial weights (as `tf.train.ExponentialMovingAverage` has it).
+    The decay of step n is `min(decay, (1 + n) / (10 + n))`, as in
+    `tf.train.ExponentialMovingAverage`: the averages soon forget the initial weights.
 
     Args:
-        network: takes the averages; the same network as `trained`, with the same weights.
-        trained: the network whose weights are averaged.
-        decay: share that stays in each step, below 1.
+        network: takes the averages of the weights of `trained`; a copy of it.
     """
 
     def __init__(self, network: keras.Model, trained: keras.Model, decay: float):
@@ -23,7 +21,7 @@ class AveragedWeights:
         self._forward = tf.function(lambda images: network(images, training=True))
 
     def update(self, step: tf.Tensor) -> None:
-        """After so many steps, the one just done included."""
+        """Adds the weights after `step` steps to the averages."""
         step = tf.cast(step, tf.float32)
         moves = 1 - tf.minimum(self.decay, (1 + step) / (10 + step))
         pairs = zip(self.network.trainable_variables, self.trained.trainable_variables, strict=True)
@@ -31,12 +29,10 @@ class AveragedWeights:
             average.value.assign_sub(moves * (average.value - weight.value))
 
     def renew_statistics(self, batches: Iterable[tf.Tensor]) -> None:
-        """Lets batch normalisation see `batches` of training images with the averaged weights.
-
-        The statistics of the trained weights do not fit them (Izmailov et al., 2018,
-        https://arxiv.org/abs/1803.05407, section 3.2). They are where this begins, so that
-        the outcome depends on nothing else.
-        """
+        """Recomputes the batch normalisation statistics from `batches` of training images. Those of
+        the trained weights do not fit the averaged ones (Izmailov et al., 2018,
+        https://arxiv.org/abs/1803.05407, section 3.2). They are only the starting point, so the
+        result does not depend on earlier calls."""
         own, other = self.network.non_trainable_variables, self.trained.non_trainable_variables
         for average, statistic in zip(own, other, strict=True):
             average.assign(statistic)

@@ -14,11 +14,10 @@ from tfresnet.evaluation.evaluator import EVAL_BATCH
 from tfresnet.training.run import Run
 
 
-def on_features(run: Run) -> Run:
-    """The same run as its last dense layer sees it (`transfer="head"`): the features of the images,
-    not augmented, in place of the images, and the layer in place of the network.
+def feature_run(run: Run) -> Run:
+    """The run for `transfer="head"`: features of the images, not augmented, replace the images.
 
-    State, optimiser and folder are shared. The time that the features take counts as training.
+    State, optimiser and folder are those of `run`. Computing the features counts as training time.
     """
     began = time.monotonic()
     dense = run.learner.network.layers[-1]
@@ -26,16 +25,13 @@ def on_features(run: Run) -> Run:
     backbone = models.inference_copy(keras.Model(run.learner.network.inputs[0], dense.input))
     forward = tf.function(lambda pixels: backbone(pixels, training=False))
 
-    def features_of(images: Split | None) -> Features | None:
-        if images is None:
-            return None
+    def compute(images: Split) -> Features:
         batches = eval_batches(images, batch_size=EVAL_BATCH)
         return Features(np.concatenate([forward(x).numpy() for x, _ in batches]), images.labels)
 
+    train, validation = run.material.train, run.material.validation
     material = dataclasses.replace(
-        run.material,
-        train=features_of(run.material.train),
-        validation=features_of(run.material.validation),
+        run.material, train=compute(train), validation=validation and compute(validation)
     )
     seconds = time.monotonic() - began
     run.state.seconds[-1] += seconds

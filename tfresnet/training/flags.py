@@ -1,4 +1,4 @@
-"""The flags of train.py, made of the settings."""
+"""The flags of train.py, generated from the settings."""
 
 import argparse
 import dataclasses
@@ -11,11 +11,11 @@ from tfresnet.data import check_dataset_name
 from tfresnet.settings.config import TrainConfig
 from tfresnet.settings.model_names import check_model_name
 from tfresnet.settings.recipes import RECIPES
-from tfresnet.system.arguments import ArgumentParser, checked, existing, flag, path
+from tfresnet.system.arguments import ArgumentParser, check_flag, existing, flag, path
 
 
 def parse(argv: list[str] | None = None) -> dict:
-    """The arguments of `tfresnet.train` from the flags of train.py."""
+    """Parses the flags of train.py into the arguments of `tfresnet.train`."""
     parser = ArgumentParser("train.py", "Trains a network and tests it once at the end.")
     about = "run folder to continue exactly, with all of its settings"
     parser.add_argument("--resume", type=existing, metavar="RUN", help=about)
@@ -23,24 +23,23 @@ def parse(argv: list[str] | None = None) -> dict:
     for item in dataclasses.fields(TrainConfig):
         _add_setting(parser, item, hints[item.name])
     values = {name: v for name, v in vars(parser.parse_args(argv)).items() if v is not None}
-    others = values.keys() - {"resume", "data_dir", "strategy"}
-    if "resume" in values and others:
-        flags = ", ".join(flag(name) for name in sorted(others))
-        longer = shlex.quote(os.path.join(values["resume"], "model.keras"))
-        parser.error(
-            "--resume takes all settings but --data-dir and --strategy from the run (to train "
-            f"longer, begin a new one with --weights {longer}). Received also: {flags}"
-        )
     if "resume" in values:
+        if others := values.keys() - {"resume", "data_dir", "strategy"}:
+            flags = ", ".join(flag(name) for name in sorted(others))
+            longer = shlex.quote(os.path.join(values["resume"], "model.keras"))
+            parser.error(
+                "--resume takes all settings but --data-dir and --strategy from the run (to train "
+                f"longer, begin a new one with --weights {longer}). Received also: {flags}"
+            )
         return values
-    config = checked(parser, TrainConfig, **values)
-    checked(parser, check_model_name, config.model)
-    checked(parser, check_dataset_name, config.dataset)
+    config = check_flag(parser, TrainConfig, **values)
+    check_flag(parser, check_model_name, config.model)
+    check_flag(parser, check_dataset_name, config.dataset)
     return {"config": config}
 
 
 def _add_setting(parser, item, hint):
-    """A flag for one field of the settings; left out, it is not among the parsed values."""
+    """Adds the flag of one setting; without it the parsed values lack the setting."""
     kind = typing.get_args(hint)[0] if isinstance(hint, types.UnionType) else hint
     about, metavar = item.metadata, item.metadata["metavar"]
     default = "" if item.default is None else f" (default: {item.default})"

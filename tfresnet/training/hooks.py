@@ -1,22 +1,23 @@
-"""What follows a training without taking part in it."""
+"""Hooks: observers of a training, such as the progress bar and TensorBoard."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partialmethod
 
 import tensorflow as tf
 
 from tfresnet.evaluation.evaluator import Evaluation
 from tfresnet.training.step import Measured
 
-_OF_THE_SYSTEM = (OSError, MemoryError, tf.errors.ResourceExhaustedError)
+_SYSTEM_ERRORS = (OSError, MemoryError, tf.errors.ResourceExhaustedError)
 logger = logging.getLogger("tfresnet")
 
 
 class Hook:
-    """Is told what happens in a training; a subclass overrides what it needs."""
+    """Is called at each event of a training; a subclass overrides the methods it needs."""
 
-    only_observes = True  # its errors become warnings
+    only_observes = True  # an error becomes a warning and removes the hook
 
     # fmt: off
 
@@ -24,7 +25,7 @@ class Hook:
     def before_epoch(self) -> None: ...  # also before the first step after a resume
     def before_step(self) -> None: ...
     def after_step(self, measured: Measured, waited: float, seconds: float) -> None:
-        """A step took `seconds`, after the training had `waited` for its batch."""
+        """`waited`: seconds for the batch to arrive; `seconds`: for the step itself."""
     def after_epoch(self, row: dict, validation: Evaluation | None) -> None:
         """`row` is the newest of the history."""
     def end(self) -> None: ...
@@ -33,44 +34,33 @@ class Hook:
 
 
 class Hooks(Hook):
-    """Several hooks, told in order. One that only observes is dropped when it fails."""
+    """Calls several hooks in order."""
 
     def __init__(self, hooks: Iterable[Hook]):
         self._hooks = list(hooks)
 
-    def begin(self):
-        self._tell(lambda hook: hook.begin())
-
-    def before_epoch(self):
-        self._tell(lambda hook: hook.before_epoch())
-
-    def before_step(self):
-        self._tell(lambda hook: hook.before_step())
-
-    def after_step(self, measured, waited, seconds):
-        self._tell(lambda hook: hook.after_step(measured, waited, seconds))
-
-    def after_epoch(self, row, validation):
-        self._tell(lambda hook: hook.after_epoch(row, validation))
-
-    def end(self):
-        self._tell(lambda hook: hook.end())
-
-    def _tell(self, call: Callable[[Hook], None]):
+    def _call(self, event: str, *args):
         for hook in [*self._hooks]:
             if hook.only_observes:
-                with harmless(type(hook).__name__, lambda hook=hook: self._hooks.remove(hook)):
-                    call(hook)
+                with warn_on_error(type(hook).__name__, lambda hook=hook: self._hooks.remove(hook)):
+                    getattr(hook, event)(*args)
             else:
-                call(hook)
+                getattr(hook, event)(*args)
+
+    begin = partialmethod(_call, "begin")
+    before_epoch = partialmethod(_call, "before_epoch")
+    before_step = partialmethod(_call, "before_step")
+    after_step = partialmethod(_call, "after_step")
+    after_epoch = partialmethod(_call, "after_epoch")
+    end = partialmethod(_call, "end")
 
 
 @contextmanager
-def harmless(observer: str, then: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Turns an error of an observer into a warning. Errors of the system, a full disk, pass."""
+def warn_on_error(observer: str, then: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Turns an error of an observer into a warning, except errors of the system (a full disk)."""
     try:
         yield
-    except _OF_THE_SYSTEM:
+    except _SYSTEM_ERRORS:
         raise
     except Exception as error:
         logger.warning("the training goes on without %s: %s", observer, error)

@@ -8,8 +8,8 @@ import numpy as np
 from tfresnet import models
 from tfresnet.data.dataset import Dataset
 from tfresnet.errors import InputError
-from tfresnet.runs import variables
 from tfresnet.runs.network import build_network
+from tfresnet.runs.variables import model_variables, optimizer_variables
 from tfresnet.settings.config import TrainConfig
 from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.muon import Muon
@@ -18,11 +18,11 @@ from tfresnet.training.optimizer import SGD
 
 @dataclass(frozen=True)
 class Learner:
-    """Everything with weights in a run.
+    """Everything in a run that has weights.
 
-    network: is trained, with the auxiliary classifiers that only training uses. optimizer: steps
-    its trainable weights. averages: of its weights, if the run keeps some. model: is evaluated and
-    saved: the network or its averages, with one output.
+    network: is trained; may have auxiliary classifiers. optimizer: updates its weights. averages:
+    of its weights, or None. model: is evaluated and saved: the network or its averages, with one
+    output.
     """
 
     network: keras.Model
@@ -34,38 +34,35 @@ class Learner:
     def build(
         cls, config: TrainConfig, dataset: Dataset, weights: models.Weights | None = None
     ) -> "Learner":
-        """The learner of resolved settings, with initial weights from the seed or `weights`.
-
-        Raises:
-            InputError: impossible settings, or weights of another network.
-        """
-        whole = _initial(config, dataset, weights)
-        network = _of_all_sides(whole, config.image_sizes) if config.image_sizes else whole
+        """Builds the learner, with initial weights drawn from the seed or taken from `weights`.
+        Raises `InputError`: impossible settings, or weights of another network."""
+        whole = _initial_network(config, dataset, weights)
+        network = _any_size(whole, config.image_sizes) if config.image_sizes else whole
         averages = None
         if config.ema:
-            averages = AveragedWeights(_initial(config, dataset, weights), network, config.ema)
+            copy = _initial_network(config, dataset, weights)
+            averages = AveragedWeights(copy, network, config.ema)
         model = models.without_auxiliary(averages.network if averages else whole)
         return cls(network, _optimizer(config, network.trainable_variables), averages, model)
 
     @property
     def variables(self) -> dict[str, keras.Variable]:
-        """All that a checkpoint holds, by unique names."""
-        named = variables.model_variables(self.network)
-        named |= variables.optimizer_variables(self.optimizer)
+        """Everything that a checkpoint holds, by unique names."""
+        named = model_variables(self.network) | optimizer_variables(self.optimizer)
         if self.averages:
-            named |= variables.model_variables(self.averages.network, "average")
+            named |= model_variables(self.averages.network, "average")
         return named
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return variables.collect(self.variables)
+        return {name: np.asarray(variable) for name, variable in self.variables.items()}
 
 
-def _initial(config, dataset, weights):
+def _initial_network(config, dataset, weights):
     network = build_network(config, dataset)
     return weights.fill(network) if weights else network
 
 
-def _of_all_sides(network, sides):
+def _any_size(network, sides):
     try:
         return models.of_any_size(network, sides[0])
     except ValueError as error:

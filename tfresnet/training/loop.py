@@ -1,4 +1,4 @@
-"""The training of one network, from its first step, or where it was stopped, to its test."""
+"""Trains one network, from its first step or from a checkpoint, and tests it."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ from tfresnet.settings.config import TrainConfig
 from tfresnet.system.hardware import OtherWork
 from tfresnet.system.signals import StopRequest, stop_requests
 from tfresnet.training import setup
-from tfresnet.training.features import on_features
+from tfresnet.training.features import feature_run
 from tfresnet.training.hooks import Hooks
 from tfresnet.training.keras_callbacks import KerasCallbacks
 from tfresnet.training.progress import Progress
@@ -23,7 +23,7 @@ from tfresnet.training.run import Run
 from tfresnet.training.saving import Saver
 from tfresnet.training.step import TrainStep
 from tfresnet.training.tensorboard import TensorBoard
-from tfresnet.training.testing import finished, test
+from tfresnet.training.testing import find_finished, test
 
 
 def train(
@@ -34,31 +34,31 @@ def train(
     strategy: str | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> RunRecord:
-    """Trains a network, or continues a run that was stopped, and tests it once at the end.
+    """Trains a network, or continues a stopped run, and tests it once at the end.
 
     Args:
         config: settings of a new run.
         resume: folder of a run to continue instead, exactly as if it had never stopped.
-        data_dir: folder that holds the data set, in place of the settings' (it may have moved
-            since a run began).
-        strategy: in place of the settings', if a run goes on on other devices.
-        callbacks: Keras callbacks of the caller; see `KerasCallbacks`.
+        data_dir, strategy: replace those of the settings, also when a run is resumed.
+        callbacks: the caller's Keras callbacks; see `KerasCallbacks`.
 
     Raises:
-        InputError: impossible settings, missing data, a run folder that exists or cannot be
-            written; nothing has been written then.
+        InputError: impossible settings, missing data, or a run folder that exists or cannot be
+            written. Nothing has been written.
         Interrupted: SIGINT or SIGTERM came; the state is saved.
-        DivergedError: the loss or a weight is not finite any more.
-        RunError: the disk or the data failed; what was saved before is.
+        DivergedError: the loss or a weight is no longer finite.
+        RunError: the disk or the data failed; earlier checkpoints remain.
     """
     if (resume is None) == (config is None):
         raise InputError("train takes either a config or a run to resume. Received: both or none")
     moved = {"data_dir": data_dir, "strategy": strategy}
     moved = {name: value for name, value in moved.items() if value is not None}
-    if resume is not None and (record := finished(resume)):
+    if resume is not None and (record := find_finished(resume)):
         print(f"{record.path} is finished: {summary_line(record.result)}")
         return record
-    begun = setup.started(replace(config, **moved)) if config else setup.resumed(resume, **moved)
+    begun = (
+        setup.start_run(replace(config, **moved)) if config else setup.resume_run(resume, **moved)
+    )
     with begun as run:
         classes = run.material.dataset.class_names
         evaluate = Evaluator(run.learner.model, classes, devices=run.devices)
@@ -70,10 +70,10 @@ def train(
 
 
 def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) -> None:
-    """From where the run is to the end of its last epoch."""
+    """Trains from the current step to the end of the last epoch."""
     shown = run
     if run.config.transfer == "head":
-        shown = on_features(run)
+        shown = feature_run(run)
         evaluate = Evaluator(shown.learner.model, evaluate.class_names, devices=run.devices)
     step = TrainStep(
         shown.learner.network,
@@ -87,16 +87,16 @@ def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) ->
     hooks = [board, Progress(run)] if run.devices.is_chief else []
     if callbacks:
         hooks.append(keras_callbacks := KerasCallbacks(run, callbacks))
-        evaluate = keras_callbacks.watched(evaluate)
+        evaluate = keras_callbacks.wrap_evaluator(evaluate)
     hooks = Hooks(hooks)
     saver = Saver(run, stop, before_save=board.flush)
 
     hooks.begin()
     if not run.folder.checkpoints.paths():
-        saver.save()  # a disk that is full or not ours is better known now than in an hour
+        saver.save()  # a full or foreign disk should fail now, not in an hour
     if not run.is_trained:
         hooks.before_epoch()
-    if run.is_at_end_of_epoch:  # it was stopped in its validation
+    if run.is_at_end_of_epoch:  # the run was stopped during a validation
         _end_epoch(shown, evaluate, hooks, saver)
     for (images, labels), waited in _timed(shown.batches()):
         hooks.before_step()
@@ -111,17 +111,15 @@ def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) ->
             _end_epoch(shown, evaluate, hooks, saver)
     hooks.end()
     run.state.ended = True
-    saver.save()  # a callback may have set other weights at the end
+    saver.save()  # a callback may have changed the weights at the end
 
 
 def _end_epoch(run: Run, evaluate: Callable[..., Evaluation], hooks: Hooks, saver: Saver) -> None:
     """Evaluates, records, saves."""
     run.renew_averages()
-    validation = None
-    if run.material.validation is not None:
-        validation = evaluate(
-            run.material.validation, after_batch=lambda batch, so_far: saver.save_if_due()
-        )
+    images, validation = run.material.validation, None
+    if images is not None:
+        validation = evaluate(images, after_batch=lambda batch, so_far: saver.save_if_due())
     row = run.close_epoch(validation)
     hooks.after_epoch(row, validation)
     saver.save()
@@ -131,12 +129,8 @@ def _end_epoch(run: Run, evaluate: Callable[..., Evaluation], hooks: Hooks, save
 
 
 def _timed(batches: Iterable) -> Iterator[tuple]:
-    """Each batch with the seconds that the training waited for it."""
-    batches = iter(batches)
-    while True:
-        began = time.perf_counter()
-        try:
-            batch = next(batches)
-        except StopIteration:
-            return
+    """Yields each batch with the seconds that the training waited for it."""
+    began = time.perf_counter()
+    for batch in batches:
         yield batch, time.perf_counter() - began
+        began = time.perf_counter()

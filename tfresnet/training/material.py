@@ -11,10 +11,10 @@ from tfresnet.settings.config import TrainConfig
 
 @dataclass(frozen=True)
 class Material:
-    """What a run trains on.
+    """The images that a run trains on.
 
-    dataset: classes, statistics and the test images. train: the images of the training.
-    validation: those held out; None without any. steps_per_epoch: full batches of `train`.
+    dataset: classes, statistics and the test images. train: training images. validation: images
+    held out, or None. steps_per_epoch: full batches of `train`.
     """
 
     dataset: Dataset
@@ -24,11 +24,7 @@ class Material:
 
     @classmethod
     def split(cls, dataset: Dataset, config: TrainConfig) -> "Material":
-        """The parts of a data set, as resolved settings have them.
-
-        Raises:
-            InputError: sizes that do not fit, or settings that need other images.
-        """
+        """Splits a data set by resolved settings. Raises `InputError` if they do not fit."""
         train, validation = dataset.holdout(config.val_size, config.seed, config.train_size)
         if config.target_top1 and validation is None:
             raise InputError(
@@ -45,5 +41,5 @@ class Material:
 
     @property
     def checksum(self) -> int:
-        """Of the training labels: tells whether two workers have the same images."""
+        """CRC-32 of the training labels: tells whether two workers have the same images."""
         return zlib.crc32(self.train.labels.tobytes())

@@ -1,4 +1,4 @@
-"""Muon: kernels that step by orthogonal matrices, so that every direction learns equally fast."""
+"""Muon: SGD with orthogonal updates of kernels, so that all directions learn equally fast."""
 
 import math
 
@@ -7,26 +7,22 @@ import tensorflow as tf
 
 from tfresnet.training.optimizer import SGD
 
-# Of the polynomial a x + b x^3 + c x^5 that brings singular values near 1 (Jordan et al., 2024).
+# Coefficients of a x + b x^3 + c x^5, which moves singular values towards 1 (Jordan et al., 2024).
 _A, _B, _C = 3.4445, -4.7750, 2.0315
-_ITERATIONS = 3  # bring them between 0.2 and 1.2 or so, which trains as well as closer to 1 does
+_ITERATIONS = 3  # reach about 0.2 to 1.2, which trains as well as values closer to 1
 
 
 class Muon(SGD):
-    """SGD whose steps of the kernels of convolutions are made orthogonal.
+    """SGD with orthogonal updates of the kernels of convolutions.
 
-    A kernel `(height, width, in, out)` is a matrix of `out` columns. Its step is its momentum with
-    all singular values near 1, times the rate: what few images have in common is learned as fast
-    as what all have. The kernel itself is kept at the norm sqrt(out), so that the rate is how far
-    it turns in a step; a batch normalisation behind it takes the scale out again. So decay, which
-    acts on the scale, is left out. All other variables step as in `SGD`.
+    A kernel `(height, width, in, out)` is a matrix with `out` columns. Its update is the momentum
+    with all singular values moved near 1, times the rate, so rare features are learned as fast as
+    common ones. The kernel is kept at norm sqrt(out): the rate is the angle it turns per step, and
+    the batch normalisation behind it removes the scale. Decay would only change the scale, so
+    kernels have none. All other variables are updated as in `SGD`.
 
-    Source: Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/, who first trained
-    networks on CIFAR-10 so.
-
-    Args:
-        kernel_lr: highest learning rate of the kernels. Both rates follow one schedule.
-        settings: see `SGD`.
+    `kernel_lr` is the peak rate of kernels, on the schedule of `lr`; for `settings` see `SGD`.
+    Source: Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/, first for CIFAR-10.
     """
 
     def __init__(self, trainable: list[keras.Variable], *, kernel_lr: float, **settings):
@@ -43,8 +39,8 @@ class Muon(SGD):
                 self._descend(index, gradients[index], rate)
         for shape, indices in same_shape.items():
             steps = [self._momentum_step(index, gradients[index]) for index in indices]
-            matrices = orthogonal(tf.stack([tf.reshape(step, (-1, shape[-1])) for step in steps]))
-            for index, matrix in zip(indices, tf.unstack(matrices), strict=True):
+            stacked = tf.stack([tf.reshape(step, (-1, shape[-1])) for step in steps])
+            for index, matrix in zip(indices, tf.unstack(orthogonalize(stacked)), strict=True):
                 kernel = self.trainable[index].value
                 kept = kernel * (math.sqrt(shape[-1]) / tf.norm(kernel))
                 kernel.assign(kept - rate * self._share * tf.reshape(matrix, shape))
@@ -63,11 +59,11 @@ def _is_convolution(variable):
     return len(variable.shape) == 4
 
 
-def orthogonal(matrices: tf.Tensor) -> tf.Tensor:
-    """Matrices `(n, rows, columns)` with the same singular vectors and singular values near 1."""
+def orthogonalize(matrices: tf.Tensor) -> tf.Tensor:
+    """Moves the singular values of matrices `(n, rows, columns)` near 1; keeps the vectors."""
     x = matrices / (tf.norm(matrices, axis=(1, 2), keepdims=True) + 1e-7)
     wide = x.shape[1] < x.shape[2]
-    # All factors are polynomials of the smaller of x x^T and x^T x, so the large products are two.
+    # Every factor is a polynomial of the smaller of x x^T and x^T x: only two products are large.
     square = tf.matmul(x, x, transpose_a=not wide, transpose_b=wide)
     identity, product = tf.eye(square.shape[1]), None
     for left in reversed(range(_ITERATIONS)):

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent as the paper means it."""
+"""Stochastic gradient descent as in the paper."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,15 @@ _FIRST_SCALE, _STEPS_TO_DOUBLE = 2.0**15, 2000
 
 
 class SGD:
-    """Momentum (Nesterov's or not) with coupled L2 decay: w's share `l2 * w` is in its gradient.
+    """Momentum (Nesterov's or not) with coupled L2 decay: `l2 * w` is added to the gradient of w.
 
-    Keras' own `weight_decay` shrinks the weights outside the momentum, which at momentum 0.9 is
-    ten times weaker. Only kernels decay; biases and the scales and offsets of batch normalisation
-    do not (He et al., 2019, "Bag of Tricks", https://arxiv.org/abs/1812.01187, section 3.1).
+    Keras' `weight_decay` shrinks the weights outside the momentum, which at momentum 0.9 is ten
+    times weaker. Only kernels decay, not biases or the parameters of batch normalisation (He et
+    al., 2019, "Bag of Tricks", https://arxiv.org/abs/1812.01187, section 3.1).
 
     The state is in the variables of a `keras.optimizers.SGD`, so that callbacks find what they
-    expect: its `learning_rate` is the highest rate, of which every step takes its share. `scaled`
-    scales the loss so that gradients in float16 do not vanish, and leaves out steps that overflow
+    expect: its `learning_rate` is the peak rate, of which each step takes a share. `scaled` scales
+    the loss, so that float16 gradients do not vanish, and skips steps that overflow
     (Micikevicius et al., 2017, https://arxiv.org/abs/1710.03740, section 3.2).
     """
 
@@ -33,7 +33,7 @@ class SGD:
     ):
         self.trainable = trainable
         self.momentum, self.nesterov, self.l2 = momentum, nesterov, l2
-        # A name of its own: Keras would number optimisers, and checkpoints go by name.
+        # With a fixed name: Keras numbers optimisers, but checkpoints need the same names.
         self.keras = keras.optimizers.SGD(lr, momentum=momentum, nesterov=nesterov, name="sgd")
         self.keras.build(trainable)
         self.scale = self._good_steps = None
@@ -43,25 +43,25 @@ class SGD:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Everything that is kept from step to step."""
+        """The state that is kept from step to step."""
         scaling = [] if self.scale is None else [self.scale, self._good_steps]
         return self.keras.variables + scaling
 
     @property
     def learning_rate(self) -> float:
-        """The highest rate; the settings' own unless a callback has set another."""
+        """The peak rate: of the settings, unless a callback has set another."""
         return float(self.keras.learning_rate.numpy())
 
-    def scaled_loss(self, loss: tf.Tensor) -> tf.Tensor:
+    def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         return loss if self.scale is None else loss * self.scale.value
 
-    def unscaled(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Gradients of `scaled_loss` as those of the loss itself."""
+    def unscale(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Converts gradients of the scaled loss to float32 gradients of the loss."""
         gradients = [tf.cast(gradient, tf.float32) for gradient in gradients]
         return gradients if self.scale is None else [g / self.scale.value for g in gradients]
 
     def apply(self, gradients: Sequence[tf.Tensor], share: tf.Tensor) -> None:
-        """One step at `share` of the highest rate."""
+        """Does one step at `share` of the peak rate."""
         rate = self.keras.learning_rate.value * share
         if self.scale is None:
             self._update(gradients, rate)
@@ -106,5 +106,5 @@ class SGD:
 
 
 def is_kernel(variable: keras.Variable) -> bool:
-    """Whether a variable is a kernel, which has more than one axis; scales and offsets have one."""
+    """Whether a variable has several axes; biases, scales and offsets have one."""
     return len(variable.shape) > 1

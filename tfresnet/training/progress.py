@@ -1,4 +1,4 @@
-"""How long it will take, a bar on a terminal, one line an epoch everywhere."""
+"""Progress for the user: the time left, a bar on a terminal, one line per epoch."""
 
 import os
 import shutil
@@ -13,15 +13,15 @@ from tfresnet.training.step import Measured
 
 
 class Progress(Hook):
-    """Tells the user where the training is."""
+    """Prints the progress of a training."""
 
-    WARMUP_STEPS = 2  # the first holds the compilation
+    WARMUP_STEPS = 2  # the first one includes the compilation
     MEASURED_SECONDS = 3.0
 
     def __init__(self, run: Run):
         self.run = run
         self._estimated = False
-        self._shown = 0  # columns of the bar on the screen
+        self._shown = 0  # width of the bar on the screen
 
     def before_epoch(self):
         self._began = time.monotonic()
@@ -37,7 +37,7 @@ class Progress(Hook):
         pace = (time.monotonic() - self._warm) / steps
         if not self._estimated and (pace * steps > self.MEASURED_SECONDS or steps == 50):
             self._estimate(pace)
-        if redraws(sys.stdout):
+        if can_redraw(sys.stdout):
             self._show(self._bar(pace, shutil.get_terminal_size().columns - 1))
 
     def _estimate(self, pace):
@@ -51,7 +51,7 @@ class Progress(Hook):
         )
 
     def _left(self, pace):
-        """Seconds of the steps to come: larger images take longer in proportion to their area."""
+        """Seconds of the remaining steps; the time of a step is proportional to the image area."""
         run, seconds = self.run, 0.0
         for epoch in range(run.epoch, run.epochs):
             first = max(run.state.step, epoch * run.steps_per_epoch)
@@ -60,16 +60,20 @@ class Progress(Hook):
         return seconds
 
     def _bar(self, pace, columns):
+        """The parts of the bar that fit into `columns`, the most important first."""
         run, means = self.run, self.run.means()
         step, steps = run.step_in_epoch, run.steps_per_epoch
-        filled = round(20 * step / steps)
-        left = duration(self._left(pace))
-        parts = [f"epoch {run.epoch + 1}/{run.epochs}"]
-        parts += [f" {'#' * filled}{'.' * (20 - filled)} {step}/{steps}", f"  {left} left"]
-        parts += [f"  loss {means['loss']:.4f}", f"  top-1 {100 * means['top1']:.2f}"]
-        while len("".join(parts)) > columns and len(parts) > 1:
-            parts.pop()
-        return "".join(parts)[:columns]
+        text = f"epoch {run.epoch + 1}/{run.epochs}"
+        for part in (
+            f" {'#' * round(20 * step / steps):.<20} {step}/{steps}",
+            f"  {duration(self._left(pace))} left",
+            f"  loss {means['loss']:.4f}",
+            f"  top-1 {100 * means['top1']:.2f}",
+        ):
+            if len(text + part) > columns:
+                break
+            text += part
+        return text[:columns]
 
     def _show(self, text):
         sys.stdout.write("\r" + text.ljust(self._shown))
@@ -93,17 +97,12 @@ class Progress(Hook):
 
 
 def _metrics(row, prefix=""):
-    return (
-        f"loss {row[prefix + 'loss']:.4f}  top-1 {100 * row[prefix + 'top1']:5.2f}  "
-        f"top-5 {100 * row[prefix + 'top5']:5.2f}"
-    )
+    loss, top1, top5 = (row[prefix + name] for name in ("loss", "top1", "top5"))
+    return f"loss {loss:.4f}  top-1 {100 * top1:5.2f}  top-5 {100 * top5:5.2f}"
 
 
-def redraws(stream: TextIO | None) -> bool:
-    """Whether a line of `stream`, perhaps closed or None (`pythonw`), can be written over.
-
-    False for files, pipes, and terminals that say they are dumb (editors, some CI logs).
-    """
+def can_redraw(stream: TextIO | None) -> bool:
+    """Whether `stream` is a terminal (not a dumb one). It may be closed, or None (`pythonw`)."""
     try:
         return stream.isatty() and os.environ.get("TERM") != "dumb"
     except (AttributeError, ValueError):
@@ -111,7 +110,7 @@ def redraws(stream: TextIO | None) -> bool:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words a person plans with: 45 s, 13 min, 2 h 05 min."""
+    """Seconds as text: 45 s, 13 min, 2 h 05 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

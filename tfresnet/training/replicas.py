@@ -1,4 +1,4 @@
-"""What the replicas of a step tell each other."""
+"""The exchange between the replicas of a step."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,9 @@ import tensorflow as tf
 
 
 def add_up(network, gradients: Sequence, scalars) -> tuple[list, object]:
-    """The sums of `gradients` and `scalars` over all replicas; called in each of them.
-
-    The moving averages of batch normalisation, which each replica has just moved by what it saw,
-    become their mean, so that all replicas hold the same bits. All of it is one exchange.
-    """
+    """Sums `gradients` and `scalars` over all replicas, in one exchange; called in each of them.
+    Each replica has updated the moving averages of batch normalisation with its own images. They
+    become the mean over the replicas, so that all hold the same bits."""
     moving = [
         variable
         for layer in network._flatten_layers()

@@ -1,4 +1,4 @@
-"""A training run: what it works with, and where it is."""
+"""A training run: its parts, and its position."""
 
 import itertools
 import math
@@ -11,30 +11,30 @@ from tfresnet.data import train_batches
 from tfresnet.errors import RunError
 from tfresnet.evaluation.evaluator import Evaluation
 from tfresnet.evaluation.metrics import METRICS
-from tfresnet.runs.checkpoints import State, not_finite
+from tfresnet.runs.checkpoints import State, first_not_finite
 from tfresnet.runs.folder import RunFolder
 from tfresnet.settings import schedules
 from tfresnet.settings.config import TrainConfig
-from tfresnet.system.atomic import replaced
+from tfresnet.system.atomic import atomic_write
 from tfresnet.system.devices import Devices
 from tfresnet.training.learner import Learner
 from tfresnet.training.material import Material
 from tfresnet.training.step import Measured
 
-_BATCHES_FOR_STATISTICS = 30  # at momentum 0.9 the moving averages forget what came before
+_BATCHES_FOR_STATISTICS = 30  # at momentum 0.9 the moving averages forget earlier values
 
 
 class DivergedError(RunError):
-    """The loss or a weight is not a finite number any more."""
+    """The loss or a weight is no longer a finite number."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training. Its only position is `state.step`, the steps since its start: epoch, learning
-    rate, data and charts follow from it.
+    """One training. Its only position is `state.step`, the number of steps since its start: epoch,
+    learning rate, data and charts follow from it.
 
-    config: resolved settings. devices: what shares the work. folder: where the run is kept.
-    material: its images. learner: its networks and optimiser. state: how far it is.
+    config: resolved settings. devices: share the work. folder: keeps the files. material: the
+    images. learner: networks and optimiser. state: the position and what has been measured.
     """
 
     config: TrainConfig
@@ -54,7 +54,7 @@ class Run:
 
     @property
     def epochs(self) -> int:
-        """Of the whole run; the last one may be cut short."""
+        """Epochs of the whole run; the last one may be shorter."""
         return -(-self.total_steps // self.steps_per_epoch)
 
     @property
@@ -64,7 +64,7 @@ class Run:
 
     @property
     def epoch(self) -> int:
-        """The epoch that is being trained, from 0: so many are finished."""
+        """The current epoch, from 0, which is the number of finished ones."""
         return len(self.history)
 
     @property
@@ -73,11 +73,10 @@ class Run:
 
     @property
     def image_side(self) -> int:
-        """Side of the images of the present epoch, in pixels."""
+        """Side of the images of the current epoch, in pixels."""
         return self.side_of_epoch(min(self.epoch, self.epochs - 1))
 
     def side_of_epoch(self, epoch: int) -> int:
-        """See `schedules.image_side`."""
         sides = self.config.image_sizes or self.material.dataset.image_shape[:1]
         return schedules.image_side(sides, epoch, self.epochs)
 
@@ -87,7 +86,7 @@ class Run:
 
     @property
     def is_at_end_of_epoch(self) -> bool:
-        """Whether the steps of the epoch are done, or a callback has ended it early."""
+        """Whether all steps of the epoch are done, or a callback has ended it early."""
         done = self.state.step == self.last_step_of_epoch or self.state.stopped
         return done and self.step_in_epoch > 0
 
@@ -97,51 +96,41 @@ class Run:
         return done and self.step_in_epoch <= 0
 
     def share_of_peak(self, step: int) -> float:
-        """See `schedules.share_of_peak`."""
+        """The learning rate of a step, from 0, divided by the peak rate."""
         warmup = round(self.config.warmup_epochs * self.steps_per_epoch)
         return schedules.share_of_peak(step, self.config.lr_scheduler, warmup, self.total_steps)
 
     @property
     def last_learning_rate(self) -> float:
-        """The rate of the step just done."""
+        """The rate of the last step."""
         return self.learner.optimizer.learning_rate * self.share_of_peak(self.state.step - 1)
 
     def batches(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """The batches from the present step on, until the run is trained."""
+        """The batches from the current step to the end of the training."""
         devices = self.devices
+        shares = {"parts": devices.replicas, "mine": devices.local_replicas}
         while not self.is_trained:
             side = self.image_side
-            parts = {"parts": devices.replicas, "mine": devices.mine, "image_size": side}
-            stream = iter(self._stream(self.state.step, **parts))
+            stream = iter(self._stream(self.state.step, image_size=side, **shares))
             while not self.is_trained and self.image_side == side:
-                yield devices.each(lambda stream=stream: next(stream))
+                yield devices.per_replica(lambda stream=stream: next(stream))
 
     def _stream(self, start_step, **more):
-        config = self.config
-        return train_batches(
-            self.material.train,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            flip=self.material.dataset.flip,
-            augment=config.augment,
-            padding_mode=config.padding_mode,
-            start_step=start_step,
-            **more,
-        )
+        names = "batch_size", "seed", "augment", "padding_mode"
+        options = {name: getattr(self.config, name) for name in names} | more
+        flip = self.material.dataset.flip
+        return train_batches(self.material.train, flip=flip, start_step=start_step, **options)
 
     def renew_averages(self) -> None:
-        """Makes averaged weights, if there are any, ready for use at the end of an epoch."""
+        """Prepares averaged weights for the evaluation at the end of an epoch."""
         if self.learner.averages:
             first = self.epoch * self.steps_per_epoch
             batches = itertools.islice(self._stream(first), _BATCHES_FOR_STATISTICS)
             self.learner.averages.renew_statistics(images for images, _ in batches)
 
     def count(self, measured: Measured, seconds: float) -> None:
-        """Takes note of a finished step, which took so many seconds with the wait for its batch.
-
-        Raises:
-            DivergedError: its loss is not finite; the last checkpoint is from before.
-        """
+        """Counts a finished step, which took `seconds` with the wait for its batch. Raises
+        `DivergedError` if its loss is not finite; the last checkpoint is older."""
         images, sums = self.config.batch_size, self.state.sums
         loss = measured.loss + measured.auxiliary
         step = {"images": images, "loss": loss * images}
@@ -153,7 +142,7 @@ class Run:
             raise DivergedError(f"the loss is {loss} {self._where()}")
 
     def means(self) -> dict[str, float]:
-        """Loss, top-1 and top-5 of the epoch so far, as in training."""
+        """Training loss, top-1 and top-5 of the current epoch so far."""
         return {name: self.state.sums[name] / self.state.sums["images"] for name in METRICS}
 
     def close_epoch(self, validation: Evaluation | None) -> dict:
@@ -166,30 +155,26 @@ class Run:
         self.state.sums = {}
         self.state.seconds.append(0.0)
         target = self.config.target_top1
-        # Rounded: 56.6 % reached exactly is 56.599999999999994 in floating point.
+        # Rounded: 100 * 0.566 is 56.599999999999994 in floating point.
         if target and round(100 * row["val_top1"], 9) >= target:
             self.state.stopped = True
         self.folder.write_history(self.history)
         return row
 
     def save(self) -> None:
-        """Writes a checkpoint.
-
-        Raises:
-            DivergedError: a weight is not finite, which the loss of this step need not show.
-        """
+        """Writes a checkpoint. Raises `DivergedError` if a weight is not finite."""
         self.state.arrays = self.learner.arrays()
-        if broken := not_finite(self.state.arrays):
+        if broken := first_not_finite(self.state.arrays):
             raise DivergedError(f"{broken} is not finite {self._where()}")
         if self.devices.is_chief:
             self.folder.checkpoints.save(self.state)
 
     def save_model(self) -> None:
         if self.devices.is_chief:
-            with replaced(self.folder.model) as path:
+            with atomic_write(self.folder.model) as path:
                 self.learner.model.save(path)
 
-    def where_it_is(self) -> str:
+    def position(self) -> str:
         return f"{self.epoch} epochs and {self.step_in_epoch} steps"
 
     def _where(self):

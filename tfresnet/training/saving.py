@@ -1,4 +1,4 @@
-"""When the state of a run is saved, and when the run stops because it was asked to."""
+"""Saves the state of a run at intervals, and stops the run when asked to."""
 
 import time
 from collections.abc import Callable
@@ -8,8 +8,7 @@ from tfresnet.training.run import Run
 
 
 class Saver:
-    """Saves every few minutes and when `stop` asks for it, but first calls `before_save`, which
-    puts on the disk what a checkpoint stands for."""
+    """Saves every `checkpoint_minutes` and on a stop request; `before_save` flushes event files."""
 
     def __init__(self, run: Run, stop: StopRequest, before_save: Callable[[], None]):
         self.run, self.stop, self.before_save = run, stop, before_save
@@ -21,29 +20,19 @@ class Saver:
         self._saved_at = time.monotonic()
 
     def save_if_due(self) -> None:
-        """Between two steps.
-
-        Raises:
-            Interrupted: by a signal; all is saved.
-        """
+        """Saves between two steps. Raises `Interrupted`, with all saved, on a stop request."""
         late = time.monotonic() - self._saved_at > 60 * self.run.config.checkpoint_minutes
-        signum = self._asked()
+        signum = self.run.devices.agree_on_stop(self.stop.signum)
         if late or signum:
             self.save()
         self._stop(signum)
 
     def stop_if_asked(self) -> None:
-        """After something that has just been saved; raises as `save_if_due`."""
-        self._stop(self._asked())
-
-    def _asked(self):
-        return self.run.devices.asked_to_stop(self.stop.signum)
+        """As `save_if_due`, right after a save."""
+        self._stop(self.run.devices.agree_on_stop(self.stop.signum))
 
     def _stop(self, signum):
         if signum:
-            raise Interrupted(
-                signum,
-                f"stopped after {self.run.where_it_is()}; everything is saved. "
-                f"{self.run.folder.how_to_go_on()}",
-                saved=True,
-            )
+            hint = self.run.folder.resume_hint()
+            message = f"stopped after {self.run.position()}; everything is saved. {hint}"
+            raise Interrupted(signum, message, saved=True)

@@ -1,4 +1,4 @@
-"""The end of a run: its one look at the test images, and what is then known of it."""
+"""The end of a run: the one test, and the result."""
 
 import itertools
 from pathlib import Path
@@ -6,54 +6,50 @@ from pathlib import Path
 from tfresnet.evaluation.evaluator import Evaluator
 from tfresnet.evaluation.text import summary_line
 from tfresnet.runs.checkpoints import State
-from tfresnet.runs.folder import RunFolder
 from tfresnet.runs.record import RunRecord
-from tfresnet.training.hooks import harmless
+from tfresnet.training.hooks import warn_on_error
 from tfresnet.training.run import DivergedError, Run
 from tfresnet.training.tensorboard import write_test
 
-MILESTONES = (90, 93, 94)  # percent of validation images
+MILESTONES = (90, 93, 94)  # validation top-1 in percent
 
 
 def test(run: Run, evaluate: Evaluator, other_work: float | None) -> RunRecord:
-    """Saves the model, tests it, and writes the result, the last file of a run.
-
-    Args:
-        other_work: cores that other programs kept busy during the training, if that is known.
-    """
+    """Saves the model, tests it and writes the result, the last file of a run. `other_work`: cores
+    that other programs kept busy during the training, if known."""
     run.folder.write_history(run.history)
     run.save_model()
     dataset, model = run.material.dataset, run.learner.model
     evaluation = evaluate(dataset.test)
-    if evaluation.not_numbers:
-        raise DivergedError(f"{evaluation.not_numbers} answers to the test are not finite")
+    if evaluation.not_finite:
+        raise DivergedError(f"{evaluation.not_finite} answers to the test are not finite")
     about = {"model": run.config.model, "dataset": run.config.dataset, "split": "test"}
     flipped = evaluate(dataset.test, tta=True)
     result = about | evaluation.metrics | {"top1_flip": flipped.metrics["top1"]} | times(run.state)
     if other_work is not None:
         result["other_work"] = round(other_work, 2)
     if run.devices.is_chief:
-        with harmless("the pages of the test"):
+        with warn_on_error("the pages of the test"):
             write_test(run, evaluation)
     run.folder.write_result(result)
     run.folder.say(f"{summary_line(result)}  {evaluation.images_per_second:.0f} images/s")
     return RunRecord(run.folder.path, history=run.history, model=model, result=result)
 
 
-def finished(path: str | Path) -> RunRecord | None:
-    """The run in a folder if it has nothing left to do; its folder is not touched."""
+def find_finished(path: str | Path) -> RunRecord | None:
+    """The run in a folder if it is finished and its files are sound; changes nothing."""
     record = RunRecord(path)
-    if not record.is_finished or not RunFolder(path).model.exists():
+    if not record.is_finished or not record.folder.model.exists():
         return None
     try:
         return record if record.history and record.model else None
-    except ValueError:  # damaged since: made again from the last checkpoint
+    except ValueError:  # damaged files are made again from the last checkpoint
         return None
 
 
 def times(state: State) -> dict:
-    """`epoch_seconds`, what each epoch's training (steps and data) took, and `seconds_to`: how many
-    there were when validation reached 90, 93 and 94 %, or None."""
+    """`epoch_seconds`: training time of each epoch, data included. `seconds_to`: training time
+    until validation reached 90, 93 and 94 %, or None."""
     seconds = state.seconds[: len(state.history)]
     totals = list(itertools.accumulate(seconds))
 

@@ -153,7 +153,7 @@ def test_matrix_is_dark_where_the_share_of_the_row_is_large():
 
 def test_tiles_lie_row_by_row_on_white():
     images = np.arange(1, 4, dtype=np.uint8)[:, None, None, None] * np.ones((2, 5, 3), np.uint8)
-    picture = pages.tiled(images, columns=2)
+    picture = pages.tile_images(images, columns=2)
     assert picture.shape == (4, 10, 3)
     assert picture[::2, ::5, 0].tolist() == [[1, 2], [3, 255]]
 

@@ -13,7 +13,7 @@ from tfresnet.experiments.engine.runs import StudyRun
 from tfresnet.runs.network import build_network
 from tfresnet.settings.config import TrainConfig
 from tfresnet.system.hardware import choose_precision
-from tfresnet.system.tables import aligned
+from tfresnet.system.tables import text_table
 from tfresnet.training.optimizer import SGD
 from tfresnet.training.progress import duration
 from tfresnet.training.step import TrainStep
@@ -36,7 +36,7 @@ def table(wanted: dict[str, list[StudyRun]]) -> str:
         print(f"{name}: {minutes:.1f} min", flush=True)
     if not rows:
         return "nothing is left to train"
-    text = aligned(("study", "run", "epochs done", "minutes left"), rows)
+    text = text_table(("study", "run", "epochs done", "minutes left"), rows)
     return f"{text}\n{duration(60 * total)} in all"
 
 

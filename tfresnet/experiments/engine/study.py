@@ -23,7 +23,7 @@ from types import ModuleType
 
 from tfresnet import experiments
 from tfresnet.runs.record import RunRecord
-from tfresnet.system.atomic import replaced, write_text
+from tfresnet.system.atomic import atomic_write, write_text
 
 VERDICTS = ("holds", "fails", "undecided")
 
@@ -64,7 +64,7 @@ def conclude(study: ModuleType, runs: dict[str, RunRecord], folder: Path) -> dic
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in study.figures(measured, runs).items():
-        with replaced(folder / name) as path:
+        with atomic_write(folder / name) as path:
             figure.savefig(path, metadata={"Software": None})
     write_text(folder / "results.json", json.dumps(results, indent=1) + "\n")
     return results

@@ -1,4 +1,4 @@
-"""What a run writes for TensorBoard: `TensorBoard` while it trains, `write_test` at its end."""
+"""TensorBoard: `TensorBoard` writes while a run trains, `write_test` at its end."""
 
 from tfresnet.training.tensorboard.answers import write_test
 from tfresnet.training.tensorboard.board import TensorBoard

@@ -1,4 +1,4 @@
-"""What a model's answers show: metrics, confusion, mistakes, curves; and the test's pages."""
+"""Pages about a model's answers: metrics, confusion, mistakes, curves; and the test's pages."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +12,7 @@ from tfresnet.system.tables import markdown
 from tfresnet.training.run import Run
 from tfresnet.training.tensorboard import images
 from tfresnet.training.tensorboard.images import MOST_CLASSES
-from tfresnet.training.tensorboard.projector import IMAGES, features_of, write_projector
+from tfresnet.training.tensorboard.projector import IMAGES, penultimate_features, write_projector
 from tfresnet.training.tensorboard.settings import write_hparams
 
 _FINAL = {"loss": "train_loss", "top1": "train_top1"}
@@ -27,7 +27,7 @@ def write_metrics(metrics: dict) -> None:
 
 
 def write_validation(run: Run, evaluation: Evaluation, all_pages: bool) -> None:
-    """Writes with the current writer: metrics, confusion matrix, and the others if `all_pages`."""
+    """Writes metrics and confusion matrix, or `all_pages`, with the current writer."""
     names, split = run.material.dataset.class_names, run.material.validation
     write_metrics(evaluation.metrics)
     if len(names) <= MOST_CLASSES:
@@ -37,16 +37,14 @@ def write_validation(run: Run, evaluation: Evaluation, all_pages: bool) -> None:
     if not all_pages:
         return
     _write_pr_curves(evaluation, split.labels, names)
-    worst = images.mistakes(evaluation.probabilities, split, names)
-    if worst is not None:
+    if (worst := images.mistakes(evaluation.probabilities, split, names)) is not None:
         tf.summary.image("mistakes", worst[None])
-    tf.summary.image(
-        "activations", images.activation_maps(run.learner.model, split.images[0])[None]
-    )
+    maps = images.activation_maps(run.learner.model, split.images[0])
+    tf.summary.image("activations", maps[None])
 
 
 def write_test(run: Run, evaluation: Evaluation) -> None:
-    """Writes `test/` anew: the result, the settings that led to it, curves and projector."""
+    """Replaces the content of `test/`: result, settings, curves and projector."""
     row, test, names = run.history[-1], run.material.dataset.test, run.material.dataset.class_names
     remove_events(run.folder.test)
     writer = tf.summary.create_file_writer(str(run.folder.test))
@@ -62,11 +60,12 @@ def write_test(run: Run, evaluation: Evaluation) -> None:
     writer.close()
     shown = test.take(np.arange(min(IMAGES, len(test))))
     answers = evaluation.logits[: len(shown)].argmax(axis=1)
-    write_projector(run.folder, features_of(run.learner.model, shown), answers, shown, names)
+    features = penultimate_features(run.learner.model, shown)
+    write_projector(run.folder, features, answers, shown, names)
 
 
 def _write_pr_curves(evaluation, labels, names):
-    """Precision against recall, each class against all others, of all images."""
+    """Writes precision against recall for each class against all others."""
     if len(names) > MOST_CLASSES:
         return
     for number, (name, scores) in enumerate(zip(names, evaluation.probabilities.T, strict=True)):
@@ -75,11 +74,10 @@ def _write_pr_curves(evaluation, labels, names):
 
 
 def confusion_table(metrics: dict) -> str:
-    """A confusion matrix with a row for each true class and its top-1 accuracy."""
+    """The confusion matrix in Markdown: a row per true class, with its top-1 accuracy."""
+    per_class = metrics["per_class"]
     rows = [
-        [name, *map(str, counts), f"{100 * top1:.1f}"]
-        for (name, top1), counts in zip(
-            metrics["per_class"].items(), metrics["confusion"], strict=True
-        )
+        [name, *map(str, counts), f"{100 * per_class[name]:.1f}"]
+        for name, counts in zip(per_class, metrics["confusion"], strict=True)
     ]
-    return markdown(["true \\ predicted", *metrics["per_class"], "top-1 %"], rows)
+    return markdown(["true \\ predicted", *per_class, "top-1 %"], rows)

@@ -1,4 +1,4 @@
-"""The hook that writes a run's events while it trains."""
+"""The hook that writes a run's TensorBoard events while it trains."""
 
 from contextlib import suppress
 
@@ -21,15 +21,12 @@ PAGES_A_RUN = 5
 
 
 class TensorBoard(Hook):
-    """Writes a run's events into `train/`, `validation/` and `test/` of its folder.
+    """Writes the events of a run into `train/`, `validation/` and `test/` of its folder.
 
-    The same tag in several folders makes one chart. The step is the number of training steps since
-    the start of the run, on every chart and across resumes.
+    TensorBoard draws the same tag of several folders in one chart. The step of every chart is the
+    number of training steps since the start of the run, also after a resume.
 
-    Args:
-        run: what is trained.
-        step: its training step.
-        every: steps between two points of the charts by step.
+    The charts by step have a point `every` so many steps.
     """
 
     def __init__(self, run: Run, step: TrainStep, every: int = 20):
@@ -41,8 +38,7 @@ class TensorBoard(Hook):
         self._profiled = run.config.profile_steps or (0, 0)
 
     def is_due(self, step: int) -> bool:
-        """Whether step number `step` (from 1) is to be observed: for a point of the charts, or as
-        the last of an epoch with histograms."""
+        """Whether step `step` (from 1) is observed, for the charts or for histograms."""
         at_end = step == self.run.last_step_of_epoch
         return step % self.every == 0 or (at_end and self._histograms_due(self.run.epoch + 1))
 
@@ -52,8 +48,8 @@ class TensorBoard(Hook):
 
     def begin(self):
         run, step = self.run, self.run.state.step
-        # After the last step of an epoch, yet before its end, only the charts by step have their
-        # point; all else comes again.
+        # Between the last step of an epoch and its end, only the charts by step have this point.
+        # All other events at this step will be written again.
         kept_by = "learning_rate" if run.is_at_end_of_epoch else None
         for part in run.folder.PARTS:
             folder = run.folder.path / part
@@ -61,9 +57,9 @@ class TensorBoard(Hook):
             if run.material.validation or part != "validation":
                 self._writers[part] = tf.summary.create_file_writer(str(folder))
         if step == 0:
-            self._write_beginning()
+            self._write_start()
 
-    def _write_beginning(self):
+    def _write_start(self):
         run = self.run
         with self._writers["train"].as_default(step=0):
             for tag, text in texts(run).items():
@@ -77,8 +73,7 @@ class TensorBoard(Hook):
             write_hparams(run)
 
     def _write_filters(self):
-        filters = images.first_filters(self.run.learner.model)
-        if filters is not None:
+        if (filters := images.first_filters(self.run.learner.model)) is not None:
             tf.summary.image("first_filters", filters[None])
 
     def before_epoch(self):
@@ -94,36 +89,33 @@ class TensorBoard(Hook):
             self._stop_profiler()
         self._charts.add(waited, seconds)
         if step == 1:
-            self._write_graphs()
+            with self._writers["train"].as_default(step=0):
+                left_out = write_graphs(self.run.learner.network, self.step.graph)
+            if left_out:
+                self.run.folder.say(f"TensorBoard: {left_out}")
+            self.flush()
         if step % self.every == 0:
             with self._writers["train"].as_default(step):
                 self._charts.write(measured)
-            self.flush()  # a checkpoint may follow, and stands for what is on the disk
-
-    def _write_graphs(self):
-        with self._writers["train"].as_default(step=0):
-            left_out = write_graphs(self.run.learner.network, self.step.graph)
-        if left_out:
-            self.run.folder.say(f"TensorBoard: {left_out}")
-        self.flush()
+            self.flush()  # a checkpoint may follow, whose events must be on the disk
 
     def after_epoch(self, row: dict, validation: Evaluation | None):
         run, epoch = self.run, row["epoch"]
-        pages = run.is_trained or page_is_due(epoch, run.epochs)
+        all_pages = run.is_trained or page_is_due(epoch, run.epochs)
         with self._writers["train"].as_default(row["step"]):
             write_metrics(row)
             if self._histograms_due(epoch):
                 self._write_histograms()
-            if pages:
+            if all_pages:
                 self._write_filters()
         if validation:
             with self._writers["validation"].as_default(row["step"]):
-                write_validation(run, validation, pages)
+                write_validation(run, validation, all_pages)
         self.flush()
 
     def _write_histograms(self):
-        # The gradients are of the last observed step: that of the end of the epoch, unless it was
-        # cut short. There are none if that end comes again after a resume.
+        # The gradients of the last observed step: the last of the epoch, unless it was cut short.
+        # There are none if a resumed run repeats the end of an epoch.
         variables = self.run.learner.optimizer.trainable
         for variable, gradient in zip(variables, self.step.gradients, strict=False):
             tf.summary.histogram(f"weights/{variable.path}", np.asarray(variable))
@@ -142,10 +134,10 @@ class TensorBoard(Hook):
 
     @staticmethod
     def _stop_profiler():
-        with suppress(tf.errors.UnavailableError):  # begun before a resume
+        with suppress(tf.errors.UnavailableError):  # started before a resume
             tf.profiler.experimental.stop()
 
 
 def page_is_due(epoch: int, epochs: int) -> bool:
-    """Whether `epoch` (from 1) of `epochs` gets all its pictures: about five do, and the last."""
+    """Whether `epoch` (from 1) gets all pictures: the first, the last and about five in all."""
     return epoch % max(1, epochs // PAGES_A_RUN) == 0 or epoch in (1, epochs)

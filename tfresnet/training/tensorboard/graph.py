@@ -1,4 +1,4 @@
-"""The Graphs page: the operations of the training step, and the network unit by unit."""
+"""The Graphs page: the operations of the training step, and the layers of the network."""
 
 import json
 
@@ -10,9 +10,8 @@ MOST_OPERATIONS = 30_000
 
 
 def write_graphs(model: keras.Model, step: tf.Graph | None) -> str | None:
-    """Writes the network's (for TensorBoard's "Conceptual graph", as
-    `keras.callbacks.TensorBoard` does) and the training step's; tells in words what was left out.
-    """
+    """Writes the network as TensorBoard's "Conceptual graph", as `keras.callbacks.TensorBoard`
+    does, and the graph of the training step. Returns why the latter was left out, or None."""
     metadata = tf.compat.v1.SummaryMetadata()
     metadata.plugin_data.plugin_name = "graph_keras_model"
     metadata.plugin_data.content = b"1"
@@ -30,9 +29,9 @@ def write_graphs(model: keras.Model, step: tf.Graph | None) -> str | None:
 
 
 def layer_graph(model: keras.Model) -> str:
-    """The Functional model as JSON, with the one kind of dtype that TensorBoard understands."""
+    """The Functional model as JSON, with dtypes as plain names, which TensorBoard needs."""
     content = json.loads(model.to_json())
-    content["config"]["name"] = ""  # or the page would open on one closed node of that name
+    content["config"]["name"] = ""  # else the page opens on a single closed node of that name
     for layer in content["config"]["layers"]:
         if isinstance(layer["config"].get("dtype"), dict):
             policy = keras.dtype_policies.deserialize(layer["config"]["dtype"])

@@ -1,7 +1,4 @@
-"""The Images page: what goes in, what the first layer sees, what is confused with what.
-
-Pillow draws it in a tenth of matplotlib's time.
-"""
+"""The Images page, drawn with Pillow, which is ten times as fast as matplotlib here."""
 
 import functools
 
@@ -13,44 +10,44 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from tfresnet.data import train_batches
 from tfresnet.data.dataset import Dataset, Split
 
-MOST_CLASSES = 50  # more make no readable matrix
+MOST_CLASSES = 50  # a larger matrix cannot be read
 VARIED = 8  # images shown with and without augmentation
 SHOWN = 16  # mistakes
-COLUMNS = 4  # TensorBoard shrinks what is wider than 350 pixels until nobody can read it
-TILE, GAP, LINE = 96, 6, 13  # pixels of an image's longer side, between two, of a line of text
-_PLAIN = Image.Resampling.NEAREST
+COLUMNS = 4  # TensorBoard shrinks wider pictures (above 350 pixels) until nobody can read them
+TILE, GAP, LINE = 96, 6, 13  # pixels: longer side of an image, space between two, line of text
+_NEAREST = Image.Resampling.NEAREST
 
 
 def augmentation(
     dataset: Dataset, seed: int, augment: bool, padding_mode: str = "constant"
 ) -> np.ndarray:
-    """Images as they lie on the disk, each with its form in the first epoch on its right."""
+    """Images of the data set, each with its augmented form in the first epoch on its right."""
     few = dataset.train.take(np.arange(min(VARIED, len(dataset.train))))
     same = {"seed": seed, "flip": dataset.flip, "padding_mode": padding_mode}
-    batches = [
-        train_batches(few, batch_size=len(few), augment=varied, **same)
+    (before, labels), (after, _) = (
+        next(iter(train_batches(few, batch_size=len(few), augment=varied, **same)))
         for varied in (False, augment)
-    ]
-    (before, labels), (after, _) = (next(iter(batch)) for batch in batches)
+    )
     both = np.stack([before, after], axis=1).reshape(-1, *dataset.image_shape)
     forms = "on the disk", "augmented" if augment else "as trained"
     names = (dataset.class_names[label] for label in labels.numpy())
-    captions = [f"{name}\n{form}" for name in names for form in forms]
-    return image_grid(both.astype(np.uint8), captions)
+    return image_grid(
+        both.astype(np.uint8), [f"{name}\n{form}" for name in names for form in forms]
+    )
 
 
 def first_filters(model: keras.Model) -> np.ndarray | None:
-    """The kernels that look at the pixels, enlarged, on one scale; None if there are none."""
+    """The kernels of the first convolution, enlarged, on one scale; None without one."""
     kernels = [v for v in model.weights if len(v.shape) == 4 and v.shape[2] == 3]
     if not kernels:
         return None
-    filters = _stretched(np.asarray(kernels[0], np.float32).transpose(3, 0, 1, 2))
+    filters = _to_uint8(np.asarray(kernels[0], np.float32).transpose(3, 0, 1, 2))
     framed = np.pad(filters, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
-    return tiled(framed, columns=8).repeat(16, 0).repeat(16, 1)
+    return tile_images(framed, columns=8).repeat(16, 0).repeat(16, 1)
 
 
 def mistakes(probabilities: np.ndarray, images: Split, names) -> np.ndarray | None:
-    """The wrong answers with the highest probabilities; None if there are none."""
+    """The wrong answers with the highest probabilities; None without any."""
     answers, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(answers != images.labels)
     worst = wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
@@ -61,8 +58,7 @@ def mistakes(probabilities: np.ndarray, images: Split, names) -> np.ndarray | No
 
 
 def activation_maps(model: keras.Model, image: np.ndarray) -> np.ndarray:
-    """What an image, uint8 (height, width, 3), becomes on its way: a row for each resolution, with
-    the strongest maps of the last layer that has it."""
+    """For each resolution, the strongest activations for an image, uint8 (height, width, 3)."""
     spatial = [v for v in model.layers if v.weights and len(v.output.shape) == 4]
     layers = list({layer.output.shape[1:3]: layer for layer in spatial}.values())
     stages = keras.Model(model.inputs, [layer.output for layer in layers])
@@ -70,7 +66,7 @@ def activation_maps(model: keras.Model, image: np.ndarray) -> np.ndarray:
     shown, captions = [image], ["image"]
     for layer, output in zip(layers, outputs, strict=True):
         maps = tf.cast(output[0], tf.float32).numpy()
-        room = COLUMNS - len(shown) % COLUMNS  # the first row holds the image, too
+        room = COLUMNS - len(shown) % COLUMNS  # the image is in the first row
         strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:room]
         shown += [_heat(maps[..., channel]) for channel in strongest]
         captions += [f"{layer.name}\n{maps.shape[0]} x {maps.shape[1]}"]
@@ -79,13 +75,13 @@ def activation_maps(model: keras.Model, image: np.ndarray) -> np.ndarray:
 
 
 def matrix(counts: np.ndarray, names) -> np.ndarray:
-    """A confusion matrix: a row for each true class, each cell coloured by its share of the row."""
+    """A confusion matrix: a row per true class, each cell coloured by its share of the row."""
     cell, margin = 34, 14 + 7 * max(len(name) for name in names)
     side = margin + cell * len(names)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     cells = ImageOps.colorize(Image.fromarray(np.uint8(255 * share)), "white", "midnightblue")
     canvas = Image.new("RGB", (side, side), "white")
-    canvas.paste(cells.resize((side - margin, side - margin), _PLAIN), (margin, margin))
+    canvas.paste(cells.resize((side - margin, side - margin), _NEAREST), (margin, margin))
     middle = margin + cell * (np.arange(len(names)) + 0.5)
     write = functools.partial(ImageDraw.Draw(canvas).text, font=_font())
     write((4, LINE), "true \\ predicted", "black", anchor="lm")
@@ -94,29 +90,27 @@ def matrix(counts: np.ndarray, names) -> np.ndarray:
     for row, column in np.argwhere(counts):
         colour = "white" if share[row, column] > 0.5 else "black"
         write((middle[column], middle[row]), str(counts[row, column]), colour, anchor="mm")
-    lying = canvas.transpose(
-        Image.Transpose.ROTATE_270
-    )  # columns are rows, their heads on the right
-    write = functools.partial(ImageDraw.Draw(lying).text, font=_font())
+    turned = canvas.transpose(Image.Transpose.ROTATE_270)  # to write the names above the columns
+    write = functools.partial(ImageDraw.Draw(turned).text, font=_font())
     for place, name in zip(middle, names, strict=True):
         write((side - margin + 5, place), name, "black", anchor="lm")
-    return np.asarray(lying.transpose(Image.Transpose.ROTATE_90))
+    return np.asarray(turned.transpose(Image.Transpose.ROTATE_90))
 
 
 def image_grid(images: list, captions: list[str]) -> np.ndarray:
-    """A picture of uint8 images (height, width, 3), each under its caption of up to two lines."""
+    """One picture of uint8 images (height, width, 3), each below its caption of up to two lines."""
     height, width = TILE + 2 * LINE + GAP, TILE + GAP
     canvas = Image.new("RGB", (COLUMNS * width, -(-len(images) // COLUMNS) * height), "white")
     for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
         x, y = index % COLUMNS * width, index // COLUMNS * height
         ImageDraw.Draw(canvas).text((x, y), caption, "black", _font(), spacing=1)
-        enlarged = ImageOps.contain(Image.fromarray(image), (TILE, TILE), _PLAIN)
+        enlarged = ImageOps.contain(Image.fromarray(image), (TILE, TILE), _NEAREST)
         canvas.paste(enlarged, (x, y + 2 * LINE))
     return np.asarray(canvas)
 
 
-def tiled(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images (n, height, width, 3) side by side, row by row, white where the last row ends."""
+def tile_images(images: np.ndarray, columns: int) -> np.ndarray:
+    """One picture of images (n, height, width, 3), row by row; empty places are white."""
     n, height, width, channels = images.shape
     rows = -(-n // columns)
     canvas = np.full((rows * columns, height, width, channels), 255, np.uint8)
@@ -126,13 +120,13 @@ def tiled(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _heat(values):
-    """A map (height, width) as colours, dark to light by size, uint8 (height, width, 3)."""
-    grey = Image.fromarray(_stretched(values))
+    """A map (height, width) in colours from dark to light, uint8 (height, width, 3)."""
+    grey = Image.fromarray(_to_uint8(values))
     return np.asarray(ImageOps.colorize(grey, "black", "lightyellow", mid="crimson"))
 
 
-def _stretched(values):
-    """Numbers as uint8 from 0 to 255."""
+def _to_uint8(values):
+    """Scales values linearly to 0..255."""
     return np.uint8(255 * (values - values.min()) / max(np.ptp(values), 1e-12))
 
 

@@ -1,4 +1,4 @@
-"""The Custom Scalars page: the charts that matter, in the order in which one asks."""
+"""The Custom Scalars page: the most important charts, by question."""
 
 from tensorboard.plugins.custom_scalar import layout_pb2, summary
 

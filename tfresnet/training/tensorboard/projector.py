@@ -1,4 +1,4 @@
-"""The Projector page: where the network puts images before it decides."""
+"""The Projector page: the features that enter the last layer."""
 
 import keras
 import numpy as np
@@ -8,14 +8,14 @@ from tensorboard.plugins import projector
 from tfresnet.data import eval_batches
 from tfresnet.data.dataset import Split
 from tfresnet.runs.folder import RunFolder
-from tfresnet.training.tensorboard.images import tiled
+from tfresnet.training.tensorboard.images import tile_images
 
 IMAGES = 1000
 THUMBNAIL = 32  # pixels
 
 
-def features_of(model: keras.Model, images: Split) -> np.ndarray:
-    """What enters the last layer, `(n, width)`, for each of `images`."""
+def penultimate_features(model: keras.Model, images: Split) -> np.ndarray:
+    """The inputs of the last layer, `(n, width)`, for `images`."""
     extractor = keras.Model(model.inputs, model.layers[-1].input)
     forward = tf.function(lambda batch: extractor(batch, training=False), reduce_retracing=True)
     batches = eval_batches(images, batch_size=250)
@@ -26,7 +26,7 @@ def features_of(model: keras.Model, images: Split) -> np.ndarray:
 def write_projector(
     folder: RunFolder, features: np.ndarray, answers: np.ndarray, images: Split, names
 ) -> None:
-    """Writes features `(n, width)` of `images`, the classes they were taken for, thumbnails."""
+    """Writes the features `(n, width)` of `images`, the predicted classes and thumbnails."""
     np.savetxt(folder.features, features, fmt="%.4g", delimiter="\t")
     lines = ["class\tpredicted\tright"]
     for true, answer in zip(images.labels, answers, strict=True):
@@ -43,7 +43,7 @@ def write_projector(
 
 
 def sprite(images: np.ndarray) -> bytes:
-    """One JPEG of uint8 images (n, height, width, 3): thumbnails in a square, row by row."""
+    """A JPEG with thumbnails of uint8 images (n, height, width, 3) in a square, row by row."""
     small = tf.image.resize(images, (THUMBNAIL, THUMBNAIL), method="area").numpy().round()
-    square = tiled(small, columns=int(np.ceil(np.sqrt(len(images)))))
+    square = tile_images(small, columns=int(np.ceil(np.sqrt(len(images)))))
     return tf.io.encode_jpeg(square, quality=80).numpy()

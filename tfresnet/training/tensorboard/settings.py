@@ -1,14 +1,14 @@
-"""The Text and the HParams page: settings, versions, how to reproduce, what the network is made of.
+"""The Text and HParams pages: settings, versions, the command, the network's layers.
 
-HParams takes for a run's results the scalars that lie beside its settings. They are in `test/`,
-where there are only final numbers.
+HParams shows the scalars in the folder of the settings as results. That folder is `test/`, which
+only has final numbers.
 """
 
 import json
 
 import keras
 import tensorflow as tf
-from tensorboard.plugins.hparams import summary_v2  # not `api`, which wants tf.keras
+from tensorboard.plugins.hparams import summary_v2  # not `api`, which imports tf.keras
 
 from tfresnet.settings.command_line import command
 from tfresnet.settings.fields import Role
@@ -18,7 +18,7 @@ from tfresnet.training.run import Run
 
 
 def texts(run: Run) -> dict[str, str]:
-    """Markdown by tag."""
+    """Markdown texts by tag."""
     environment = run.folder.read_config()["environment"]
     commit, summary = environment.get("commit") or "unknown", []
     run.learner.model.summary(print_fn=summary.append, line_length=80)
@@ -33,7 +33,7 @@ def texts(run: Run) -> dict[str, str]:
 
 
 def parameter_table(model: keras.Model) -> str:
-    """A row for each layer with weights, with its share of all of them."""
+    """A row for each layer with weights: its number of parameters and its share."""
     total = max(model.count_params(), 1)
     counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
     rows = [[name, f"{n:,}", f"{n / total:.2%}"] for name, n in (counts | {"all": total}).items()]
@@ -42,7 +42,7 @@ def parameter_table(model: keras.Model) -> str:
 
 def write_hparams(run: Run) -> None:
     """Writes the settings with the current writer; the page then shows the run as running."""
-    decided = {k: v for k, v in run.config.of(Role.WHAT, Role.HOW).items() if v is not None}
+    decided = {k: v for k, v in run.config.select(Role.WHAT, Role.HOW).items() if v is not None}
     values = {k: v if isinstance(v, bool | int | float) else as_text(v) for k, v in decided.items()}
     values["parameters"] = run.learner.model.count_params()
     summary = summary_v2.hparams_pb(values, trial_id=run.folder.path.resolve().name)

@@ -1,4 +1,4 @@
-"""The charts by step: rate, speed, time by part, memory, and the health of the gradients."""
+"""The charts by step: learning rate, speed, times, memory, losses, gradients and updates."""
 
 import mmap
 import time
@@ -27,25 +27,25 @@ _DESCRIPTIONS = {
 
 
 class StepCharts:
-    """Adds up the times of the steps, and writes a point of each chart when asked."""
+    """Sums the times of the steps, and writes a point of each chart when asked."""
 
     def __init__(self, run: Run):
         self.run = run
         self.restart()
 
     def restart(self) -> None:
-        """Begins a new stretch for the averages: what came before is not training."""
+        """Starts new averages: the time before is not training time."""
         self._since = time.monotonic()
         self._steps, self._waited, self._computed = 0, 0.0, 0.0
 
     def add(self, waited: float, seconds: float) -> None:
-        """Takes note of a step that was computed in `seconds` after a wait for its batch."""
+        """Adds a step that waited for its batch and then computed for `seconds`."""
         self._steps += 1
         self._waited += waited
         self._computed += seconds
 
     def write(self, measured: Measured) -> None:
-        """Writes the point of an observed step, just done, with the current writer."""
+        """Writes the point of the last step, which was observed, with the current writer."""
         run = self.run
         images = self._steps * run.config.batch_size
         point = {
@@ -62,7 +62,7 @@ class StepCharts:
         self.restart()
 
     def _health(self, measured):
-        """Losses by part, gradients, and how far the kernels moved."""
+        """Parts of the loss, gradient norms, and sizes of the updates."""
         optimizer = self.run.learner.optimizer
         kernels = [variable for variable in optimizer.trainable if is_kernel(variable)]
         decayed = measured.kernels[[optimizer.decays(kernel) for kernel in kernels]]
@@ -81,7 +81,7 @@ class StepCharts:
 
 
 def by_stage(variables: Sequence, values: Sequence[float]) -> dict[str, float]:
-    """Sums of `values`, one a variable, over the stages, in the order of the network."""
+    """Sums `values`, one per variable, over each stage of the network."""
     sums = {}
     for variable, value in zip(variables, values, strict=True):
         stage = stage_of(variable.path)
@@ -90,7 +90,7 @@ def by_stage(variables: Sequence, values: Sequence[float]) -> dict[str, float]:
 
 
 def memory() -> dict[str, float]:
-    """GiB in use: "resident" in main memory where Linux tells, "gpu" where there is one."""
+    """Memory in use, in GiB: "resident" on Linux, "gpu" with a GPU."""
     used, pages = {}, Path("/proc/self/statm")
     if pages.exists():
         used["resident"] = int(pages.read_text().split()[1]) * mmap.PAGESIZE / 2**30
@@ -100,7 +100,7 @@ def memory() -> dict[str, float]:
 
 
 def _summary(point):
-    """All charts of a point in one record; `tf.summary.scalar` takes a millisecond for each."""
+    """All values of a point in one record; `tf.summary.scalar` takes a millisecond for each."""
     record = tf.compat.v1.Summary()
     for tag, value in point.items():
         text = _DESCRIPTIONS.get(tag) or _DESCRIPTIONS.get(tag.split("/")[0])

@@ -215,3 +215,50 @@ def test_the_tables_in_the_pages_are_what_the_command_writes():
     for page in PAGES:
         kept = table(run_folders([KEPT.parent]), page.parent)
         assert f"{BEGIN}\n{kept}\n{END}" in page.read_text(), page
+
+
+@pytest.fixture
+def compared(run):
+    """A function of {seed: points held out} of two sides to what the command says."""
+
+    def made(a, b):
+        for side, points in (("a", a), ("b", b)):
+            for seed, top1 in points.items():
+                path = run(f"{side}{seed}", {"seed": seed, "lr": 0.1 if side == "a" else 0.2})
+                rows = [{"epoch": 1, "step": 703, "val_top1": top1 / 100}]
+                RunFolder(path).write_history(rows)
+        return main(["--compare", f"{path.parent}/a*", f"{path.parent}/b*"])
+
+    return made
+
+
+def test_paired_seeds_tell_a_gain_that_means_would_not(compared):
+    text = compared({0: 80.0, 1: 85.0, 2: 90.0}, {0: 80.5, 1: 85.4, 2: 90.6})
+    assert "they differ in lr (0.1, 0.2)\n" in text
+    # Gains of 0.5, 0.4 and 0.6 have a deviation of 0.1.
+    assert "B - A +0.50 ± 0.06 points (3 paired seeds, standard error)" in text
+    assert (
+        "B is better by more than two standard errors; to tell 0.1 points it takes 1 more" in text
+    )
+    assert "test images, not for a choice: A 86.97 %" in text
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        ({0: 80.0}, {0: 81.0}, "one pair has no standard error"),
+        ({0: 80.0, 1: 82.0}, {2: 81.0, 3: 82.0}, "no seed in common, standard error)\nundecided"),
+    ],
+)
+def test_few_runs_decide_nothing(a, b, said, compared):
+    assert said in compared(a, b)
+
+
+def test_what_cannot_be_compared(run, tmp_path):
+    with pytest.raises(InputError, match="needs finished runs that held images out"):
+        main(["--compare", str(tmp_path / "nothing*"), str(tmp_path)])
+    for name, lr in (("a0", 0.1), ("a1", 0.2)):
+        path = run(name, {"lr": lr, "seed": int(name[1])})
+        RunFolder(path).write_history([{"epoch": 1, "step": 703, "val_top1": 0.8}])
+    with pytest.raises(InputError, match="must differ in the seed alone, not in lr"):
+        main(["--compare", str(tmp_path / "a*"), str(tmp_path / "a*")])

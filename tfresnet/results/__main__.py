@@ -12,6 +12,8 @@ def parse(argv: list[str] | None = None):
     add_runs(parser, "runs, or folders of them", ["logs"])
     about = "Markdown page to update, between the marks `results: begin` and `results: end`"
     parser.add_argument("--into", type=existing, metavar="PAGE", help=about)
+    about = "compare two sets of runs: run folders or shell patterns, in quotes"
+    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help=about)
     return parser.parse_args(argv)
 
 
@@ -21,10 +23,15 @@ def main(argv: list[str] | None = None) -> str:
     args = parse(argv)
     commands.load_tensorflow()
     from tfresnet.errors import InputError
+    from tfresnet.results.comparison import compare
     from tfresnet.results.table import table
     from tfresnet.runs.finding import run_folders
     from tfresnet.system import tables
 
+    if args.compare:
+        text = compare(*args.compare)
+        print(text)
+        return text
     page = Path(args.into) if args.into else None
     text = table(run_folders(map(Path, args.runs)), page.parent if page else Path())
     if not text:

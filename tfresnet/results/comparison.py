@@ -1,0 +1,113 @@
+"""Is A better than B? Two sets of runs, compared on the images held out, seed by seed."""
+
+import glob
+import math
+import statistics
+from pathlib import Path
+
+from tfresnet.errors import InputError
+from tfresnet.runs.finding import run_folders
+from tfresnet.runs.record import RunRecord
+from tfresnet.settings.values import as_text
+
+RESOLUTION = 0.1  # points that one would like to tell
+
+
+def compare(a: str, b: str) -> str:
+    """What B gains over A, in points of top-1.
+
+    The images held out decide; the test images are shown apart, since a choice made on them would
+    spoil them. Runs of the same seed are paired, which removes what the seed does to both. Without
+    common seeds the means are compared (Welch's standard error).
+
+    Args:
+        a, b: a run, a folder of runs or a shell pattern of them.
+
+    Raises:
+        InputError: a set without finished runs or with runs of different settings.
+    """
+    sets = [_read(pattern) for pattern in (a, b)]
+    held_out = [{seed: 100 * run.history[-1]["val_top1"] for seed, run in s.items()} for s in sets]
+    tested = [{seed: 100 - run.test_error for seed, run in s.items()} for s in sets]
+    lines = [
+        f"{name}: {pattern} ({len(runs)} run{'s' * (len(runs) != 1)}, "
+        f"seeds {', '.join(map(str, sorted(runs)))})"
+        for name, pattern, runs in zip("AB", (a, b), sets, strict=True)
+    ]
+    lines.append(f"they differ in {_differences(*(next(iter(s.values())) for s in sets))}")
+    lines.append(f"images held out: {_verdict(*held_out)}")
+    lines.append(f"test images, not for a choice: {_gain(*tested)}")
+    return "\n".join(lines)
+
+
+def _read(pattern: str) -> dict[int, RunRecord]:
+    """Seed -> run."""
+    paths = [Path(path) for path in sorted(glob.glob(pattern))]
+    runs = [RunRecord(path) for path in run_folders(paths)]
+    runs = [run for run in runs if run.is_finished and "val_top1" in run.history[-1]]
+    if not runs:
+        raise InputError(f"--compare needs finished runs that held images out. Received: {pattern}")
+    first = _settings(runs[0])
+    for run in runs:
+        if other := [name for name, value in _settings(run).items() if value != first[name]]:
+            raise InputError(
+                f"the runs of one side must differ in the seed alone, not in {', '.join(other)}. "
+                f"Received: {runs[0].path} and {run.path}"
+            )
+    by_seed = {run.config.seed: run for run in runs}
+    if len(by_seed) < len(runs):
+        raise InputError(f"a seed must stand for one run. Received: one seed twice in {pattern}")
+    return by_seed
+
+
+def _settings(run):
+    return {name: value for name, value in run.config.identity.items() if name != "seed"}
+
+
+def _differences(a, b):
+    ours, theirs = _settings(a), _settings(b)
+    return (
+        ", ".join(
+            f"{name} ({as_text(value)}, {as_text(theirs[name])})"
+            for name, value in ours.items()
+            if value != theirs[name]
+        )
+        or "nothing but the code"
+    )
+
+
+def _gain(a: dict[int, float], b: dict[int, float]) -> str:
+    gain, error, _ = _difference(a, b)
+    shown = f"{gain:+.2f}" + (f" ± {error:.2f}" if error is not None else "")
+    means = [f"{statistics.mean(side.values()):.2f} %" for side in (a, b)]
+    return f"A {means[0]}, B {means[1]}, B - A {shown} points"
+
+
+def _verdict(a, b):
+    gain, error, deviation = _difference(a, b)
+    pairs = len(a.keys() & b.keys())
+    how = f"{pairs} paired seeds" if pairs else "no seed in common"
+    text = f"{_gain(a, b)} ({how}, standard error)"
+    if error is None:
+        return f"{text}\none pair has no standard error: train more seeds"
+    sure = abs(gain) > 2 * error
+    word = "better" if gain > 0 else "worse"
+    text += f"\nB is {word} by more than two standard errors" if sure else "\nundecided"
+    needed = max(2, math.ceil((2 * deviation / RESOLUTION) ** 2))
+    more = max(0, needed - max(pairs, 1))
+    return f"{text}; to tell {RESOLUTION} points it takes {more} more seed{'s' * (more != 1)}"
+
+
+def _difference(a, b) -> tuple[float, float | None, float]:
+    """(gain of B, its standard error or None, deviation of one difference)."""
+    if seeds := sorted(a.keys() & b.keys()):
+        gains = [b[seed] - a[seed] for seed in seeds]
+        deviation = statistics.stdev(gains) if len(gains) > 1 else 0.0
+        error = deviation / math.sqrt(len(gains)) if len(gains) > 1 else None
+        return statistics.mean(gains), error, deviation
+    gain = statistics.mean(b.values()) - statistics.mean(a.values())
+    if min(len(a), len(b)) < 2:
+        return gain, None, 0.0
+    variances = [statistics.variance(side.values()) for side in (a, b)]
+    error = math.sqrt(sum(v / len(s) for v, s in zip(variances, (a, b), strict=True)))
+    return gain, error, math.sqrt(sum(variances))

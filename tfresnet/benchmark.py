@@ -1,13 +1,14 @@
 """`python -m tfresnet.benchmark` calls `benchmarks/`, which only a checkout has."""
 
 import sys
-from pathlib import Path
 
 from tfresnet.errors import InputError
 from tfresnet.system import commands
 
 
 def main(argv: list[str] | None = None):
+    from pathlib import Path
+
     checkout = Path(__file__).parent.parent
     if not (checkout / "benchmarks" / "contest.py").is_file():
         raise InputError(

@@ -26,9 +26,9 @@ GOOGLENET_ERRORS |= {"4e": 868_352, "5a": 1_043_456, "5b": 1_444_080}
 
 @pytest.fixture(scope="module")
 def counted():
-    from tfresnet.slides.counted import counted
+    from tfresnet.slides.counted import count_all
 
-    return counted()
+    return count_all()
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_verdicts(text, unit, exact, verdict):
 
 
 def run(capsys, monkeypatch, counted, *argv):
-    monkeypatch.setattr("tfresnet.slides.counted.counted", lambda: counted)
+    monkeypatch.setattr("tfresnet.slides.counted.count_all", lambda: counted)
     main(["--slides", *argv])
     return capsys.readouterr().out
 

@@ -1,9 +1,9 @@
 """Parameters, multiply-adds and depth of a Keras model: by layer, by stage, in total.
 
-The convention is the paper's (He et al. 2015, Table 1, "FLOPs"): one multiply-add for one
-multiplication with a weight of a convolution or a dense layer, for one picture at inference.
-Batch normalisation, biases, activations, poolings and additions cost nothing. A product that no
-such layer computes (transposed and depthwise convolutions, attention) is not counted either.
+The convention is the paper's (He et al. 2015, Table 1, "FLOPs"): one multiply-add for each
+multiplication by a weight of a convolution or dense layer, for one image at inference. Batch
+normalisation, biases, activations, poolings and additions cost nothing. Transposed and depthwise
+convolutions and attention are not counted.
 """
 
 import collections
@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfresnet import models
 from tfresnet.errors import InputError
-from tfresnet.layers.recorder import Call, every, recorded
+from tfresnet.layers.recorder import Call, record_calls, walk_calls
 
 _COUNTED = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense)
 _SUMS = ("params", "trainable_params", "multiply_adds")
@@ -25,11 +25,11 @@ _SUMS = ("params", "trainable_params", "multiply_adds")
 
 @dataclass(frozen=True)
 class LayerCount:
-    """One layer: a leaf, or a composite layer's own weights, those outside its sublayers.
+    """One leaf layer, or the weights that a composite layer has outside its sublayers.
 
-    `path` joins the names from the model down, `conv3_block1/conv1`. `output_shape` leaves out
-    the batch; it is None for a layer that inference does not call, and the first call's for a
-    layer that is called several times (`multiply_adds` is the sum of all calls).
+    `path` joins the names from the model down: `conv3_block1/conv1`. `output_shape` has no batch
+    axis; it is that of the first call, or None if inference does not call the layer.
+    `multiply_adds` is the sum over all calls.
     """
 
     path: str
@@ -52,11 +52,11 @@ class StageCount:
 
 @dataclass(frozen=True)
 class Complexity:
-    """What `count` found. Both breakdowns add up to the totals.
+    """The result of `count`. Both breakdowns add up to the totals.
 
-    `depth` is the number of weighted layers (convolutions, dense) on the longest path from the
-    input to the output, which is how the paper counts: 18 for ResNet-18. A projection lies on the
-    shorter path beside its unit's branch, so it does not count.
+    `depth` counts like the paper (18 for ResNet-18): the weighted layers (convolutions, dense) on
+    the longest path from input to output. A projection is on a shorter path than its unit's branch
+    and does not count.
     """
 
     params: int
@@ -70,10 +70,10 @@ class Complexity:
 
 @contextlib.contextmanager
 def structure_only() -> Iterator[None]:
-    """Models made inside have weights with shapes and without values: ten times faster to make.
+    """Makes models ten times faster: their weights have shapes but no values.
 
-    They are good for `count` while the context is open, and for nothing else. Keras' session is
-    cleared at the end, or it would fill in the values later.
+    Use these models only for `count` and only while the context is open. The context then clears
+    Keras' session, which would otherwise create the values later.
     """
     policy = keras.config.dtype_policy()
     try:
@@ -85,25 +85,24 @@ def structure_only() -> Iterator[None]:
 
 
 def count(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> Complexity:
-    """Count parameters, multiply-adds and depth of a built model, which stays as it was.
+    """Counts parameters, multiply-adds and depth of a built model without changing it.
 
-    `input_shape` is one picture's, `(height, width, channels)` without the batch. It is needed
-    where the model leaves a side open (None). A layer that is called twice counts its
-    multiply-adds twice and its parameters once. The state of random generators is no parameter,
-    as in `model.count_params()`.
+    A layer that is called twice counts its multiply-adds twice and its parameters once. As in
+    `model.count_params()`, the state of random generators is no parameter.
+
+    Args:
+        input_shape: `(height, width, channels)`; needed if the model leaves a side open (None).
 
     Raises:
-        InputError: not a functional or sequential model that is built, or an input shape that is
-            missing or is not one of this model's.
+        InputError: not a built functional or sequential model, or an input shape that is missing
+            or does not fit the model.
     """
     if not getattr(model, "inputs", None):
-        raise InputError(
-            "`model` must be a functional or sequential Keras model that is built. "
-            f"Received: {model!r}"
-        )
+        rule = "`model` must be a functional or sequential Keras model that is built"
+        raise InputError(f"{rule}. Received: {model!r}")
     forward = _Forward(model)
-    pictures = (_picture(tensor, input_shape) for tensor in model.inputs)
-    forward.compute_output_spec(keras.tree.pack_sequence_as(model.input, list(pictures)))
+    images = [_image(tensor, input_shape) for tensor in model.inputs]
+    forward.compute_output_spec(keras.tree.pack_sequence_as(model.input, images))
     rows = list(_layer_counts(model, forward.calls))
     sums = _sums(rows)
     return Complexity(
@@ -115,25 +114,23 @@ def count(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> Com
     )
 
 
-def _picture(tensor: keras.KerasTensor, given: tuple[int, ...] | None) -> keras.KerasTensor:
-    """A symbolic input of one picture: the model's own shape, its open sides as `given`."""
+def _image(tensor: keras.KerasTensor, given: tuple[int, ...] | None) -> keras.KerasTensor:
+    """A symbolic input of one image: the model's own shape, with open sides from `given`."""
     own = tuple(tensor.shape[1:])
     shape = own if given is None else tuple(given)
     fits = len(own) == len(shape) and all(o in (None, g) for o, g in zip(own, shape, strict=True))
     if not fits or not all(isinstance(side, int) and side > 0 for side in shape):
         raise InputError(
-            "`input_shape` must be the sides of one picture, without the batch, and fit the "
-            f"model's own, {own}. Received: {given}"
+            "`input_shape` must be the shape of one image, without the batch, and fit the model's "
+            f"own, {own}. Received: {given}"
         )
     return keras.KerasTensor((1, *shape), dtype=tensor.dtype)
 
 
 class _Forward(keras.Operation):
-    """The model as an operation of its own.
+    """The model as an operation, so that Keras runs it in a scratch graph to infer its output.
 
-    Keras infers the output of an operation by running its `call` in a scratch graph without
-    state. It would not for the model itself: models, and layers that define
-    `compute_output_shape`, answer without calling what is inside them.
+    A model itself, or a layer with `compute_output_shape`, answers without calling its sublayers.
     """
 
     def __init__(self, model: keras.Model):
@@ -143,46 +140,43 @@ class _Forward(keras.Operation):
         self.depth = 0
 
     def call(self, inputs):
-        with recorded() as calls:
+        with record_calls() as calls:
             outputs = self.model(inputs, training=False)
-        for call in every(calls):
+        for call in walk_calls(calls):
             self.calls[id(call.layer)].append(call)
-        weighted = {_output(call).op for call in every(calls) if _multiply_adds(call)}
+        weighted = {_output(call).op for call in walk_calls(calls) if _multiply_adds(call)}
         self.depth = _longest_path(outputs, weighted)
         return outputs
 
 
 def _output(call: Call) -> tf.Tensor:
-    """What a call gives; of several tensors, the first."""
+    """The first output tensor of a call."""
     return keras.tree.flatten(call.output)[0]
 
 
 def _multiply_adds(call: Call) -> int:
     if not isinstance(call.layer, _COUNTED):
         return 0
-    # A kernel has the shape (sides..., channels / groups, filters).
+    # The shape of a kernel is (sides..., channels / groups, filters).
     return math.prod(_output(call).shape) * math.prod(call.layer.kernel.shape[:-1])
 
 
 def _longest_path(outputs, weighted: set[tf.Operation]) -> int:
-    """The number of weighted layers on the longest path that ends in one of the outputs."""
+    """The number of weighted layers on the longest path to an output."""
     outputs = [tensor for tensor in keras.tree.flatten(outputs) if tf.is_tensor(tensor)]
     depth = {}
-    for op in outputs[0].graph.get_operations():  # an operation comes after those that it reads
+    for op in outputs[0].graph.get_operations():  # in topological order
         longest = max((depth.get(tensor.op, 0) for tensor in op.inputs), default=0)
         depth[op] = longest + (op in weighted)
     return max(depth[tensor.op] for tensor in outputs)
 
 
-def _walk(
-    layer: keras.Layer, path: tuple[str, ...] = (), seen: set[int] | None = None
-) -> Iterator[tuple[tuple[str, ...], keras.Layer, list[keras.Layer]]]:
-    """Yield (path, layer, sublayers) of every layer once, the model itself first."""
-    seen = set() if seen is None else seen
+def _walk(layer, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple]:
+    """Yields (path, layer, sublayers) of every layer once, outer layers first."""
     if id(layer) in seen or isinstance(layer, keras.layers.InputLayer):
         return
     seen.add(id(layer))
-    # Keras has no public list of the sublayers of a layer, only of those of a model.
+    # Keras has no public list of a layer's sublayers.
     sublayers = layer._flatten_layers(include_self=False, recursive=False)
     yield path, layer, sublayers
     for sublayer in sublayers:
@@ -190,10 +184,10 @@ def _walk(
 
 
 def _layer_counts(model, calls: dict[int, list[Call]]) -> Iterator[LayerCount]:
-    """One row a layer that is a leaf or has weights of its own."""
+    """One row for each layer that is a leaf or has weights of its own."""
     trainable = {id(weight) for weight in model.trainable_weights}
     counted: set[int] = set()
-    for path, layer, sublayers in _walk(model):
+    for path, layer, sublayers in _walk(model, path=(), seen=set()):
         below = {id(weight) for sublayer in sublayers for weight in sublayer.weights}
         own = [weight for weight in layer.weights if id(weight) not in below | counted]
         if sublayers and not own:
@@ -215,7 +209,7 @@ def _sums(rows: Iterable[LayerCount]) -> dict[str, int]:
 
 
 def _stage_counts(rows: Iterable[LayerCount]) -> tuple[StageCount, ...]:
-    """Rows of equal stage added up, in the order of the model; stages without weights left out."""
+    """The sums of each stage with weights, in the order of the model."""
     groups: dict[str, list[LayerCount]] = {}
     for row in rows:
         groups.setdefault(models.stage_of(row.path), []).append(row)

@@ -15,7 +15,7 @@ from tfresnet.check_unit.parts import align, list_parts, orders
 from tfresnet.check_unit.student import Student
 from tfresnet.errors import InputError
 from tfresnet.layers import Conv2D
-from tfresnet.layers.recorder import recorded
+from tfresnet.layers.recorder import record_calls
 from tfresnet.layers.residual import residual_unit
 from tfresnet.models import create_model
 
@@ -88,7 +88,7 @@ def compare(student: Student, against: str | None = None) -> Comparison:
         kind = _kind(student, against, "basic")
         cases = _UNITS[kind] if "strides" in roles else _UNITS[kind][:1]
         return Comparison(student.name, [_unit_trial(student, kind, *case) for case in cases])
-    with recorded() as calls:
+    with record_calls() as calls:
         model = student.model(input_shape=(32, 32, 3), num_classes=10)
     calls = student.calls + calls
     if len(model.output.shape) == 4:
@@ -111,7 +111,7 @@ def _unit_trial(student, kind, channels, filters, strides):
     values = {"in_channels": channels, "filters": filters, "strides": strides}
     out = filters * (4 if kind == "bottleneck" else 1)
     what = f"{channels} to {out} channels, stride {strides}"
-    with recorded() as calls:
+    with record_calls() as calls:
         try:
             model = student.model(**values, input=x, input_shape=x.shape[1:], num_classes=10)
         except InputError as error:
@@ -161,7 +161,7 @@ def _nearest(parts, references):
     best = refusal = None
     for words, make in references:
         try:
-            with recorded() as calls:
+            with record_calls() as calls:
                 ours = make()
         except InputError as error:  # the stem is too coarse for a small image
             refusal = error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from tfresnet.layers.recorder import Call, every, recorded
+from tfresnet.layers.recorder import Call, record_calls, walk_calls
 
 _KINDS = {
     keras.layers.Conv2D: "convolution",
@@ -70,9 +70,9 @@ def list_parts(calls: Sequence[Call], model: keras.Model | None = None) -> list[
     """
     inside = {}
     if model is not None:
-        with recorded() as forward:
+        with record_calls() as forward:
             model(np.zeros((1, *model.input_shape[1:]), "float32"), training=False)
-        inside = {id(call.layer): call.inside for call in every(forward)}
+        inside = {id(call.layer): call.inside for call in walk_calls(forward)}
     layers = {id(call.layer): call.layer for call in _flatten(calls, inside)}
     wanted = layers if model is None else {id(layer) for layer in model._flatten_layers()}
     parts = [Part(layer) for key, layer in layers.items() if key in wanted]

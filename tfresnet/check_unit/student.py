@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import keras
 
 from tfresnet.errors import InputError
-from tfresnet.layers.recorder import Call, recorded
+from tfresnet.layers.recorder import Call, record_calls
 
 _MODULE = "student"  # not "__main__": a file may train below that
 _CHANNELS = ("filter", "channel", "planes")
@@ -134,7 +134,7 @@ def load(file: str, name: str | None = None) -> Student:
     module.__file__ = file
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
     try:
-        with report_errors(file), recorded() as calls:
+        with report_errors(file), record_calls() as calls:
             with tokenize.open(file) as source:
                 code = compile(source.read(), file, "exec")
             exec(code, module.__dict__)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from tfresnet.experiments.engine.figures import chart, lines
 from tfresnet.experiments.engine.judging import combine
 from tfresnet.experiments.engine.units import UnitChain
-from tfresnet.layers.recorder import every, recorded
+from tfresnet.layers.recorder import record_calls, walk_calls
 from tfresnet.runs.record import RunRecord
 
 ORDER = 10
@@ -39,9 +39,9 @@ def deviations(run: RunRecord) -> list[float]:
     network, found = UnitChain(run.model), []
 
     def run_unit(number, unit, x):
-        with recorded() as calls:
+        with record_calls() as calls:
             output = unit(x, training=False)
-        outputs = {id(call.layer): call.output for call in every(calls)}
+        outputs = {id(call.layer): call.output for call in walk_calls(calls)}
         for conv, bn in unit.branch_pairs():
             response = tf.cast(outputs[id(bn or conv)], tf.float32)
             found.append(round(float(tf.math.reduce_std(response)), 5))

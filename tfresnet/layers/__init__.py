@@ -1,4 +1,4 @@
-"""What the networks are made of: normalisation, convolution + BN, residual and Inception units."""
+"""The layers of the networks: normalisation, convolution + BN, residual and Inception units."""
 
 from tfresnet.layers.convolution import Conv2D, ConvBN
 from tfresnet.layers.inception import InceptionModule
@@ -12,18 +12,3 @@ from tfresnet.layers.residual import (
     ProjectionBlock,
     residual_unit,
 )
-
-__all__ = [
-    "BatchNormalization",
-    "Conv2D",
-    "ConvBN",
-    "IdentityBlock",
-    "InceptionModule",
-    "PlainBlock",
-    "PooledProjectionBlock",
-    "PreactIdentityBlock",
-    "PreactProjectionBlock",
-    "Preprocessing",
-    "ProjectionBlock",
-    "residual_unit",
-]

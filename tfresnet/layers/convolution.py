@@ -1,4 +1,4 @@
-"""Convolutions as the residual networks use them."""
+"""Convolutions of the residual networks."""
 
 import keras
 from keras import ops
@@ -9,65 +9,51 @@ from tfresnet.layers.normalization import BatchNormalization
 
 @keras.saving.register_keras_serializable(package="tfresnet")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` that pads the same number of zeros on either side.
+    """`keras.layers.Conv2D` with symmetric zero padding.
 
-    Differs from Keras' in its defaults (He normal initialisation, `padding="same"`, no bias since
-    batch normalisation follows) and in one point of substance: with stride 2, TensorFlow's "same"
-    pads right and bottom only, which moves the samples one pixel away from those of a 1x1 / 2
-    shortcut. Here k // 2 zeros stand on each side, as in the paper's Caffe and the later Torch
-    code, so that branch and shortcut look at the same pixels and weights can be exchanged. An even
-    kernel has one zero less on the left and on top, as with stride 1.
+    With stride 2, TensorFlow's "same" pads right and bottom only. That shifts the samples by one
+    pixel against those of a 1x1 / 2 shortcut. This layer pads k // 2 zeros on each side, like
+    Caffe and Torch, so branch and shortcut read the same pixels and weights can be exchanged. An
+    even kernel gets one zero less on the left and on top, as with stride 1.
 
-    Input: `(batch, height, width, channels)`; output: `(batch, ceil(height / strides),
+    The defaults also differ: He normal initialisation, `padding="same"`, and no bias because
+    batch normalisation follows.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / strides),
     ceil(width / strides), filters)` with `padding="same"`.
 
     Source: He et al., 2015, https://arxiv.org/abs/1502.01852 (initialisation).
     """
 
-    def __init__(
-        self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        data_format="channels_last",
-        **kwargs,
-    ):
-        kwargs |= {"use_bias": use_bias, "kernel_initializer": kernel_initializer}
-        super().__init__(filters, kernel_size, strides, padding, data_format, **kwargs)
+    def __init__(self, filters, kernel_size, strides=1, padding="same", **kwargs):
+        defaults = {"data_format": "channels_last", "use_bias": False}
+        defaults["kernel_initializer"] = "he_normal"
+        super().__init__(filters, kernel_size, strides, padding, **defaults | kwargs)
 
     def convolution_op(self, inputs, kernel):
         if self.padding != "same" or self.data_format != "channels_last":
             return super().convolution_op(inputs, kernel)
         if max(self.strides) > 1:
-            # Padding is an operation of its own here: as an attribute of the convolution it would
-            # keep TensorFlow from using oneDNN's kernels for both gradients.
-            inputs = self._padded(inputs)
+            # A separate padding operation: as an attribute of the convolution, padding would keep
+            # TensorFlow from using oneDNN's kernels for both gradients.
+            if max(self.kernel_size) > 1:
+                sides = [[(size - 1) // 2, size // 2] for size in self.kernel_size]
+                inputs = ops.pad(inputs, [[0, 0], *sides, [0, 0]])
             strides = list(self.strides)
             return ops.conv(inputs, kernel, strides, "valid", data_format=self.data_format)
         if max(self.dilation_rate) == 1 and small_maps.serves(inputs, kernel):
             return small_maps.conv2d(inputs, kernel)
         return super().convolution_op(inputs, kernel)
 
-    def _padded(self, inputs):
-        if max(self.kernel_size) == 1:
-            return inputs
-        sides = [[(size - 1) // 2, size // 2] for size in self.kernel_size]
-        return ops.pad(inputs, [[0, 0], *sides, [0, 0]])
-
 
 @keras.saving.register_keras_serializable(package="tfresnet")
 class ConvBN(keras.layers.Layer):
-    """Convolution, batch normalisation, ReLU: the unit that all networks here are made of.
+    """Convolution, batch normalisation, ReLU: the unit that all networks share.
 
-    Children: `conv`, and `bn` unless `use_bn=False`, which gives the convolution a bias instead
-    (networks from before batch normalisation). `activation=None` leaves the ReLU out,
-    `scale=False` the factor of the normalisation, gamma.
+    Its sublayers are `conv` and `bn`. `use_bn=False` replaces `bn` by a bias, for networks older
+    than batch normalisation. `activation=None` drops the ReLU, `scale=False` drops gamma.
 
-    Input: `(batch, height, width, channels)`; output: `(batch, height', width', filters)` with
-    the sizes of `Conv2D`.
+    Shapes: as `Conv2D`.
     """
 
     def __init__(
@@ -91,15 +77,14 @@ class ConvBN(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.epsilon = epsilon
         self.scale = scale
-        dtype = {"dtype": self.dtype_policy}
-        place = {"padding": padding, "use_bias": not use_bn, "name": "conv"}
-        self.conv = Conv2D(filters, kernel_size, strides, **place, **dtype)
-        norm = {"epsilon": epsilon, "scale": scale, "name": "bn"}
-        self.bn = BatchNormalization(**norm, **dtype) if use_bn else None
+        options = {"use_bias": not use_bn, "dtype": self.dtype_policy, "name": "conv"}
+        self.conv = Conv2D(filters, kernel_size, strides, padding, **options)
+        norm = {"epsilon": epsilon, "scale": scale, "dtype": self.dtype_policy, "name": "bn"}
+        self.bn = BatchNormalization(**norm) if use_bn else None
 
     @property
     def conv_bn_pairs(self):
-        """(convolution, the normalisation of its output or None), for folding."""
+        """(convolution, its normalisation or None), for folding."""
         return [(self.conv, self.bn)]
 
     def build(self, input_shape):
@@ -117,13 +102,7 @@ class ConvBN(keras.layers.Layer):
         return self.conv.compute_output_shape(input_shape)
 
     def get_config(self):
-        return super().get_config() | {
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "use_bn": self.use_bn,
-            "activation": keras.activations.serialize(self.activation),
-            "epsilon": self.epsilon,
-            "scale": self.scale,
-        }
+        names = ("filters", "kernel_size", "strides", "padding", "use_bn", "activation")
+        config = {name: getattr(self, name) for name in (*names, "epsilon", "scale")}
+        config["activation"] = keras.activations.serialize(self.activation)
+        return super().get_config() | config

@@ -16,29 +16,29 @@ _POOL_SIZE = 3
 
 @keras.saving.register_keras_serializable(package="tfresnet")
 class InceptionModule(keras.layers.Layer):
-    """Branches over the same input, their outputs concatenated along the channels.
+    """Branches over the same input, concatenated along the channels.
 
-    A branch is a sequence of steps, written as data so that a table can hold it:
-    `(filters, kernel size)` is a `ConvBN`, `"max"` or `"average"` a 3x3 pooling, and a list of
-    steps runs them side by side. The module of GoogLeNet's Fig. 2b is
+    A branch is a sequence of steps. A step is `(filters, kernel size)` for a `ConvBN`, `"max"` or
+    `"average"` for a 3x3 pooling, or a list of steps that run side by side. The module of
+    GoogLeNet's Fig. 2b is
 
         {"conv1x1": [(64, 1)], "conv3x3": [(96, 1), (128, 3)],
          "conv5x5": [(16, 1), (32, 5)], "pool": ["max", (32, 1)]}
 
-    The children are named by branch and step: `conv3x3_1`, `conv3x3_2`; side by side they are
-    `conv3x3_2a`, `conv3x3_2b`.
+    Sublayers are named by branch and step: `conv3x3_1`, `conv3x3_2`, and `conv3x3_2a`,
+    `conv3x3_2b` side by side.
 
     Args:
         branches: branch name -> steps, in the order of the concatenation.
-        strides, padding: of the last step of every branch; 2 and "valid" reduce the grid with
+        strides, padding: of the last step of every branch. 2 and "valid" reduce the grid with
             pooling and convolution in parallel (Fig. 10 of the second paper).
         use_bn, scale, epsilon: of every `ConvBN`.
 
-    Shapes: `(batch, height, width, channels)` to `(batch, height', width', channels')`, sizes as
-    of a 3x3 pooling with those strides and padding; channels' is the sum over the branches.
+    Shapes: `(batch, height, width, channels)` to `(batch, height', width', sum of the branches'
+    channels)`; the sides are those of a 3x3 pooling with these strides and padding.
 
     Raises:
-        InputError: no branches, or a step that is none of the three forms.
+        InputError: no branches, an empty branch, or an unknown form of step.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class InceptionModule(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         if not branches or not all(branches.values()):
-            raise InputError(f"branches must have at least a step each. Received: {branches}")
+            raise InputError(f"every branch must have a step. Received: {branches}")
         self.branches = branches
         self.strides = strides
         self.padding = padding
@@ -70,39 +70,37 @@ class InceptionModule(keras.layers.Layer):
         ]
 
     def _make_step(self, step, name, last):
-        """Makes the layers of one step and returns their names: several if side by side."""
+        """Makes the layers of one step and returns their names, several if side by side."""
         if _is_side_by_side(step):
             lettered = zip("abcdefgh", step, strict=False)
             return [self._make_step(one, name + letter, last)[0] for letter, one in lettered]
         strides, padding = (self.strides, self.padding) if last else (1, "same")
-        self.steps[name] = self._make_layer(step, strides, padding, name)
-        return [name]
-
-    def _make_layer(self, step, strides, padding, name):
         options = {"padding": padding, "dtype": self.dtype_policy, "name": name}
         if isinstance(step, str):
-            return pool2d(step, _POOL_SIZE, strides, **options)
-        norm = {"use_bn": self.use_bn, "scale": self.scale, "epsilon": self.epsilon}
-        return ConvBN(*step, strides, **norm, **options)
+            self.steps[name] = pool2d(step, _POOL_SIZE, strides, **options)
+        else:
+            options |= {"use_bn": self.use_bn, "scale": self.scale, "epsilon": self.epsilon}
+            self.steps[name] = ConvBN(*step, strides, **options)
+        return [name]
 
     def build(self, input_shape):
         def build_and_infer(layer, shape):
             layer.build(shape)
             return layer.compute_output_shape(shape)
 
-        self._run(tuple(input_shape), build_and_infer, _joined_shape)
+        self._run(tuple(input_shape), build_and_infer, _join_shapes)
 
     def call(self, inputs, training=None):
         def apply(layer, x):
             return layer(x, training=training) if isinstance(layer, ConvBN) else layer(x)
 
-        return self._run(inputs, apply, _joined)
+        return self._run(inputs, apply, _join)
 
     def compute_output_shape(self, input_shape):
         def infer(layer, shape):
             return layer.compute_output_shape(shape)
 
-        return self._run(tuple(input_shape), infer, _joined_shape)
+        return self._run(tuple(input_shape), infer, _join_shapes)
 
     def _run(self, x, apply, join):
         """Sends x down all branches: `apply(layer, x)` at each layer, `join` where they meet."""
@@ -115,23 +113,17 @@ class InceptionModule(keras.layers.Layer):
         return join(outputs)
 
     def get_config(self):
-        return super().get_config() | {
-            "branches": self.branches,
-            "strides": self.strides,
-            "padding": self.padding,
-            "use_bn": self.use_bn,
-            "scale": self.scale,
-            "epsilon": self.epsilon,
-        }
+        names = ("branches", "strides", "padding", "use_bn", "scale", "epsilon")
+        return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 def _is_side_by_side(step):
-    """Whether a step is a list of steps; raises InputError if it is no step at all."""
+    """Whether a step is a list of steps. Raises InputError for an unknown form."""
     if isinstance(step, str):
-        known = step in POOLS
+        single = step in POOLS
     else:
-        known = isinstance(step, list | tuple) and len(step) == 2 and isinstance(step[0], int)
-    if known:
+        single = isinstance(step, list | tuple) and len(step) == 2 and isinstance(step[0], int)
+    if single:
         return False
     if isinstance(step, list | tuple) and step and not any(map(_is_side_by_side, step)):
         return True
@@ -141,9 +133,9 @@ def _is_side_by_side(step):
     )
 
 
-def _joined(tensors):
+def _join(tensors):
     return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=-1)
 
 
-def _joined_shape(shapes):
+def _join_shapes(shapes):
     return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))

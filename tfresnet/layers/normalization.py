@@ -10,20 +10,19 @@ _KERNEL_TYPES = ("float16", "bfloat16", "float32")
 class BatchNormalization(keras.layers.BatchNormalization):
     """Drop-in for `keras.layers.BatchNormalization`, several times faster on a CPU.
 
-    Keras 3 computes the moments and the normalisation from elementwise operations. Here one fused
-    kernel (`FusedBatchNormV3`, oneDNN on CPU, cuDNN on GPU) does each pass, takes bfloat16 or
-    float16 activations as they are and keeps statistics, scale and offset in float32. Weights,
-    names, configuration and frozen behaviour (`trainable=False` means inference mode) are Keras'.
+    Keras 3 uses elementwise operations. This layer uses one fused kernel for each pass
+    (`FusedBatchNormV3`: oneDNN on CPU, cuDNN on GPU). The kernel takes bfloat16 or float16
+    activations and keeps statistics, scale and offset in float32. Weights, names, configuration
+    and the frozen state (`trainable=False` means inference mode) are those of Keras.
 
-    One number differs on purpose: the moving variance averages the *unbiased* batch variance,
-    m/(m-1) times the biased one with m values a channel, as algorithm 2 of the paper has
-    it. The normalisation during training uses the biased one, as everywhere.
+    One number differs: the moving variance averages the *unbiased* batch variance, as in
+    algorithm 2 of the paper. It is m/(m-1) times the biased one, with m values a channel.
 
-    The defaults are the paper's momentum and epsilon of the residual networks' own code (0.9 and
-    1e-5) instead of Keras' 0.99 and 1e-3: after a short training, 0.99 leaves stale statistics.
+    The defaults are momentum 0.9 and epsilon 1e-5, from the code of the residual networks. Keras'
+    momentum of 0.99 leaves stale statistics after a short training.
 
     Input and output: `(batch, ..., channels)`. Another axis, a mask, synchronised statistics,
-    renormalisation or float64 go to Keras' own implementation.
+    renormalisation and float64 use Keras' own implementation.
 
     Source: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167, algorithms 1 and 2.
     """
@@ -33,9 +32,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         self._folded = False
 
     def fold_into(self, conv: keras.layers.Conv2D) -> None:
-        """Scales the kernel of the convolution before, so that only an offset is left to add.
+        """Scales the kernel of the convolution before, which leaves only an offset to add.
 
-        For inference on a copy of a network: it cannot be undone.
+        For inference with a copy of a network: it cannot be undone.
         """
 
         def exact(variable):
@@ -48,7 +47,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         offset = -exact(self.moving_mean) * scale
         if self.beta is not None:
             offset += exact(self.beta)
-        self.moving_mean.assign(offset)  # there may be no beta, and the mean is needed no more
+        self.moving_mean.assign(offset)  # a free variable now, where beta may not exist
         self._folded = True
 
     def call(self, inputs, training=None, mask=None):
@@ -56,15 +55,18 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return tf.nn.bias_add(inputs, tf.cast(self.moving_mean, inputs.dtype))
         if mask is not None or not self._kernel_can_serve(inputs):
             return super().call(inputs, training=training, mask=mask)
-        # The kernel wants maps; for statistics by channel, any other shape is as good.
-        maps = (
-            inputs if len(inputs.shape) == 4 else tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
-        )
+        # The kernel needs four axes. Statistics by channel do not depend on the shape.
+        is_map = len(inputs.shape) == 4
+        x = inputs if is_map else tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
         if training and self.trainable:
-            outputs = self._normalize_and_track(maps)
+            # With an averaging factor below 1 the kernel itself updates the moving statistics.
+            factor = 1.0 - self.momentum
+            x, mean, variance = self._fused(x, is_training=True, exponential_avg_factor=factor)
+            self.moving_mean.assign(mean)
+            self.moving_variance.assign(variance)
         else:
-            outputs = self._fused(maps, is_training=False)[0]
-        return outputs if maps is inputs else tf.reshape(outputs, tf.shape(inputs))
+            x = self._fused(x, is_training=False)[0]
+        return x if is_map else tf.reshape(x, tf.shape(inputs))
 
     def _kernel_can_serve(self, inputs):
         return (
@@ -74,22 +76,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and not self.renorm
         )
 
-    def _normalize_and_track(self, inputs):
-        # With an averaging factor below 1 the kernel itself mixes the batch statistics into the
-        # moving ones it is given, and returns the mixture.
-        outputs, moving_mean, moving_variance = self._fused(
-            inputs, is_training=True, exponential_avg_factor=1.0 - self.momentum
-        )
-        self.moving_mean.assign(moving_mean)
-        self.moving_variance.assign(moving_variance)
-        return outputs
-
-    def _fused(self, inputs, **kwargs):
+    def _fused(self, x, **kwargs):
         channels = self.moving_mean.shape
         gamma = tf.ones(channels) if self.gamma is None else self.gamma
         beta = tf.zeros(channels) if self.beta is None else self.beta
         return tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
+            x=x,
             scale=tf.cast(gamma, tf.float32),
             offset=tf.cast(beta, tf.float32),
             mean=tf.cast(self.moving_mean, tf.float32),

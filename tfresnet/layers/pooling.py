@@ -1,4 +1,4 @@
-"""Keras' poolings by name, channels last whatever Keras' own setting."""
+"""Keras' pooling layers by name."""
 
 import keras
 
@@ -6,5 +6,5 @@ POOLS = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePoolin
 
 
 def pool2d(kind: str, size: int, strides: int, **options) -> keras.layers.Layer:
-    """The pooling `kind`, "max" or "average", over `size` x `size` pixels."""
+    """Pooling ("max" or "average") over `size` x `size` pixels, always channels last."""
     return POOLS[kind](size, strides, data_format="channels_last", **options)

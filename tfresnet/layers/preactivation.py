@@ -1,6 +1,6 @@
-"""Residual units whose normalisation and ReLU stand before each convolution.
+"""Residual units with normalisation and ReLU before each convolution.
 
-Nothing touches the sum: x reaches every later unit as it is, and so does the gradient back.
+Nothing follows the sum, so x reaches every later unit unchanged, and so does the gradient back.
 
 Source: He et al., 2016, "Identity Mappings", https://arxiv.org/abs/1603.05027, Fig. 1b and 4e.
 """
@@ -13,19 +13,16 @@ from tfresnet.layers.residual import Unit
 
 
 class PreactUnit(Unit):
-    """The branch in the other order: `bn1` normalises what `conv1` reads.
-
-    See `PreactIdentityBlock` for the arguments.
-    """
+    """The branch in the other order: `bn1` normalises the input of `conv1`."""
 
     def __init__(self, filters, preactivate=True, dropout=0.0, **kwargs):
-        self.preactivate = preactivate  # first: `_bn` asks for it
+        self.preactivate = preactivate  # before super(), which calls `_bn`
         super().__init__(filters, **kwargs)
         if self.zero_init_residual:
             # The ReLU after a zero gamma and a zero beta passes no gradient on: it stays zero.
             raise InputError(
-                "zero_init_residual needs a normalisation after the last convolution, which a "
-                "pre-activation unit has not. Received: True"
+                "zero_init_residual needs a normalisation after the last convolution; a "
+                "pre-activation unit has none. Received: True"
             )
         self.dropout = dropout
         self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
@@ -65,15 +62,15 @@ class PreactUnit(Unit):
 
 @keras.saving.register_keras_serializable(package="tfresnet")
 class PreactIdentityBlock(PreactUnit):
-    """`F(relu(bn(x))) + x`: the shortcut has no weights, and no ReLU follows the sum.
+    """`F(relu(bn(x))) + x`: no weights on the shortcut, no ReLU after the sum.
 
     Args:
         filters, strides, bottleneck, stride_in_3x3, epsilon: as `IdentityBlock`.
-        preactivate: False for the first unit of a network, whose input the stem has normalised
-            and activated (section 4.1 of the paper: "before splitting into two paths").
+        preactivate: False for the first unit of a network, after a stem that already normalises
+            and activates (section 4.1 of the paper).
         dropout: rate between the convolutions (wide networks).
 
-    Shapes and errors as `IdentityBlock`, and `InputError` for `zero_init_residual`.
+    Shapes and errors: as `IdentityBlock`, and `InputError` for `zero_init_residual`.
     """
 
 

@@ -1,4 +1,4 @@
-"""From pixels to what a network was trained on, as its first layer."""
+"""The first layer of a trained model: from pixels to normalised images."""
 
 from collections.abc import Sequence
 
@@ -11,20 +11,19 @@ from tfresnet.errors import InputError
 
 @keras.saving.register_keras_serializable(package="tfresnet")
 class Preprocessing(keras.layers.Layer):
-    """`(pixels / 255 - mean) / std`, by channel, and the names of the classes behind the logits.
+    """`(pixels / 255 - mean) / std` by channel, and the class names of the logits.
 
-    A model that starts with it takes pictures as they are, and its file says what it can tell
-    apart. It has no weights.
+    It lets a model take pictures as they are, and lets its file name the classes. No weights.
 
     Args:
         mean, std: of each channel, in the range 0..1; every `std` above 0.
-        class_names: in the order of the logits; () where they are not known.
+        class_names: in the order of the logits; () if unknown.
 
-    Shapes: `(batch, height, width, channels)` in 0..255, uint8 or floating, to the same in float32
-    under every dtype policy.
+    Shapes: `(batch, height, width, channels)` in 0..255, uint8 or floating, to the same shape in
+    float32 under every dtype policy.
 
     Raises:
-        InputError: other lengths, a `std` that is not above 0, or other channels.
+        InputError: different lengths, a `std` that is not above 0, or a wrong number of channels.
     """
 
     def __init__(
@@ -39,14 +38,11 @@ class Preprocessing(keras.layers.Layer):
         self.mean = tuple(float(x) for x in mean)
         self.std = tuple(float(x) for x in std)
         self.class_names = tuple(class_names)
+        received = f"Received: {mean}, {std}"
         if not self.mean or len(self.mean) != len(self.std):
-            raise InputError(
-                f"mean and std must have a number for each channel. Received: {mean}, {std}"
-            )
+            raise InputError(f"mean and std must have a number for each channel. {received}")
         if not (min(self.std) > 0 and np.isfinite([*self.mean, *self.std]).all()):
-            raise InputError(
-                f"mean and std must be finite and std above 0. Received: {mean}, {std}"
-            )
+            raise InputError(f"mean and std must be finite and std above 0. {received}")
 
     def build(self, input_shape):
         if input_shape[-1] != len(self.mean):
@@ -62,7 +58,7 @@ class Preprocessing(keras.layers.Layer):
         x = tf.cast(inputs, tf.float32)
         if None in shape:
             return x * scale.astype(np.float32) + offset.astype(np.float32)
-        # Image by image as one long row: broadcasting over an axis of 3 takes five times as long.
+        # Each image as one long row: broadcasting over an axis of 3 takes five times as long.
         pixels = shape.num_elements() // len(self.mean)
         x = tf.reshape(x, (-1, shape.num_elements()))
         x = x * np.tile(scale, pixels).astype(np.float32)
@@ -73,8 +69,5 @@ class Preprocessing(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return super().get_config() | {
-            "mean": self.mean,
-            "std": self.std,
-            "class_names": self.class_names,
-        }
+        own = {"mean": self.mean, "std": self.std, "class_names": self.class_names}
+        return super().get_config() | own

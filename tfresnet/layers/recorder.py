@@ -1,4 +1,4 @@
-"""Records which layers are called, in which order, and what each call gives."""
+"""Records the calls of layers: which, in what order, with what output."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ import keras
 
 @dataclass(eq=False)
 class Call:
-    """One call of a layer. `inside` are the calls that it makes; `output` is None if it fails."""
+    """One call of a layer, with the calls it makes `inside`. `output` is None if it fails."""
 
     layer: keras.Layer
     output: object = None
@@ -17,13 +17,13 @@ class Call:
 
 
 @contextlib.contextmanager
-def recorded() -> Iterator[list[Call]]:
-    """Collects the calls of all layers while the context is open, in the order they begin."""
+def record_calls() -> Iterator[list[Call]]:
+    """Collects the calls of all layers while the context is open, in order of their start."""
     calls = []
     stack = [calls]
     call_layer = keras.Layer.__call__
 
-    def recording(layer, *args, **kwargs):
+    def record(layer, *args, **kwargs):
         call = Call(layer)
         stack[-1].append(call)
         stack.append(call.inside)
@@ -33,15 +33,15 @@ def recorded() -> Iterator[list[Call]]:
             stack.pop()
         return call.output
 
-    keras.Layer.__call__ = recording
+    keras.Layer.__call__ = record
     try:
         yield calls
     finally:
         keras.Layer.__call__ = call_layer
 
 
-def every(calls: Iterable[Call]) -> Iterator[Call]:
-    """The calls and all calls inside them, in the order they begin."""
+def walk_calls(calls: Iterable[Call]) -> Iterator[Call]:
+    """The calls and all calls inside them, in order of their start."""
     for call in calls:
         yield call
-        yield from every(call.inside)
+        yield from walk_calls(call.inside)

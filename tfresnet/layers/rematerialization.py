@@ -1,4 +1,4 @@
-"""Memory for time: activations of a unit are computed again in the backward pass, not kept."""
+"""Trades time for memory: the backward pass computes a unit's activations again."""
 
 import functools
 from collections.abc import Callable
@@ -8,21 +8,21 @@ import tensorflow as tf
 
 
 def rematerialize(model: keras.Model) -> keras.Model:
-    """Makes every composite layer of `model` (a residual unit, say) keep only its input.
+    """Makes every composite layer of `model`, such as a residual unit, keep only its input.
 
-    Training then needs memory for one activation a unit and for the inside of one unit, and a
-    third more time; its numbers stay the same. Returns the model; a saved model forgets it.
+    Training then stores one activation per unit and the inside of one unit. It takes a third more
+    time and gives the same numbers. Returns `model`. A saved model does not keep this setting.
 
     Source: Chen et al., 2016, "Training Deep Nets with Sublinear Memory Cost",
     https://arxiv.org/abs/1604.06174.
     """
     for layer in model.layers:
         if len(list(layer._flatten_layers())) > 1:
-            layer.call = _rematerialized(layer)
+            layer.call = _rematerializing_call(layer)
     return model
 
 
-def _rematerialized(layer: keras.Layer) -> Callable:
+def _rematerializing_call(layer: keras.Layer) -> Callable:
     call = layer.call
     weights = {id(weight) for weight in layer.weights}
     states = [v for v in layer.variables if id(v) not in weights]  # of random generators
@@ -31,16 +31,16 @@ def _rematerialized(layer: keras.Layer) -> Callable:
     def wrapped(*args, **kwargs):
         if not kwargs.get("training"):
             return call(*args, **kwargs)
-        return _computed_twice(functools.partial(call, **kwargs), states)(*args)
+        return _recompute_in_backward(functools.partial(call, **kwargs), states)(*args)
 
     return wrapped
 
 
-def _computed_twice(function: Callable, states: list[keras.Variable]) -> Callable:
-    """`function` of tensors, with a gradient that computes it again from the same `states`.
+def _recompute_in_backward(function: Callable, states: list[keras.Variable]) -> Callable:
+    """`function` with a gradient that calls it again from the same `states`.
 
-    `tf.recompute_grad`, and so `keras.remat`, can be differentiated twice. For that it searches the
-    whole graph once a unit while the step is traced: for ResNet-1202 more than 20 minutes.
+    Not `tf.recompute_grad` (nor `keras.remat`, which calls it): to support second derivatives it
+    searches the whole graph once per unit while tracing. ResNet-1202 took over 20 minutes.
     """
 
     @tf.custom_gradient
@@ -48,8 +48,8 @@ def _computed_twice(function: Callable, states: list[keras.Variable]) -> Callabl
         before = [(state, tf.identity(state.value)) for state in states]
 
         def gradient(*upstream, variables=()):
-            again = [_not_before(upstream[0], x) for x in inputs]
-            # What a step does once, such as the update of moving averages, the scope undoes.
+            again = [_delay(x, upstream[0]) for x in inputs]
+            # The scope discards side effects, such as a second update of the moving averages.
             with tf.GradientTape() as tape, keras.StatelessScope(before):
                 tape.watch(again)
                 outputs = function(*again)
@@ -66,12 +66,12 @@ def _computed_twice(function: Callable, states: list[keras.Variable]) -> Callabl
     return once
 
 
-def _not_before(gradient: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """x, for whoever needs it once `gradient` is known: not before its memory is.
+def _delay(x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """x, but not before `gradient` is computed: until then its activations need no memory.
 
-    XLA ignores control dependencies and would find that all is there already, so that nothing is
-    to be computed again. It cannot tell that the difference to x is none.
+    XLA ignores control dependencies and would merge the second computation with the first. It
+    cannot see that the number subtracted here is zero.
     """
-    one = tf.reduce_sum(tf.reshape(gradient, [-1])[:1])  # of none, if the batch is empty
+    one = tf.reduce_sum(tf.reshape(gradient, [-1])[:1])  # 0 for an empty batch
     zero = tf.where(tf.math.is_nan(one), one, tf.zeros_like(one))
     return x - tf.cast(zero, x.dtype)

@@ -1,4 +1,4 @@
-"""The residual units: a branch of convolutions, and what goes around it.
+"""The residual units: a branch of convolutions and the shortcut around it.
 
 Source: He et al., 2015, "Deep Residual Learning", https://arxiv.org/abs/1512.03385, Fig. 2 and 5.
 """
@@ -16,9 +16,9 @@ BOTTLENECK_EXPANSION = 4
 
 
 class Unit(keras.layers.Layer):
-    """A unit: the input forks into a branch and a shortcut, and their outputs join.
+    """The input forks into a branch and a shortcut, and their outputs join.
 
-    Units differ in `fork`, `branch`, `shortcut` and `join`. Those defined here make the
+    Subclasses override `fork`, `branch`, `shortcut` and `join`. The defaults make the
     `IdentityBlock`, which documents the arguments and shapes.
     """
 
@@ -42,18 +42,15 @@ class Unit(keras.layers.Layer):
         self.out_channels = filters * (BOTTLENECK_EXPANSION if bottleneck else 1)
         if bottleneck:
             self._make_bottleneck()
-        else:
-            self._make_basic()
-
-    def _make_basic(self):
+            return
         self.conv1 = self._conv(self.filters, 3, self.strides, name="conv1")
         self.bn1 = self._bn("bn1")
         self.conv2 = self._conv(self.filters, 3, name="conv2")
         self.bn2 = self._bn("bn2", last=True)
 
     def _make_bottleneck(self):
-        # The paper reduces the resolution in the first 1x1, which drops three of four pixels
-        # unseen. Later code ("v1.5") moves the stride into the 3x3.
+        # The paper has the stride in the first 1x1, which never reads three of four pixels. Later
+        # code ("v1.5") has it in the 3x3.
         first, second = (1, self.strides) if self.stride_in_3x3 else (self.strides, 1)
         self.conv1 = self._conv(self.filters, 1, first, name="conv1")
         self.bn1 = self._bn("bn1")
@@ -66,23 +63,23 @@ class Unit(keras.layers.Layer):
         return Conv2D(filters, kernel_size, strides, dtype=self.dtype_policy, name=name)
 
     def _bn(self, name, last=False):
-        # A zero gamma at the end of the branch starts the unit as the identity (Goyal et al.,
-        # 2017, https://arxiv.org/abs/1706.02677, section 5.1): not in the paper, hence a flag.
+        # A zero gamma at the end of the branch starts the unit as the identity. Not in the paper:
+        # Goyal et al., 2017, https://arxiv.org/abs/1706.02677, section 5.1.
         gamma = "zeros" if last and self.zero_init_residual else "ones"
         return BatchNormalization(
             epsilon=self.epsilon, gamma_initializer=gamma, dtype=self.dtype_policy, name=name
         )
 
     def branch_pairs(self):
-        """(convolution, the normalisation of its output or None) of the branch, in order."""
+        """(convolution, the normalisation of its output or None) in the branch's order."""
         pairs = [(self.conv1, self.bn1), (self.conv2, self.bn2)]
         return [*pairs, (self.conv3, self.bn3)] if self.bottleneck else pairs
 
-    # Keras saves the weights of layers that a property lists under the property's name. Files have
-    # the weights of projections under this one, so it stays a property and no other may be added.
+    # If a property lists layers, Keras saves their weights under the property's name. Files hold
+    # the weights of projections under this one: keep it a property, and add no other.
     @property
     def conv_bn_pairs(self):
-        """The pairs of the whole unit, for folding."""
+        """The pairs of branch and shortcut, for folding."""
         return self.branch_pairs()
 
     def build(self, input_shape):
@@ -97,25 +94,24 @@ class Unit(keras.layers.Layer):
     def build_shortcut(self, input_shape):
         if input_shape[-1] > self.out_channels:
             raise InputError(
-                f"{type(self).__name__} can add channels, not take them away: the input may have "
+                f"{type(self).__name__} can add channels, not remove them: the input may have "
                 f"at most {self.out_channels}. Received: {input_shape[-1]}"
             )
 
     def call(self, inputs, training=None):
-        branch, shortcut = self.parts(inputs, training=training)
-        return self.join(branch, shortcut)
+        return self.join(*self.parts(inputs, training=training))
 
     def parts(self, inputs, training=None):
-        """What `join` puts together: the outputs of branch and shortcut."""
+        """The outputs of branch and shortcut, for `join`."""
         x, skipped = self.fork(inputs, training=training)
         return self.branch(x, training=training), self.shortcut(skipped, training=training)
 
     def fork(self, x, training=None):
-        """What the branch reads, and what the shortcut reads."""
+        """The inputs of branch and shortcut."""
         return x, x
 
     def branch(self, x, training=None):
-        """F(x) of the paper: everything up to, not including, the addition."""
+        """F(x) of the paper: everything before the addition."""
         x = ops.relu(self.bn1(self.conv1(x), training=training))
         x = self.bn2(self.conv2(x), training=training)
         if self.bottleneck:
@@ -139,27 +135,21 @@ class Unit(keras.layers.Layer):
         return super().from_config({names.get(key, key): value for key, value in config.items()})
 
     def get_config(self):
-        return super().get_config() | {
-            "filters": self.filters,
-            "strides": self.strides,
-            "bottleneck": self.bottleneck,
-            "stride_in_3x3": self.stride_in_3x3,
-            "zero_init_residual": self.zero_init_residual,
-            "epsilon": self.epsilon,
-        }
+        names = ("filters", "strides", "bottleneck", "stride_in_3x3", "zero_init_residual")
+        return super().get_config() | {name: getattr(self, name) for name in (*names, "epsilon")}
 
 
 @keras.saving.register_keras_serializable(package="tfresnet")
 class IdentityBlock(Unit):
-    """`relu(F(x) + x)`: the shortcut has no weights.
+    """`relu(F(x) + x)`: no weights on the shortcut.
 
-    Where the branch changes the shape this is option A of the paper: see `identity`.
+    Where the branch changes the shape, the shortcut is the paper's option A: see `identity`.
 
     Args:
         filters: channels of the 3x3 convolutions.
-        strides: step of the first convolution, 1 or 2 in the paper.
+        strides: of the first convolution, 1 or 2 in the paper.
         bottleneck: 1x1, 3x3, 1x1 to `4 * filters` channels instead of two 3x3 (Fig. 5).
-        stride_in_3x3: put a bottleneck's stride in its 3x3 ("v1.5") instead of its first 1x1.
+        stride_in_3x3: put a bottleneck's stride in its 3x3 ("v1.5"), not in its first 1x1.
         zero_init_residual: start the unit as the identity.
         epsilon: added to the variance in batch normalisation.
 
@@ -173,17 +163,17 @@ class IdentityBlock(Unit):
 
 @keras.saving.register_keras_serializable(package="tfresnet")
 class PlainBlock(Unit):
-    """`relu(F(x))`: the branch without a shortcut, the unit of the networks that degrade.
+    """`relu(F(x))`: no shortcut. The unit of the plain networks, which degrade with depth.
 
     Shapes and arguments: see `IdentityBlock`; `InputError` for `zero_init_residual`.
     """
 
     def __init__(self, filters, **kwargs):
         super().__init__(filters, **kwargs)
-        if self.zero_init_residual:  # the ReLU after nothing but zeros passes no gradient on
+        if self.zero_init_residual:  # a ReLU of zeros alone passes no gradient on
             raise InputError(
-                "zero_init_residual needs a shortcut beside the branch, which a plain unit has "
-                "not. Received: True"
+                "zero_init_residual needs a shortcut beside the branch; a plain unit has none. "
+                "Received: True"
             )
 
     def build_shortcut(self, input_shape):
@@ -200,19 +190,17 @@ class PlainBlock(Unit):
 class ProjectionBlock(Unit):
     """`relu(F(x) + W x)`: a 1x1 convolution and batch normalisation on the shortcut.
 
-    Option B of the paper where stride or channels change, option C everywhere. Shapes and
+    The paper's option B uses it where the shape changes, option C everywhere. Shapes and
     arguments: see `IdentityBlock`.
     """
 
+    pools = False  # whether a pooling does the stride
+
     def __init__(self, filters, **kwargs):
         super().__init__(filters, **kwargs)
-        self.shortcut_conv = self._conv(
-            self.out_channels, 1, self._projection_strides(), name="shortcut_conv"
-        )
+        strides = 1 if self.pools else self.strides
+        self.shortcut_conv = self._conv(self.out_channels, 1, strides, name="shortcut_conv")
         self.shortcut_bn = self._bn("shortcut_bn")
-
-    def _projection_strides(self):
-        return self.strides
 
     @property
     def conv_bn_pairs(self):
@@ -228,16 +216,15 @@ class ProjectionBlock(Unit):
 
 @keras.saving.register_keras_serializable(package="tfresnet")
 class PooledProjectionBlock(ProjectionBlock):
-    """`relu(F(x) + W pool(x))`: average pooling does the stride of the shortcut (ResNet-D).
+    """`relu(F(x) + W pool(x))`: average pooling does the shortcut's stride (ResNet-D).
 
-    A 1x1 convolution of stride 2 reads one pixel in four; the mean of the four loses none. Shapes
-    and arguments: see `IdentityBlock`.
+    A 1x1 convolution of stride 2 reads one pixel in four; the mean uses all of them. Shapes and
+    arguments: see `IdentityBlock`.
 
     Source: He et al., 2018, "Bag of Tricks", https://arxiv.org/abs/1812.01187, Fig. 2c.
     """
 
-    def _projection_strides(self):
-        return 1
+    pools = True
 
     def shortcut(self, x, training=None):
         if self.strides > 1:
@@ -254,13 +241,13 @@ def residual_unit(
     projection: type[Unit] = ProjectionBlock,
     **kwargs,
 ) -> Unit:
-    """The unit for one place in a network: the only function that asks whether the shape changes.
+    """The unit for one place in a network. Only this function asks whether the shape changes.
 
     Args:
-        shortcut: option "A" (no weights anywhere), "B" (a projection where the shape changes) or
-            "C" (projections everywhere) of section 4.1; None for a plain network.
+        shortcut: option "A" (no weights), "B" (a projection where the shape changes) or "C"
+            (projections everywhere) of section 4.1; None for a plain network.
         in_channels: channels of the unit's input.
-        identity, projection: the two units to choose from, where a network has its own.
+        identity, projection: the classes to choose from.
         filters, **kwargs: arguments of the unit.
 
     Raises:
@@ -278,9 +265,9 @@ def residual_unit(
 
 
 def identity(x, strides, channels):
-    """x itself; where the shape changes, option A: subsampled, with channels of zeros behind."""
+    """x itself, or option A where the shape changes: x subsampled, then channels of zeros."""
     if strides > 1:
-        # Pooling over single pixels is the subsampling x[:, ::s, ::s], three times as fast.
+        # Pooling over single pixels computes x[:, ::s, ::s] three times as fast as slicing.
         x = ops.average_pool(x, 1, strides, "same", data_format="channels_last")
     missing = channels - x.shape[-1]
     return ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, missing]]) if missing else x

@@ -1,47 +1,42 @@
-"""Convolution of small feature maps with a faster weight gradient; all other numbers are usual.
+"""Convolution of small feature maps with a faster weight gradient.
 
-On a processor, the library's weight gradient of a 4x4 or 8x8 map runs at 40 to 60 % of the speed of
-the forward pass (docs/speed.md). But it is itself a convolution, in which the images of the batch
-are the channels and the output's gradient is the kernel, and as one it reaches the forward speed.
+On a CPU, the library's weight gradient of a 4x4 or 8x8 map runs at 40 to 60 % of the speed of the
+forward pass (docs/speed.md). But the weight gradient is itself a convolution, with the images as
+channels and the output's gradient as kernel. Computed as one, it reaches the forward speed.
 """
 
 import tensorflow as tf
 
-# Pixels of a map up to which this is faster, measured by turns: 3x3 and 1x1 kernels.
+# Largest maps, in pixels, where this is faster, measured by turns: 3x3 and 1x1 kernels.
 _LARGEST = 8 * 8
 _LARGEST_1X1 = 4 * 4
-# Up to here a product of matrices for each weight of the kernel is faster still in bfloat16, with
-# AVX512-BF16 and 64 images: 16.0 ms against 18.9 for 4x4x512 (library 31.9), 5.5 against 6.9 for
-# 2x2x512; equal for 4x4x256, slower for 8x8. One product of all nine shifted maps side by side is
-# no faster (128 images: 27.8 ms against 26.5 for 4x4x512, 31.9 against the convolution's 27.9 for
-# 8x8x256), nor are maps transposed once for all products (26.1 and 28.5; 34.4 against the library's
-# 29.0 for 16x16x128).
+# Up to here, one matrix product for each kernel position is faster still in bfloat16. Measured
+# with AVX512-BF16 and 64 images: 4x4x512 16.0 ms against 18.9 (library 31.9), 2x2x512 5.5 against
+# 6.9; equal for 4x4x256, slower for 8x8. Two variants are no faster. One product of all nine
+# shifted maps (128 images): 27.8 ms against 26.5 for 4x4x512, 31.9 against the convolution's 27.9
+# for 8x8x256. One transposition for all products: 26.1, 28.5, and for 16x16x128 34.4 against the
+# library's 29.0.
 _LARGEST_BFLOAT16 = 4 * 4
 
 
 def serves(inputs, kernel) -> bool:
-    """Whether `conv2d` can take a "same" convolution of stride 1, channels last, and is faster.
+    """Whether `conv2d` supports and speeds up a "same" convolution of stride 1, channels last.
 
     Not with a GPU, whose library has no such weakness.
     """
     *size, in_channels, _ = kernel.shape
-    pixels = _pixels(inputs)
+    height, width = inputs.shape[1:3]
     return (
-        pixels is not None
-        and pixels <= (_LARGEST_1X1 if max(size) == 1 else _LARGEST)
+        None not in (height, width)
+        and height * width <= (_LARGEST_1X1 if max(size) == 1 else _LARGEST)
         and all(side % 2 == 1 for side in size)
         and in_channels == inputs.shape[-1]  # no groups
         and not tf.config.list_physical_devices("GPU")
     )
 
 
-def _pixels(inputs):
-    height, width = inputs.shape[1:3]
-    return None if None in (height, width) else height * width
-
-
 def conv2d(inputs, kernel):
-    """The convolution with stride 1 and "same" padding; its shapes are those of `tf.nn.conv2d`."""
+    """The convolution with stride 1 and "same" padding; shapes as `tf.nn.conv2d`."""
 
     @tf.custom_gradient
     def convolve(x, kernel):

@@ -1,6 +1,6 @@
-"""One file a network family; importing this package registers them all."""
+"""One file per network family. The import of this package registers all networks."""
 
-from tfresnet.models import (  # noqa: F401  (they register themselves)
+from tfresnet.models import (
     alexnet,
     googlenet,
     inception_v3,
@@ -21,24 +21,4 @@ from tfresnet.models.inspection import (
     train_last_stages,
 )
 from tfresnet.models.registry import create_model, has_auxiliary, list_models
-from tfresnet.models.weights import Weights, find_source, load_weights, read_weights
-
-__all__ = [
-    "Weights",
-    "create_model",
-    "find_source",
-    "gives_probabilities",
-    "has_auxiliary",
-    "inference_copy",
-    "list_models",
-    "load_model",
-    "load_weights",
-    "of_any_size",
-    "precision_of",
-    "preprocessing_of",
-    "read_weights",
-    "refold",
-    "stage_of",
-    "train_last_stages",
-    "without_auxiliary",
-]
+from tfresnet.models.weights import Weights, find_source, read_weights

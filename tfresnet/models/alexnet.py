@@ -1,55 +1,47 @@
 """AlexNet in one tower.
 
 Sources: Krizhevsky et al., 2012, "ImageNet Classification with Deep Convolutional Neural Networks"
-(the layer sizes of the original, `widths="2012"`); Krizhevsky, 2014, "One weird trick",
-https://arxiv.org/abs/1404.5997 (the later, narrower form without groups, `widths="2014"`, which is
-what most libraries call AlexNet).
+(`widths="2012"`, the original layer sizes); Krizhevsky, 2014, "One weird trick",
+https://arxiv.org/abs/1404.5997 (`widths="2014"`, the later and narrower form without groups, which
+most libraries call AlexNet).
 
-Left out: the split into two towers, a matter of 3 GB of memory (with it, three convolutions see
-half of their input and the network has 1.4 million parameters less), and local response
-normalisation, which the later form dropped. The paper says 224 pixels, its arithmetic needs 227:
-an image of 224 gets two zeros on each side, as the later code has it, and one of 227 none. Dense
-layers follow the feature maps, so a network is made for one size of image.
+Left out: local response normalisation, which the later form dropped, and the split into two towers,
+which made it fit 3 GB of memory. (The split halves the input of three convolutions and saves 1.4
+million parameters.) The paper says 224 pixels, but its arithmetic needs 227: an image of 224 gets
+two zeros on each side, as in the later code. The dense layers fix the size of the images.
 
-CIFAR stem (images of up to 64 pixels), what is different: the first convolution is 5x5 with stride
-2 and padded; dense layers of 1024; batch normalisation, without which it does not get going at the
-rates that all networks here are trained with.
+CIFAR stem (images of up to 64 pixels): a padded 5x5 first convolution with stride 2, dense layers
+of 1024, and batch normalisation. Without it, training does not start at the usual rates here.
 """
 
 from dataclasses import dataclass
 
 from tfresnet.errors import InputError
-from tfresnet.models.head import classifier
 from tfresnet.models.network import CIFAR, Network
 from tfresnet.models.registry import register
 
 # Filters of the five convolutions.
 WIDTHS = {"2012": (96, 256, 384, 384, 256), "2014": (64, 192, 384, 256, 256)}
-KERNELS = (5, 3, 3, 3)  # of all but the first
-POOLED = (1, 2, 5)  # the convolutions that a 3x3 / 2 max pooling follows
-DROPOUT = 0.5
+KERNELS = (5, 3, 3, 3)  # of the other convolutions
+POOLED = (1, 2, 5)  # a 3x3 / 2 max pooling follows these convolutions
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlexNet(Network):
-    """The first convolution (`pads`: zeros on each side, by length of the side), the dense layers.
+    """Columns: the first convolution (`pads`: (side, zeros on each side)) and the dense layers.
 
-    Options: `widths`, see above; `batch_norm`: normalise in each layer but the last.
+    Options: `widths`, see above; `batch_norm`: normalise in every layer but the last.
     """
 
     kernel: int
     strides: int
     padding: str
     pads: tuple[tuple[int, int], ...] = ()
-    dense: tuple[int, ...]
     smallest: int
+    dropout_rate: float = 0.5
     widths: str = "2012"
 
     OPTIONS = ("widths", "batch_norm")
-
-    @property
-    def fixed(self):
-        return self.include_top
 
     def features(self, x):
         if self.widths not in WIDTHS:
@@ -66,9 +58,6 @@ class AlexNet(Network):
             if number in POOLED:
                 x = self.pool("max", 3, 2, name=f"pool{number}")(x)
         return x
-
-    def head(self, x):
-        return classifier(x, self, hidden=self.dense, dropout=DROPOUT)
 
 
 register(

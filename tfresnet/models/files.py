@@ -1,4 +1,4 @@
-"""Model files: reading them safely."""
+"""Safe reading of model files."""
 
 import zipfile
 from pathlib import Path
@@ -8,15 +8,15 @@ import keras
 from tfresnet.errors import InputError
 
 _MEMBERS = {"metadata.json": 2**20, "config.json": 2**24, "model.weights.h5": 2**32}  # bytes
-_MAX_EXPANSION = 4  # weights are noise, and shrink by a tenth at best
+_MAX_EXPANSION = 4  # weights are noise, which packs by a tenth at best
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """A model from a `.keras` file, without running any code that the file brings.
+    """The model in a `.keras` file. No code from the file runs.
 
     Raises:
-        InputError: no such file, an `.h5` model (its format ignores Keras' safe mode), or a file
-            that Keras cannot read as a model.
+        InputError: no such file, an `.h5` model (which ignores Keras' safe mode), or a file that
+            Keras cannot read as a model.
     """
     path = Path(path)
     if not path.is_file():
@@ -29,17 +29,15 @@ def load_model(path: str | Path) -> keras.Model:
     try:
         _check_archive(path)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises whatever the damage leads to
+    except Exception as error:  # a damaged file can raise anything
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError(
-            f"Keras cannot read this model file ({_reason(error)}). Received: {path}"
+            f"Keras cannot read this model file ({reason}). Received: {path}"
         ) from error
 
 
 def _check_archive(path):
-    """Refuses what would make Keras take more than the file is worth.
-
-    Keras itself allows a hundredfold expansion and unpacks assets, which no network here has.
-    """
+    """Rejects zip bombs: Keras allows a hundredfold expansion, and assets, which we never have."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
     if unknown := sorted({member.filename for member in members} - set(_MEMBERS)):
@@ -49,7 +47,3 @@ def _check_archive(path):
         size, packed = member.file_size, member.compress_size
         if size > limit or size > 2**20 + _MAX_EXPANSION * packed:
             raise ValueError(f"{member.filename} must not unpack to {size} bytes from {packed}")
-
-
-def _reason(error):
-    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,4 +1,4 @@
-"""What all networks share at their two ends: the checked input and the classifier."""
+"""The two ends that all networks share: the checked input and the classifier."""
 
 import keras
 
@@ -11,8 +11,7 @@ def image_input(network) -> keras.KerasTensor:
     """The input of a `Network`, `(batch, *input_shape)`, float32.
 
     Raises:
-        InputError: not three numbers, no channels, a side that is too short, or an open one (None)
-            where dense layers need to know it.
+        InputError: not three numbers, no channels, or a side that is too short.
     """
     received = f"Received: {network.input_shape}"
     if len(network.input_shape) != 3:
@@ -22,30 +21,21 @@ def image_input(network) -> keras.KerasTensor:
     shape = (*sides, whole_number("channels of input_shape", channels))
     smallest = network.smallest
     if any(side is not None and side < smallest for side in sides):
-        raise InputError(
-            f"input_shape: the strides of {network} need sides of at least {smallest} pixels. "
-            f"{received}"
-        )
-    if network.fixed and None in sides:
-        raise InputError(
-            f"input_shape: the dense layers of {network.name} are made for one size of image, so "
-            f"height and width must be numbers. {received}"
-        )
+        rule = f"the strides of {network} need sides of at least {smallest} pixels"
+        raise InputError(f"input_shape: {rule}. {received}")
     return keras.Input(shape, dtype="float32", name="images")
 
 
-def pooled(x, pooling: str | None, prefix: str = "") -> keras.KerasTensor:
-    """Global pooling of feature maps, "avg" or "max", in float32; None: the maps themselves.
+def global_pool(x, pooling: str | None, prefix: str = "") -> keras.KerasTensor:
+    """Global "avg" or "max" pooling of feature maps in float32; None returns the maps.
 
     Raises:
         InputError: another pooling.
     """
     if pooling is None:
         return x
-    poolings = {
-        "avg": keras.layers.GlobalAveragePooling2D,
-        "max": keras.layers.GlobalMaxPooling2D,
-    }
+    layers = keras.layers
+    poolings = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
     if pooling not in poolings:
         raise InputError(f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}")
     name = f"{prefix}{pooling}_pool"
@@ -53,26 +43,28 @@ def pooled(x, pooling: str | None, prefix: str = "") -> keras.KerasTensor:
 
 
 def classifier(x, network, *, hidden=(), dropout=0.0, prefix="") -> keras.KerasTensor:
-    """Logits of feature maps, unless the network names an activation.
+    """Logits of feature maps, or the output of the network's `classifier_activation`.
 
     Global average pooling and a dense layer, float32 under every dtype policy: they are cheap, and
-    a loss needs their digits. With `hidden`, the head from before global pooling: flattened maps,
-    hidden dense layers with ReLU, each with batch normalisation in place of its bias if the network
-    has any.
+    the loss needs the precision. `hidden` gives the older head: flattened maps and hidden dense
+    layers with ReLU. With `network.batch_norm`, these have batch normalisation instead of a bias.
 
     Args:
-        network: the `Network` that says the rest.
+        network: a `Network`.
         hidden: units of the hidden dense layers.
-        dropout: rate before each dense layer but the first on flattened maps.
-        prefix: goes before the names of the layers.
+        dropout: rate before each dense layer, except the first on flattened maps.
+        prefix: of the layers' names.
 
     Raises:
-        InputError: fewer than one class.
+        InputError: an open side (None) of the images before hidden dense layers.
     """
+    if hidden and None in x.shape[1:]:
+        rule = f"the dense layers of {network.name} need height and width as numbers"
+        raise InputError(f"input_shape: {rule}. Received: {network.input_shape}")
     if hidden:
         x = _hidden_layers(x, network, hidden, dropout, prefix)
     else:
-        x = pooled(x, "avg", prefix)
+        x = global_pool(x, "avg", prefix)
         if dropout:
             x = keras.layers.Dropout(dropout, dtype="float32", name=f"{prefix}dropout")(x)
     return keras.layers.Dense(
@@ -88,13 +80,8 @@ def _hidden_layers(x, network, hidden, dropout, prefix):
     dtype = {"dtype": network.dtype}
     x = keras.layers.Flatten(data_format="channels_last", name=f"{prefix}flatten", **dtype)(x)
     for number, units in enumerate(hidden, start=1):
-        x = keras.layers.Dense(
-            units,
-            use_bias=not network.batch_norm,
-            kernel_initializer="he_normal",
-            name=f"{prefix}fc{number}",
-            **dtype,
-        )(x)
+        options = {"use_bias": not network.batch_norm, "kernel_initializer": "he_normal"} | dtype
+        x = keras.layers.Dense(units, name=f"{prefix}fc{number}", **options)(x)
         if network.batch_norm:
             x = BatchNormalization(name=f"{prefix}bn{number}", **dtype)(x)
         x = keras.layers.ReLU(name=f"{prefix}relu{number}", **dtype)(x)
@@ -103,21 +90,14 @@ def _hidden_layers(x, network, hidden, dropout, prefix):
 
 
 def class_maps(x, network) -> keras.KerasTensor:
-    """The head of Network in Network: a 1x1 convolution to one map a class, and their means.
+    """The head of Network in Network: a 1x1 convolution to one map a class, and the maps' means.
 
-    The means are float32, the convolution is of the network's dtype. Errors as `classifier`.
+    The means are float32; the convolution has the network's dtype.
     """
-    x = ConvBN(
-        network.num_classes,
-        1,
-        use_bn=False,
-        activation=None,
-        dtype=network.dtype,
-        name="predictions",
-    )(x)
-    x = pooled(x, "avg")
-    if network.classifier_activation is None:
+    options = {"use_bn": False, "activation": None, "dtype": network.dtype}
+    x = ConvBN(network.num_classes, 1, name="predictions", **options)(x)
+    x = global_pool(x, "avg")
+    activation = network.classifier_activation
+    if activation is None:
         return x
-    return keras.layers.Activation(
-        network.classifier_activation, dtype="float32", name="activation"
-    )(x)
+    return keras.layers.Activation(activation, dtype="float32", name="activation")(x)

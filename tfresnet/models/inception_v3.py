@@ -1,16 +1,15 @@
 """Inception v3.
 
-Source: Szegedy et al., 2015, https://arxiv.org/abs/1512.00567, Table 1 and Fig. 5, 6, 7, 8 and 10,
-in the form of the authors' published code, which Keras Applications has too. Where the paper's
-table and that code differ, the code is followed: the convolution to 80 channels is 1x1, and the
-35x35 modules have 256, 288 and 288 channels.
+Source: Szegedy et al., 2015, https://arxiv.org/abs/1512.00567, Table 1 and Fig. 5, 6, 7, 8 and 10.
+Where the table differs from the authors' published code, this file follows the code, like Keras
+Applications: the convolution to 80 channels is 1x1, and the 35x35 modules have 256, 288 and 288
+channels.
 
-The auxiliary classifier exists only in a network built with `auxiliary=True`, which is how it is
-trained.
+Training builds the network with `auxiliary=True`, which adds the auxiliary classifier.
 
-CIFAR stem (images of up to 64 pixels), what is different: the first convolution has stride 1, and
-everything is padded, so that the modules work at 8x8, 4x4 and 2x2 for an image of 32 pixels; the
-auxiliary classifier's convolution is 3x3, without the pooling before it.
+CIFAR stem (images of up to 64 pixels): the first convolution has stride 1 and everything is padded,
+so an image of 32 pixels reaches the modules at 8x8, 4x4 and 2x2. The auxiliary classifier has a 3x3
+convolution without the pooling before it.
 """
 
 from dataclasses import dataclass
@@ -20,12 +19,12 @@ from tfresnet.models.head import classifier
 from tfresnet.models.network import CIFAR, Network
 from tfresnet.models.registry import register
 
-# No factor in the normalisation, and Keras' own epsilon.
+# Of every normalisation: no gamma, Keras' epsilon.
 NORM = {"scale": False, "epsilon": 1e-3}
 
-# (filters, kernel, padding in the published form); a pooling follows where a row says "pool".
-STEM = ((32, 3, "valid"), (32, 3, "valid"), (64, 3, "same"), "pool1", (80, 1, "valid"))
-STEM += ((192, 3, "valid"), "pool2")
+# (filters, kernel, published padding); None is a 3x3 / 2 max pooling.
+STEM = {"conv1": (32, 3, "valid"), "conv2": (32, 3, "valid"), "conv3": (64, 3, "same")}
+STEM |= {"pool1": None, "conv4": (80, 1, "valid"), "conv5": (192, 3, "valid"), "pool2": None}
 
 
 def _at_35(pool):  # Fig. 5
@@ -84,17 +83,18 @@ AUXILIARY_FILTERS = (128, 768)
 
 @dataclass(frozen=True, kw_only=True)
 class InceptionV3(Network):
-    """The stride of the first convolution, all paddings, the auxiliary classifier's first layers.
+    """Columns: the first stride, the padding (None: as published), the first layers of the
+    auxiliary classifier, and the shortest side of an image without and with that classifier.
 
     Option: `auxiliary`: outputs are [logits, logits of the auxiliary classifier], for training.
     """
 
     strides: int
-    padding: str | None = None  # None: as the tables have it
+    padding: str | None = None
     auxiliary_pool: tuple[int, int] | None = None  # size, strides
     auxiliary_kernel: int
     auxiliary_padding: str
-    sides: tuple[int, int]  # the shortest of an image: without the auxiliary classifier, with it
+    sides: tuple[int, int]
 
     OPTIONS = ("auxiliary",)
 
@@ -105,25 +105,23 @@ class InceptionV3(Network):
     def features(self, x):
         x = self._stem(x)
         outputs = []
+        reduction = {"strides": 2, "padding": self.padding or "valid"}
         for name, branches in MODULES.items():
-            reduces = {"strides": 2, "padding": self.padding or "valid"}
-            place = reduces if name in REDUCTIONS else {}
+            place = reduction if name in REDUCTIONS else {}
             x = InceptionModule(branches, **place, **NORM, dtype=self.dtype, name=name)(x)
             if self.auxiliary and name == AUXILIARY_AFTER:
                 outputs.append(self._auxiliary(x))
         return [x, *outputs]
 
     def _stem(self, x):
-        strides, number = self.strides, 0  # of the first convolution
-        for step in STEM:
-            if isinstance(step, str):
-                x = self.pool("max", 3, 2, padding=self.padding or "valid", name=step)(x)
-                continue
-            filters, kernel, padding = step
-            number += 1
-            place = {"padding": self.padding or padding, "name": f"conv{number}"}
-            x = self.conv(filters, kernel, strides, **place, **NORM)(x)
-            strides = 1
+        for name, row in STEM.items():
+            if row is None:
+                x = self.pool("max", 3, 2, padding=self.padding or "valid", name=name)(x)
+            else:
+                filters, kernel, padding = row
+                strides = self.strides if name == "conv1" else 1
+                place = {"padding": self.padding or padding, "name": name}
+                x = self.conv(filters, kernel, strides, **place, **NORM)(x)
         return x
 
     def _auxiliary(self, x):

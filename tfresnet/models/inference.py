@@ -1,31 +1,27 @@
-"""A network for inference alone: less to compute, the same classes."""
+"""Faster networks for inference, with the same outputs."""
 
 import keras
+from keras import layers
 
-# What the classifier of a network is made of, from the global pooling or the last dense layer on.
-_BESIDE_DENSE = (
-    keras.layers.GlobalAveragePooling2D,
-    keras.layers.GlobalMaxPooling2D,
-    keras.layers.Dropout,
-    keras.layers.Activation,
-    keras.layers.Softmax,
-)
+# The layers of a classifier beside its dense layer.
+_BESIDE_DENSE = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.Dropout)
+_BESIDE_DENSE += (layers.Activation, layers.Softmax)
 
 
 def without_auxiliary(network: keras.Model) -> keras.Model:
-    """`network`, the same layers, without the auxiliary classifiers that only training uses."""
+    """`network` with the same layers, without the auxiliary classifiers for training."""
     if len(getattr(network, "outputs", ())) < 2:
         return network
     return keras.Model(network.inputs, network.outputs[0], name=network.name)
 
 
 def of_any_size(model: keras.Model, smallest: int) -> keras.Model:
-    """`model`, the same layers, for square images of any side from `smallest` pixels on.
+    """`model` with the same layers for square images of any side, at least `smallest` pixels.
 
     Raises:
-        ValueError: a layer is made for one size, or has no pixel left of the smallest image.
+        ValueError: a layer needs one size, or the smallest image leaves it no pixel.
     """
-    for side in (smallest, None):  # the first finds out, where None would let all pass
+    for side in (smallest, None):  # Keras checks the first size, and cannot check None
         images = keras.Input((side, side, model.input_shape[-1]), name=model.inputs[0].name)
         view = keras.models.clone_model(model, images, clone_function=lambda layer: layer)
     return view
@@ -34,32 +30,32 @@ def of_any_size(model: keras.Model, smallest: int) -> keras.Model:
 def inference_copy(model: keras.Model, dtype: str | None = None) -> keras.Model:
     """A copy of `model` with every batch normalisation folded into the convolution before it.
 
+    The copy has only the first output. Do not train or save it.
+
     Args:
         model: any model; one that is not Functional is returned as it is.
-        dtype: dtype policy of the copy up to the classifier, which is float32; None: that of
-            `model`.
+        dtype: dtype policy of the copy, except its float32 classifier; None: that of `model`.
 
-    The copy has the first output alone, and is neither to be trained nor to be saved. Source of
-    folding: Jacob et al., 2017, https://arxiv.org/abs/1712.05877, section 3.2.
+    Source: Jacob et al., 2017, https://arxiv.org/abs/1712.05877, section 3.2.
     """
-    if not _is_functional(model):
+    if not hasattr(model, "operations"):  # only Functional models have this list
         return model
     model = without_auxiliary(model)
-    classifier = _classifier(model)
+    classifier = _classifier_layers(model)
 
-    def copied(layer):
+    def copy_layer(layer):
         config = layer.get_config()
-        if dtype and not isinstance(layer, keras.layers.InputLayer):
+        if dtype and not isinstance(layer, layers.InputLayer):
             config["dtype"] = "float32" if layer in classifier else dtype
         return type(layer).from_config(config)
 
-    copy = keras.models.clone_model(model, clone_function=copied)
+    copy = keras.models.clone_model(model, clone_function=copy_layer)
     refold(copy, model)
     return copy
 
 
 def refold(copy: keras.Model, model: keras.Model) -> None:
-    """Gives `copy`, an `inference_copy` of `model`, the weights that `model` has now."""
+    """Gives `copy`, made by `inference_copy`, the present weights of `model`."""
     if copy is model:
         return
     for own, weight in zip(copy.weights, without_auxiliary(model).weights, strict=True):
@@ -70,16 +66,12 @@ def refold(copy: keras.Model, model: keras.Model) -> None:
                 bn.fold_into(conv)
 
 
-def _is_functional(model):
-    return hasattr(model, "operations")  # no other model has this list
-
-
-def _classifier(model):
-    """The last layers of a model, up to its last dense one and the global pooling before it."""
+def _classifier_layers(model):
+    """The last layers of a model: its last dense layer, what follows, and the global pooling."""
     found, dense = [], 0
     for layer in reversed(model.layers):
-        dense += isinstance(layer, keras.layers.Dense)
-        if dense > 1 or not isinstance(layer, (keras.layers.Dense, *_BESIDE_DENSE)):
+        dense += isinstance(layer, layers.Dense)
+        if dense > 1 or not isinstance(layer, (layers.Dense, *_BESIDE_DENSE)):
             break
         found.append(layer)
     return found

@@ -1,4 +1,4 @@
-"""What a model tells about itself: how it wants its images, how it computes, what comes out."""
+"""Properties of a model: its preprocessing, precision, stages and kind of output."""
 
 import keras
 
@@ -8,15 +8,14 @@ from tfresnet.models.inference import without_auxiliary
 
 
 def preprocessing_of(model: keras.Model) -> Preprocessing | None:
-    """The layer that makes the input of pixels; None: the model takes normalised images."""
+    """The model's preprocessing layer; None: it takes normalised images."""
     return next((layer for layer in model.layers if isinstance(layer, Preprocessing)), None)
 
 
 def precision_of(model: keras.Model) -> str:
-    """Name of the dtype policy in which activations are computed: that of the first convolution.
+    """Name of the dtype policy of the first convolution, or else of the first layer with weights.
 
-    The classifier is float32 under every policy. A model without a convolution: that of its first
-    layer with weights.
+    The classifier does not count: it is float32 under every policy.
     """
     layers = [layer for layer in model._flatten_layers(include_self=False) if layer.weights]
     leaves = [layer for layer in layers if not layer._flatten_layers(include_self=False)]
@@ -26,18 +25,18 @@ def precision_of(model: keras.Model) -> str:
 
 
 def stage_of(path: str) -> str:
-    """The stage in a path such as `conv3_block1/conv1/kernel`: `conv3`, the paper's name; a layer
-    that is in no unit is a stage of its own (`conv1`, `predictions`)."""
+    """The paper's stage of a path: `conv3` of `conv3_block1/conv1/kernel`. A layer outside the
+    units is its own stage (`conv1`, `predictions`)."""
     return path.partition("/")[0].partition("_block")[0]
 
 
 def train_last_stages(network: keras.Model, stages: int) -> None:
-    """Freezes all but the classifier and so many stages before it.
+    """Freezes all layers except the classifier and the last `stages` stages.
 
-    A frozen layer keeps its weights and, normalising as in inference, its statistics.
+    A frozen layer keeps its weights and its statistics: it normalises as in inference.
 
     Raises:
-        InputError: the network has fewer.
+        InputError: the network has fewer stages.
     """
     names = list(dict.fromkeys(stage_of(layer.name) for layer in network.layers if layer.weights))
     if stages >= len(names):
@@ -51,16 +50,16 @@ def train_last_stages(network: keras.Model, stages: int) -> None:
 
 
 def gives_probabilities(model: keras.Model) -> bool:
-    """Whether the last layer ends in a softmax, and not in logits.
+    """Whether the model ends in a softmax; False: in logits.
 
     Raises:
         InputError: it ends in another activation.
     """
     model = without_auxiliary(model)
-    last = getattr(model, "operations", model.layers)[-1]  # Functional models have operations
+    last = getattr(model, "operations", model.layers)[-1]  # only Functional models have operations
     if isinstance(last, keras.Model):
         return gives_probabilities(last)
-    # Softmax and ReLU are also layers, and operations, called as their functions.
+    # Softmax and ReLU may be layers or operations, with the names of the activation functions.
     own = getattr(keras.activations, type(last).__name__.lower(), None)
     activation = getattr(last, "activation", own)
     if activation not in (None, keras.activations.linear, keras.activations.softmax):

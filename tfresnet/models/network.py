@@ -1,4 +1,4 @@
-"""A network as data: a frozen row of its paper's table, and what it is made of."""
+"""A network as data: a frozen row of its paper's table."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ CIFAR = {"num_classes": 10, "input_shape": (32, 32, 3)}
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """What a family's own class adds its columns to, `features` and `smallest`: the shortest side
-    of an image that leaves every layer a pixel.
+    """The base class of the network families.
 
-    A row holds the paper's own numbers; `create_model` puts its arguments in their place, so a row
-    that is built describes the whole model, and the layers that its methods make follow it.
+    A family adds its columns, `features`, and `smallest`: the shortest side of an image that
+    leaves every layer a pixel. A row holds the paper's numbers. `create_model` replaces some by its
+    arguments, so the row it builds describes the whole model.
     """
 
     num_classes: int = 1000
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3)
     batch_norm: bool = True
     auxiliary: bool = False  # further classifiers, for training
-    # From create_model alone:
+    dense: tuple[int, ...] = ()  # hidden dense layers of the classifier
+    dropout_rate: float = 0.0  # of the classifier
+    # Set by create_model:
     name: str = ""
     stem: str = ""
     include_top: bool = True
@@ -40,31 +42,24 @@ class Network:
     def __str__(self):
         return f"{self.name} ({self.stem} stem)" + " with auxiliary classifiers" * self.auxiliary
 
-    @property
-    def fixed(self) -> bool:
-        """Whether dense layers on feature maps tie the network to one size of image."""
-        return False
-
     def features(self, x) -> keras.KerasTensor | list[keras.KerasTensor]:
         """Feature maps of images; with `auxiliary` a list: the maps, logits, logits ..."""
         raise NotImplementedError
 
     def head(self, x) -> keras.KerasTensor:
-        """Logits of the feature maps."""
-        return classifier(x, self)
+        """Logits of feature maps."""
+        return classifier(x, self, hidden=self.dense, dropout=self.dropout_rate)
 
     def with_options(self, **options) -> Network:
-        """The row with these options; None keeps the row's own.
+        """The row with these options; None keeps the row's value.
 
         Raises:
             InputError: an option that is not in `OPTIONS`, or an impossible value.
         """
         for option in options:
             if option not in self.OPTIONS:
-                known = ", ".join(("stem", *self.OPTIONS))
-                raise InputError(
-                    f"{self.name} has no such option, only {known}. Received: {option!r}"
-                )
+                rule = f"{self.name} has no such option, only {', '.join(('stem', *self.OPTIONS))}"
+                raise InputError(f"{rule}. Received: {option!r}")
         given = {name: value for name, value in options.items() if value is not None}
         if given.get("auxiliary") and not self.include_top:
             raise InputError("auxiliary classifiers need include_top=True. Received: False")
@@ -78,6 +73,5 @@ class Network:
         return pool2d(kind, size, strides, dtype=self.dtype, **options)
 
     def pad(self, zeros, name) -> keras.layers.Layer:
-        return keras.layers.ZeroPadding2D(
-            zeros, data_format="channels_last", dtype=self.dtype, name=name
-        )
+        options = {"data_format": "channels_last", "dtype": self.dtype}
+        return keras.layers.ZeroPadding2D(zeros, name=name, **options)

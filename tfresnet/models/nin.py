@@ -1,14 +1,14 @@
-"""Network in Network: after each convolution two 1x1 convolutions, at the end no dense layer.
+"""Network in Network: 1x1 convolutions after each convolution, and no dense layer.
 
-Source: Lin et al., 2013, https://arxiv.org/abs/1312.4400. The paper prints few sizes: the rows
-below are those of the models that its authors published for Caffe (ImageNet and CIFAR-10).
+Source: Lin et al., 2013, https://arxiv.org/abs/1312.4400. The paper prints few sizes. The rows
+below are those of the authors' Caffe models for ImageNet and CIFAR-10.
 
-Two deviations. No ReLU after the last convolution: its maps are the logits of the classes, and a
-class whose map is zero everywhere would get no gradient. And the first pooling of the ImageNet row
-leaves 26 of 54 pixels, as the lecture has it, where Caffe, which rounds up, leaves 27.
+Two deviations. The last convolution has no ReLU: its maps are the logits, and a class with a zero
+map would get no gradient. The first pooling of the ImageNet row leaves 26 of 54 pixels, as in the
+lecture; Caffe rounds up to 27.
 
-CIFAR stem (images of up to 64 pixels): the authors' own network, with batch normalisation, which
-they did not have (`batch_norm=False` gives theirs).
+CIFAR stem (images of up to 64 pixels): the authors' network with batch normalisation added
+(`batch_norm=False` gives theirs).
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,7 @@ from tfresnet.models.registry import register
 
 @dataclass(frozen=True)
 class Block:
-    """A convolution, its 1x1 convolutions with `mlp` filters, and the 3x3 / 2 pooling after it.
-
-    `pool_padding` is "valid" or "same"; without a `pool` there is none.
-    """
+    """A convolution, 1x1 convolutions with `mlp` filters, and a 3x3 / 2 pooling if `pool`."""
 
     filters: int
     kernel: int
@@ -39,10 +36,10 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInNetwork(Network):
-    """The blocks; the 1x1 convolution to the classes follows the last.
+    """Column: the blocks before the 1x1 convolution to the classes.
 
-    Options: `batch_norm`: normalise after each convolution but the last; `dropout`: as the blocks
-    have it, or none.
+    Options: `batch_norm`: normalise after every convolution but the last; `dropout`: whether to
+    use the dropout of the blocks.
     """
 
     blocks: tuple[Block, ...]
@@ -53,10 +50,10 @@ class NetworkInNetwork(Network):
 
     def features(self, x):
         for number, block in enumerate(self.blocks, start=1):
-            x = self._mlpconv(x, block, number)
+            x = self._block(x, block, number)
         return x
 
-    def _mlpconv(self, x, block, number):
+    def _block(self, x, block, number):
         place = {"padding": block.padding, "name": f"conv{number}_block1"}
         x = self.conv(block.filters, block.kernel, block.strides, **place)(x)
         for index, filters in enumerate(block.mlp, start=2):

@@ -9,33 +9,37 @@ import keras
 
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
-from tfresnet.models.head import image_input, pooled
+from tfresnet.models.head import global_pool, image_input
 from tfresnet.models.network import Network
 from tfresnet.models.weights import Weights, read_weights
 from tfresnet.settings.model_names import check_model_name
 from tfresnet.settings.values import whole_number
 
-SMALL_IMAGE = 64  # up to this side the strides of an ImageNet stem would leave too little to see
+SMALL_IMAGE = 64  # pixels; up to this side an ImageNet stem leaves too few of them
 _NETWORKS: dict[str, dict[str, Network]] = {}
 
 
 def register(name: str, imagenet: Network, cifar: Network | None = None) -> None:
-    """Makes a network known by its row for photographs and the one for images as small as CIFAR's.
+    """Adds a network: its row for photographs and its row for images as small as CIFAR's.
 
-    One row is enough if it reads what differs from its own `stem`.
+    Without `cifar`, one row serves both stems.
     """
     if name in _NETWORKS:
-        raise ValueError(f"a model of this name is registered already. Received: {name!r}")
+        raise ValueError(f"name must be new to the registry. Received: {name!r}")
     _NETWORKS[name] = {"imagenet": imagenet, "cifar": cifar or imagenet}
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names that match a shell pattern such as "resnet*", numbers in natural order."""
-    return sorted(fnmatch.filter(_NETWORKS, pattern), key=_natural)
+    """Names that match a shell pattern such as "resnet*", in natural order."""
+
+    def natural(name):
+        return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+    return sorted(fnmatch.filter(_NETWORKS, pattern), key=natural)
 
 
 def has_auxiliary(name: str) -> bool:
-    """Whether the network can be built with auxiliary classifiers: `auxiliary=True`."""
+    """Whether the network takes `auxiliary=True`, for auxiliary classifiers."""
     return name in _NETWORKS and "auxiliary" in _NETWORKS[name]["imagenet"].OPTIONS
 
 
@@ -53,32 +57,32 @@ def create_model(
     stem: str = "auto",
     **options,
 ) -> keras.Model:
-    """A network as a Functional model, with one layer a unit and fresh weights.
+    """A network as a Functional model with one layer per unit.
 
     Args:
         name: one of `list_models()`.
-        num_classes: the paper's own by default: 1000, or 10 for the networks of CIFAR-10.
-        input_shape: (height, width, channels), the paper's own by default; sides may be None where
-            the network takes images of any size.
-        include_top: whether to end in the classifier, or in feature maps that `pooling` makes a
-            vector of: "avg", "max", or None to leave them.
+        num_classes: by default the paper's: 1000, or 10 for the networks of CIFAR-10.
+        input_shape: (height, width, channels), by default the paper's. A side may be None if the
+            network takes images of any size.
+        include_top: False ends the network in feature maps.
+        pooling: of these feature maps: "avg", "max" or None.
         classifier_activation: of the last layer; None: logits.
-        weights: a run, a file or a shipped name, as `read_weights` takes them: by name, a
-            classifier for other classes stays fresh. Bottlenecks have their stride where those of
-            the weights have it, unless `stride_in_3x3` is given.
+        weights: a run, a file or a shipped name (see `read_weights`); None: fresh weights. A
+            classifier for other classes keeps its fresh weights. Unless `stride_in_3x3` is given,
+            bottlenecks have their stride where the weights need it.
         dtype: Keras dtype policy ("float32", "mixed_bfloat16" ...); None: Keras' global one. The
             classifier is float32 under every policy.
-        preprocessing: layer that makes the network's input of pixels 0..255; None: the images
-            come normalised.
-        stem: "imagenet", "cifar", or "auto": the second for images of up to 64 pixels. What that
-            means for a network stands on top of its file.
-        **options: what only some networks have, fields of their rows: see `OPTIONS` in their files.
+        preprocessing: layer that turns pixels 0..255 into the network's input; None: the network
+            takes normalised images.
+        stem: "imagenet", "cifar", or "auto", which is "cifar" for images of up to 64 pixels. The
+            head of a network's file describes its stems.
+        **options: of some networks only: see `OPTIONS` in their files.
 
     Shapes: `(batch, height, width, channels)` to `(batch, num_classes)`, float32. With
-    `auxiliary=True` the outputs are a list, the network's own first.
+    `auxiliary=True` the outputs are a list that starts with the main one.
 
     Raises:
-        InputError: an unknown name (the nearest ones are named), option, or impossible value.
+        InputError: an unknown name (the message suggests similar ones), option, or value.
     """
     check_model_name(name, list_models())
     _check_dtype(dtype)
@@ -88,13 +92,13 @@ def create_model(
     row = _NETWORKS[name][stem]
     if weights and weights.stride_in_3x3 and "stride_in_3x3" in row.OPTIONS:
         options = {"stride_in_3x3": True} | options
+    if num_classes is None:
+        num_classes = row.num_classes
     network = dataclasses.replace(
         row,
         name=name,
         stem=stem,
-        num_classes=row.num_classes
-        if num_classes is None
-        else whole_number("num_classes", num_classes),
+        num_classes=whole_number("num_classes", num_classes),
         input_shape=row.input_shape if input_shape is None else input_shape,
         include_top=include_top,
         classifier_activation=classifier_activation,
@@ -103,7 +107,7 @@ def create_model(
     images = image_input(network)
     x = images if preprocessing is None else preprocessing(images)
     maps, *auxiliary = keras.tree.flatten(network.features(x))
-    outputs = network.head(maps) if include_top else pooled(maps, pooling)
+    outputs = network.head(maps) if include_top else global_pool(maps, pooling)
     model = keras.Model(images, [outputs, *auxiliary] if auxiliary else outputs, name=name)
     return weights.fill(model) if weights else model
 
@@ -112,15 +116,14 @@ def _check_dtype(dtype):
     try:
         keras.dtype_policies.get(dtype or "float32")
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"dtype must name a dtype policy, such as 'mixed_bfloat16'. Received: {dtype!r}"
-        ) from error
+        rule = "dtype must name a dtype policy, such as 'mixed_bfloat16'"
+        raise InputError(f"{rule}. Received: {dtype!r}") from error
 
 
 def _choose_stem(name, stem, input_shape):
     rows = _NETWORKS[name]
     if stem not in ("auto", *rows):
-        known = ", ".join(repr(known) for known in ("auto", *rows))
+        known = ", ".join(map(repr, ("auto", *rows)))
         raise InputError(f"stem of {name} must be one of {known}. Received: {stem!r}")
     if stem != "auto":
         return stem
@@ -131,7 +134,3 @@ def _choose_stem(name, stem, input_shape):
 def _is_small(input_shape):
     sides = [side for side in input_shape[:2] if hasattr(side, "__index__")]
     return bool(sides) and max(sides) <= SMALL_IMAGE
-
-
-def _natural(name):
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -14,12 +14,12 @@ from tfresnet.models.registry import register
 
 @dataclass(frozen=True, kw_only=True)
 class ResNet(Network):
-    """One column of a table: stages of `units[i]` units with `filters[i]` channels each.
+    """One column of a table: stage i has `units[i]` units with `filters[i]` channels.
 
     The stem is a 7x7 / 2 with max pooling ("imagenet") or one 3x3 ("cifar").
 
-    Options: `shortcut`: option "A", "B" or "C" of section 4.1; "auto": B for Table 1, A for section
-    4.2, none for a plain network, which takes no other. `stride_in_3x3`: the later "v1.5"
+    Options: `shortcut`: "A", "B" or "C" of section 4.1; "auto" is B for Table 1, A for section 4.2,
+    and none for a plain network, which allows no other. `stride_in_3x3`: the later "v1.5"
     bottleneck. `zero_init_residual`: start every unit as the identity.
     """
 
@@ -28,7 +28,7 @@ class ResNet(Network):
     bottleneck: bool
     shortcut: str | None
     source: str
-    stem_filters: int | None = None  # None: as the first stage
+    stem_filters: int | None = None  # None: those of the first stage
     stride_in_3x3: bool = False
     zero_init_residual: bool = False
 
@@ -50,11 +50,9 @@ class ResNet(Network):
         x = self._stem(x)
         for stage, (units, filters) in enumerate(zip(self.units, self.filters, strict=True)):
             for index in range(units):
-                place = {
-                    "strides": 2 if stage > 0 and index == 0 else 1,
-                    "name": f"conv{stage + 2}_block{index + 1}",
-                }
-                x = self.unit(x.shape[-1], filters, **place)(x)
+                strides = 2 if stage > 0 and index == 0 else 1
+                name = f"conv{stage + 2}_block{index + 1}"
+                x = self.unit(x.shape[-1], filters, strides=strides, name=name)(x)
         return x
 
     def _stem(self, x):
@@ -62,7 +60,7 @@ class ResNet(Network):
         if self.stem == "cifar":
             return self.conv(filters, 3, name="conv1")(x)
         x = self.large_convolution(x, filters)
-        # Nothing is negative after a ReLU, so zeros do as padding for a maximum.
+        # After a ReLU nothing is negative, so zero padding does not change a maximum.
         x = self.pad(1, name="pool1_pad")(x)
         return self.pool("max", 3, 2, name="pool1")(x)
 
@@ -70,7 +68,7 @@ class ResNet(Network):
         return self.conv(filters, 7, 2, name="conv1")(x)
 
     def unit(self, in_channels, filters, **place):
-        """The unit for one place; a family passes on what is its own."""
+        """The unit for one place. Families override this and pass their own arguments."""
         return residual_unit(
             self.shortcut,
             in_channels,

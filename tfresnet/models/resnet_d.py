@@ -1,9 +1,9 @@
-"""ResNet-D: the residual networks with a deeper stem and a shortcut that loses no pixel.
+"""ResNet-D: residual networks with a deeper stem and a shortcut that uses every pixel.
 
-Sources: He et al., 2018, "Bag of Tricks", https://arxiv.org/abs/1812.01187, section 4 and Fig. 2:
-the stride of a bottleneck in its 3x3 (tweak B), three 3x3 convolutions in place of the 7x7 (C),
-average pooling before the 1x1 of the shortcut (D). For images of up to 64 pixels the stem is the
-one 3x3 that all networks here use for them; the tweaks of the units stay.
+Source: He et al., 2018, "Bag of Tricks", https://arxiv.org/abs/1812.01187, section 4 and Fig. 2:
+a bottleneck's stride in its 3x3 (tweak B), three 3x3 convolutions instead of the 7x7 (C), average
+pooling before the shortcut's 1x1 (D). Images of up to 64 pixels get the usual 3x3 stem; the units
+keep the tweaks.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STEM_SHARES = (2, 2, 1)  # of the 7x7's filters: 64 / 2, 64 / 2, 64
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetD(ResNet):
-    """Columns and option as `ResNet`."""
+    """Columns and option: as `ResNet`."""
 
     OPTIONS = ("zero_init_residual",)
 

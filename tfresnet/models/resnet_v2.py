@@ -3,12 +3,11 @@
 Sources: He et al., 2016, "Identity Mappings", https://arxiv.org/abs/1603.05027 (v2 below);
 Zagoruyko and Komodakis, 2016, "Wide Residual Networks", https://arxiv.org/abs/1605.07146.
 
-In both, a normalisation and a ReLU stand before each convolution of a unit and once after the
-last unit. The stem activates its own output, so the first unit does not do it again (section 4.1
-of the first paper); the official code of the second puts that normalisation into the first unit,
-which computes the same. Shortcuts: a 1x1 convolution without normalisation where the shape
-changes, as in the code of both papers. For images of up to 64 pixels `resnet50v2` has the 3x3 stem
-of all networks here.
+Normalisation and ReLU come before each convolution of a unit, and once after the last unit. The
+stem activates its own output, so the first unit does not (section 4.1 of the first paper). The
+official code of the second paper has that normalisation in the first unit, with the same result.
+Where the shape changes, the shortcut is a 1x1 convolution without normalisation, as in the code of
+both papers. Images of up to 64 pixels get the usual 3x3 stem.
 """
 
 from dataclasses import dataclass
@@ -23,10 +22,10 @@ from tfresnet.models.resnet import ResNet
 
 @dataclass(frozen=True, kw_only=True)
 class PreactResNet(ResNet):
-    """Columns as `ResNet`.
+    """Columns: as `ResNet`.
 
-    Option: `dropout`: rate between the convolutions of every unit (section 2.4 of the second paper:
-    0.3 for CIFAR).
+    Option: `dropout`: rate between a unit's convolutions (0.3 for CIFAR in section 2.4 of the
+    second paper).
     """
 
     dropout: float = 0.0
@@ -39,19 +38,11 @@ class PreactResNet(ResNet):
         return keras.layers.ReLU(dtype=self.dtype, name="post_relu")(x)
 
     def unit(self, in_channels, filters, **place):
+        place |= {"identity": PreactIdentityBlock, "projection": PreactProjectionBlock}
+        preactivate = place["name"] != "conv2_block1"
         return super().unit(
-            in_channels,
-            filters,
-            identity=PreactIdentityBlock,
-            projection=PreactProjectionBlock,
-            preactivate=place["name"] != "conv2_block1",
-            dropout=self.dropout,
-            **place,
+            in_channels, filters, preactivate=preactivate, dropout=self.dropout, **place
         )
-
-
-def _v2(name):
-    return _preactivated(name, source="v2, Fig. 4e and Table 4")
 
 
 def _wide(depth, width):
@@ -70,8 +61,8 @@ def _preactivated(name, **changes):
     return PreactResNet(**row | changes)
 
 
-register("resnet50v2", _v2("resnet50"))
-register("resnet110v2", _v2("resnet110"))
+for _name in ("resnet50", "resnet110"):
+    register(f"{_name}v2", _preactivated(_name, source="v2, Fig. 4e and Table 4"))
 register("wrn16_2", _wide(16, 2))
 register("wrn16_4", _wide(16, 4))
 register("wrn28_10", _wide(28, 10))

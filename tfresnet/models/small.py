@@ -1,7 +1,7 @@
-"""Two small networks that the lecture's tasks ask for, each with the variants that it compares.
+"""Two small networks for the lecture's tasks, with the variants that the tasks compare.
 
 `cnn3`: "a 3-layer CNN with batch normalisation after every layer", and without it. `inception3`:
-three modules of one kind, all of the same width, to compare the kinds.
+three modules of one kind and of equal width, to compare the kinds.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tfresnet.models.registry import register
 
 @dataclass(frozen=True, kw_only=True)
 class SmallNetwork(Network):
-    """Three layers, the first two followed by 2x2 max pooling, then a global mean."""
+    """Three layers with 2x2 max pooling between them, then a global mean."""
 
     widths: tuple[int, int, int]
     smallest: int = 4
@@ -29,12 +29,11 @@ class SmallNetwork(Network):
     def layer(self, x, width, name):
         raise NotImplementedError
 
-    def chosen(self, option, kinds):
+    def check_option(self, option, known):
         value = getattr(self, option)
-        if value not in kinds:
-            known = ", ".join(kinds)
-            raise InputError(f"{option} of {self.name} must be one of {known}. Received: {value!r}")
-        return kinds[value]
+        if value not in known:
+            rule = f"{option} of {self.name} must be one of {', '.join(known)}"
+            raise InputError(f"{rule}. Received: {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,33 +45,31 @@ class ThreeLayers(SmallNetwork):
     OPTIONS = ("norm",)
 
     def layer(self, x, width, name):
-        use_bn, bn_after = self.chosen(
-            "norm", {"before": (True, False), "after": (False, True), "without": (False, False)}
-        )
-        x = self.conv(width, 3, use_bn=use_bn, name=name)(x)
-        return BatchNormalization(dtype=self.dtype, name=f"{name}_bn")(x) if bn_after else x
+        self.check_option("norm", ("before", "after", "without"))
+        x = self.conv(width, 3, use_bn=self.norm == "before", name=name)(x)
+        if self.norm == "after":
+            x = BatchNormalization(dtype=self.dtype, name=f"{name}_bn")(x)
+        return x
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThreeModules(SmallNetwork):
     """Option: `module`: "naive" or "reduced" (1x1 convolutions before the large ones and after the
-    pooling), whose outputs have the same channels; or, alone, "5x5", "two3x3" (with a ReLU in
-    between) or "linear3x3" (without)."""
+    pooling), both with the same output channels; or only "5x5", "two3x3" (with a ReLU between
+    them) or "linear3x3" (without)."""
 
     module: str = "reduced"
 
     OPTIONS = ("module",)
 
     def features(self, x):
-        x = self.conv(self.widths[0], 3, name="stem")(x)  # so that the 5x5 begins at its width
+        x = self.conv(self.widths[0], 3, name="stem")(x)  # gives the 5x5 its full width
         return super().features(x)
 
     def layer(self, x, width, name):
-        kinds = {"naive": self._parallel, "reduced": self._parallel}
-        make = self.chosen(
-            "module", kinds | dict.fromkeys(("5x5", "two3x3", "linear3x3"), self._chain)
-        )
-        return make(x, width, name)
+        self.check_option("module", ("naive", "reduced", "5x5", "two3x3", "linear3x3"))
+        parallel = self.module in ("naive", "reduced")
+        return (self._parallel if parallel else self._chain)(x, width, name)
 
     def _parallel(self, x, width, name):
         half, pooled = width // 2, ["max"]

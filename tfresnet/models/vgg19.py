@@ -1,39 +1,33 @@
-"""VGG-19: nothing but 3x3 convolutions, 2x2 poolings and dense layers.
+"""VGG-19: only 3x3 convolutions, 2x2 poolings and dense layers.
 
 Source: Simonyan and Zisserman, 2014, https://arxiv.org/abs/1409.1556, Table 1, configuration E.
 
-The dense layers follow the feature maps, so a network is made for one size of image.
+The dense layers fix the size of the images.
 
-CIFAR stem (images of up to 64 pixels), what is different: dense layers of 512; batch normalisation,
-without which 19 layers do not get going at the rates that all networks here are trained with.
+CIFAR stem (images of up to 64 pixels): dense layers of 512, and batch normalisation. Without it,
+the training of 19 layers does not start at the usual rates here.
 """
 
 from dataclasses import dataclass
 
-from tfresnet.models.head import classifier
 from tfresnet.models.network import CIFAR, Network
 from tfresnet.models.registry import register
 
-# (convolutions, filters) of the five blocks; a 2x2 / 2 max pooling ends each.
+# (convolutions, filters) of each block; a 2x2 / 2 max pooling follows.
 BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
-DROPOUT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class VGG(Network):
-    """The dense layers. Layers are named as in Keras Applications, `block1_conv1`.
+    """Column: the dense layers. Layers have Keras Applications' names, such as `block1_conv1`.
 
-    Option: `batch_norm`: normalise in each layer but the last.
+    Option: `batch_norm`: normalise in every layer but the last.
     """
 
-    dense: tuple[int, ...]
     smallest: int = 2 ** len(BLOCKS)
+    dropout_rate: float = 0.5
 
     OPTIONS = ("batch_norm",)
-
-    @property
-    def fixed(self):
-        return self.include_top
 
     def features(self, x):
         for block, (convolutions, filters) in enumerate(BLOCKS, start=1):
@@ -41,9 +35,6 @@ class VGG(Network):
                 x = self.conv(filters, 3, name=f"block{block}_conv{number}")(x)
             x = self.pool("max", 2, 2, name=f"block{block}_pool")(x)
         return x
-
-    def head(self, x):
-        return classifier(x, self, hidden=self.dense, dropout=DROPOUT)
 
 
 register(

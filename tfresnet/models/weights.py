@@ -1,4 +1,4 @@
-"""Weights from a run, a file or a shipped name, given to a network by the names of its layers."""
+"""Weights of a run, a file or a shipped network, assigned to a network by variable path."""
 
 import logging
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from tfresnet.models.inference import without_auxiliary
 from tfresnet.models.inspection import preprocessing_of
 from tfresnet.weights import layouts, read_arrays
 
-_SHOWN = 5  # mismatches of a kind in a message
+_SHOWN = 5  # mismatches of one kind in a message
 logger = logging.getLogger("tfresnet")
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Arrays by the paths of variables here, and what their source says about the rest.
+    """Arrays by variable path, and what else their source tells.
 
-    preprocessing: what the network takes pixels with; None: the source does not say.
-    stride_in_3x3: where bottlenecks have their stride; None: there are none, or it is not known.
+    preprocessing: of the images; None: unknown.
+    stride_in_3x3: where the bottlenecks have their stride; None: no bottlenecks, or unknown.
     """
 
     source: str
@@ -35,28 +35,31 @@ class Weights:
     @property
     def num_classes(self) -> int | None:
         """Of the classifier; None without one."""
-        kernels = [a for name, a in self.arrays.items() if _is_head(name) and a.ndim > 1]
+        kernels = [array for array in _head(self.arrays).values() if array.ndim > 1]
         return kernels[0].shape[-1] if kernels else None
 
     def fill(self, model: keras.Model) -> keras.Model:
-        """Puts the arrays into the variables of the same path; returns `model`.
+        """Assigns the arrays to the variables of the same paths and returns `model`.
 
-        A classifier for other classes, by number or by name, or one that the source lacks, keeps
-        its own weights, which is logged. So do auxiliary classifiers that the source lacks.
+        The classifier keeps its own weights, with a log message, if the source has none or one for
+        other classes (by number or by name). So do auxiliary classifiers that the source lacks.
 
         Raises:
-            InputError: other names or shapes, or the stride of bottlenecks elsewhere; the model is
-                as it was.
+            InputError: different names, shapes or place of the bottlenecks' stride. `model` does
+                not change.
         """
         variables, needed = _by_path(model), _by_path(without_auxiliary(model))
-        others = self._names_other_classes(model)
-        with_head = self._head_fits(needed) and not others
-        arrays = {n: a for n, a in self.arrays.items() if with_head or not _is_head(n)}
-        needed_now = {n: v for n, v in needed.items() if with_head or not _is_head(n)}
-        common = {n: v for n, v in variables.items() if n in arrays}
+        other_names = self._has_other_class_names(model)
+        arrays, head = self.arrays, _head(needed)
+        if other_names or not self._head_fits(head):
+            arrays = {name: array for name, array in arrays.items() if not _is_head(name)}
+            needed = {name: variable for name, variable in needed.items() if not _is_head(name)}
+        else:
+            head = {}
+        common = {name: v for name, v in variables.items() if name in arrays}
         self._check(
             model,
-            missing=[name for name in needed_now if name not in arrays],
+            missing=[name for name in needed if name not in arrays],
             unknown=[name for name in arrays if name not in variables],
             other=[
                 f"{name} is {arrays[name].shape} and must be {tuple(variable.shape)}"
@@ -66,22 +69,21 @@ class Weights:
         )
         for name, variable in common.items():
             variable.assign(arrays[name])
-        if len(needed_now) < len(needed):
-            classes = next(v.shape[-1] for n, v in needed.items() if _is_head(n))
-            logger.warning(
-                "the classifier of %d classes begins anew: %s has %s",
-                *(classes, self.source, "others" if others else self.num_classes or "none"),
-            )
+        if head:
+            classes = next(iter(head.values())).shape[-1]
+            theirs = "others" if other_names else self.num_classes or "none"
+            message = "the classifier of %d classes begins anew: %s has %s"
+            logger.warning(message, classes, self.source, theirs)
         return model
 
-    def _head_fits(self, needed):
-        """False where one side has no classifier, or the two differ in the number of classes."""
-        ours = {name: tuple(v.shape) for name, v in needed.items() if _is_head(name)}
-        theirs = {name: array.shape for name, array in self.arrays.items() if _is_head(name)}
+    def _head_fits(self, head):
+        """False if one side has no classifier, or only the number of classes differs."""
+        ours = {name: tuple(variable.shape) for name, variable in head.items()}
+        theirs = {name: array.shape for name, array in _head(self.arrays).items()}
         ours_in, theirs_in = ({n: s[:-1] for n, s in one.items()} for one in (ours, theirs))
         return bool(ours and theirs) and (ours == theirs or ours_in != theirs_in)
 
-    def _names_other_classes(self, model):
+    def _has_other_class_names(self, model):
         both = self.preprocessing, preprocessing_of(model)
         ours, theirs = (one.class_names if one else () for one in both)
         return bool(ours and theirs) and ours != theirs
@@ -93,28 +95,26 @@ class Weights:
                 more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
                 parts.append(f"{word}: {', '.join(names[:_SHOWN])}{more}")
         theirs, ours = self.stride_in_3x3, stride_in_3x3(model)
-        if theirs is not None and ours is not None and theirs != ours:
+        if None not in (theirs, ours) and theirs != ours:
             parts.append(
                 f"stride of bottlenecks in the {'3x3' if theirs else 'first 1x1'}, so the network "
                 f"must have stride_in_3x3={theirs}"
             )
         if parts:
-            raise InputError(
-                f"weights must be those of {model.name} ({'; '.join(parts)}). "
-                f"Received: {self.source}"
-            )
+            rule = f"weights must be those of {model.name} ({'; '.join(parts)})"
+            raise InputError(f"{rule}. Received: {self.source}")
 
 
 def read_weights(source: str | Path, network: str | None = None) -> Weights:
-    """Weights from a run's folder, a file, or the name of a network that is shipped.
+    """Weights of a finished run, a file or a shipped network.
 
     Args:
-        source: a finished run; a file that `tfresnet.weights` reads, or `.keras`; or a name as
-            `tfresnet.pretrained.find` takes it.
-        network: the name of the network that they are for.
+        source: a run's folder; a `.keras` file or one that `tfresnet.weights` reads; or a name for
+            `tfresnet.pretrained.find`.
+        network: the name of the network that needs them.
 
     Raises:
-        InputError: nothing of the kind is there, or it cannot be read.
+        InputError: the source does not exist or cannot be read.
     """
     path = find_source(source, network)
     if path.is_dir():
@@ -131,34 +131,33 @@ def read_weights(source: str | Path, network: str | None = None) -> Weights:
 
 
 def find_source(source: str | Path, network: str | None = None) -> Path:
-    """The folder or file that `source` names.
+    """The folder or file of a source; see `read_weights`.
 
     Raises:
-        InputError: there is none.
+        InputError: it does not exist.
     """
     path = Path(source).expanduser()
     found = path if path.exists() else pretrained.find(str(source), network)
     if found is None:
-        raise InputError(
-            f"a run or model file must exist, or be {pretrained.rule()}. Received: {source}"
-        )
+        rule = f"a run or model file must exist, or be {pretrained.rule()}"
+        raise InputError(f"{rule}. Received: {source}")
     return found
 
 
-def load_weights(model: keras.Model, source: str | Path | None) -> keras.Model:
-    """`model` with the weights of `source` (None: with its own); see `read_weights`, `fill`."""
-    return model if source is None else read_weights(source, model.name).fill(model)
-
-
 def stride_in_3x3(model: keras.Model) -> bool | None:
-    """Where the bottlenecks of a model have their stride; None: it has none."""
+    """Whether the bottlenecks have their stride in the 3x3; None: the model has no bottlenecks."""
     units = [layer for layer in model.layers if getattr(layer, "bottleneck", False)]
     return getattr(units[0], "stride_in_3x3", None) if units else None
 
 
 def _by_path(model):
-    """Variables by path, without the states of random layers."""
+    """Variables by path, except the states of random generators."""
     return {v.path: v for v in model.variables if not v.path.endswith("seed_generator_state")}
+
+
+def _head(by_path):
+    """The part of a dictionary by path that belongs to the classifier."""
+    return {path: value for path, value in by_path.items() if _is_head(path)}
 
 
 def _is_head(path):

@@ -8,23 +8,24 @@ def parse(argv: list[str] | None = None):
     from tfresnet.settings.model_names import check_model_name
     from tfresnet.system.arguments import ArgumentParser, at_least_1, check_flag
 
-    about = "Counts the parameters and multiply-adds of any of the networks."
-    parser = ArgumentParser("param_count", about)
+    parser = ArgumentParser("param_count", "Counts the parameters and multiply-adds of networks.")
     add = parser.add_argument
-    about = "names of networks; without any, ResNet-18, 50 and 101 at 224x224x3 and at 32x32x3"
+    about = "networks; default: resnet18, resnet50 and resnet101 at 224x224x3 and at 32x32x3"
     add("models", nargs="*", metavar="MODEL", help=about)
-    about = "height and width of a picture; None: the network's own"
+    about = "height and width of the image; None: the network's own"
     add("--input-size", type=at_least_1, metavar="N", help=about)
     about = "number of classes; None: the network's own"
     add("--num-classes", type=at_least_1, metavar="N", help=about)
     formats = ("table", "json", "csv", "markdown")
-    add("--format", choices=formats, default="table", help="form of the output")
-    add("--by-layer", action="store_true", help="add one row a layer")
-    about = "check every number that the lecture's slides state; takes --format only"
+    add("--format", choices=formats, default="table", help="output format")
+    add("--by-layer", action="store_true", help="add one row per layer")
+    about = "check every number of the lecture's slides; combines with --format only"
     add("--slides", action="store_true", help=about)
     args = parser.parse_args(argv)
     if args.slides and (args.models or args.input_size or args.num_classes or args.by_layer):
-        parser.error("--slides takes --format only. Received also: another flag or a network")
+        parser.error(
+            "--slides must stand alone or with --format. Received also: another flag or a network"
+        )
     for name in args.models:
         check_flag(parser, check_model_name, name)
     return args

@@ -1,4 +1,4 @@
-"""Networks that were counted, as tables, JSON and CSV."""
+"""Counts of networks as tables, JSON and CSV."""
 
 import functools
 import itertools
@@ -18,7 +18,7 @@ _SETTINGS = ((224, 1000), (32, 10))  # input size and classes of ImageNet and of
 
 @dataclass(frozen=True)
 class Report:
-    """One network's count: `input_shape` is (height, width, channels)."""
+    """The count of one network. `input_shape` is (height, width, channels)."""
 
     name: str
     input_shape: tuple[int, ...]
@@ -26,31 +26,29 @@ class Report:
     complexity: "Complexity"
 
     def record(self) -> dict:
-        """What is known of the network as a whole."""
-        found = self.complexity
+        """The totals of the network."""
+        counts = vars(self.complexity)
         names = ("params", "trainable_params", "non_trainable_params", "multiply_adds")
         return {
             "name": self.name,
             "input_shape": self.input_shape,
             "num_classes": self.num_classes,
-            **{name: getattr(found, name) for name in names},
-            "layers": found.depth,
+            **{name: counts[name] for name in names},
+            "layers": self.complexity.depth,
         }
 
     def stages(self) -> list[dict]:
-        """One record a stage."""
         return [asdict(stage) for stage in self.complexity.by_stage]
 
     def by_layer(self) -> list[dict]:
-        """One record a layer."""
         return [asdict(layer) for layer in self.complexity.by_layer]
 
 
 def measure(
     name: str, input_size: int | None = None, num_classes: int | None = None, **options
 ) -> Report:
-    """Build a network and count it; what is None keeps the network's own default, and `options` are
-    those of `create_model`.
+    """Builds a network and counts it. None is the network's default; `options` go to
+    `create_model`.
 
     Raises:
         InputError: an unknown name, or an input that the network cannot take.
@@ -67,7 +65,7 @@ def measure(
 def measure_all(
     names: Sequence[str], input_size: int | None = None, num_classes: int | None = None
 ) -> list[Report]:
-    """Counts networks by name; without any, those of the lecture, by default in both sizes.
+    """Counts networks by name; without names, those of the lecture, by default in both sizes.
 
     Raises:
         InputError: see `measure`.
@@ -80,7 +78,7 @@ def measure_all(
 
 
 def _as_text(table: Callable, reports: Sequence[Report], by_layer: bool) -> str:
-    """Tables for people; the stages too if there is one network only."""
+    """Tables for people, with the stages of a single network."""
     groups = [[report.record() for report in reports]]
     for report in reports:
         groups += [report.stages()] if len(reports) == 1 else []
@@ -96,7 +94,7 @@ def _as_text(table: Callable, reports: Sequence[Report], by_layer: bool) -> str:
 
 
 def _as_json(reports: Sequence[Report], by_layer: bool) -> str:
-    """A list of one object a network, with its `stages` and, if asked for, its `by_layer`."""
+    """A list of one object per network, with `stages` and optionally `by_layer`."""
     records = []
     for report in reports:
         layers = {"by_layer": report.by_layer()} if by_layer else {}
@@ -105,12 +103,12 @@ def _as_json(reports: Sequence[Report], by_layer: bool) -> str:
 
 
 def _as_csv(reports: Sequence[Report], by_layer: bool) -> str:
-    """One row a network below a header; with `by_layer` one row a layer."""
+    """A header and one row per network, or per layer."""
     if by_layer:
         rows = [{"name": report.name} | row for report in reports for row in report.by_layer()]
     else:
         rows = [report.record() for report in reports]
-    return csv_text([{key: _shape(value) for key, value in row.items()} for row in rows])
+    return csv_text([{key: _format_shape(value) for key, value in row.items()} for row in rows])
 
 
 RENDERERS: dict[str, Callable[[Sequence[Report], bool], str]] = {
@@ -122,29 +120,26 @@ RENDERERS: dict[str, Callable[[Sequence[Report], bool], str]] = {
 
 
 def _notes(reports: Sequence[Report]) -> Iterator[str]:
-    """How many parameters ResNet-101 has more than ResNet-50, for each input both were given.
-
-    It is a question of the lecture.
-    """
+    """How many more parameters ResNet-101 has than ResNet-50: a question of the lecture."""
     models = {(r.name, r.input_shape, r.num_classes): r.complexity.params for r in reports}
     for (name, shape, classes), params in models.items():
         more = models.get(("resnet101", shape, classes))
         if name == "resnet50" and more is not None:
             yield (
                 f"resnet101 has {more - params:,} more parameters than resnet50 "
-                f"(+{(more - params) / params:.1%}) at {_shape(shape)}, {classes} classes."
+                f"(+{(more - params) / params:.1%}) at {_format_shape(shape)}, {classes} classes."
             )
 
 
 def cell(key: str, value) -> str:
-    """A value as text for people; multiply-adds in the paper's unit: 1.81 G, 40.55 M."""
+    """A value for a table; multiply-adds in the paper's unit: 1.81 G, 40.55 M."""
     if value is None:
         return "-"
     if key == "multiply_adds" and value >= 10**6:
         return f"{value / 10**9:.2f} G" if value >= 10**9 else f"{value / 10**6:.2f} M"
-    return f"{value:,}" if isinstance(value, int) else str(_shape(value))
+    return f"{value:,}" if isinstance(value, int) else str(_format_shape(value))
 
 
-def _shape(value):
-    """A shape as 224x224x3; anything else as it is."""
+def _format_shape(value):
+    """A tuple as 224x224x3; any other value unchanged."""
     return "x".join(map(str, value)) if isinstance(value, tuple) else value

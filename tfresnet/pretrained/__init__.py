@@ -1,4 +1,4 @@
-"""Trained networks that come with the package: `NETWORK-DATASET.keras`, each with a card, `.md`."""
+"""Trained networks in the package: `NETWORK-DATASET.keras`, each with a card (`.md`)."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ FOLDER = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """Of what is shipped, such as `resnet20-cifar10`."""
+    """The shipped networks, such as `resnet20-cifar10`."""
     return sorted(path.stem for path in FOLDER.glob("*-*.keras"))
 
 
 def find(name: str, network: str | None = None) -> Path | None:
-    """The model file that `name` means: all of its name, the network's alone, or, of `network`,
-    the data set's alone. None if there is no such file, or several."""
+    """The model file of `name`: `NETWORK-DATASET`, `NETWORK`, or `DATASET` for the given `network`.
+    None if no file fits, or several."""
     found = [
         shipped
         for shipped in names()
@@ -22,10 +22,10 @@ def find(name: str, network: str | None = None) -> Path | None:
 
 
 def default() -> Path | None:
-    """The first that knows CIFAR-10; None if none does."""
+    """The first file trained on CIFAR-10, or None."""
     return next((FOLDER / f"{name}.keras" for name in names() if name.endswith("-cifar10")), None)
 
 
 def rule() -> str:
-    """Which names there are, as the end of an error message."""
+    """The names, for the rule in an error message."""
     return f"one that is shipped ({', '.join(names()) or 'none is'})"

@@ -1,5 +1,3 @@
-"""Every number that the lecture's slides state about networks, beside what our layers give."""
+"""Every number on the lecture's slides about networks, checked against our layers."""
 
-from tfresnet.slides.verdicts import RENDERERS, Checked, check
-
-__all__ = ["RENDERERS", "Checked", "check"]
+from tfresnet.slides.verdicts import RENDERERS, check

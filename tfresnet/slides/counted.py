@@ -1,4 +1,4 @@
-"""The same numbers counted from built Keras layers: nothing here is typed in."""
+"""The slides' numbers, counted from built Keras layers. None is typed in."""
 
 import math
 from collections.abc import Iterator
@@ -12,29 +12,27 @@ from tfresnet.models.alexnet import KERNELS, WIDTHS
 from tfresnet.models.googlenet import MODULES, branches
 from tfresnet.slides.stated import NIN_SIZES, WORKED_EXAMPLE
 
-_TABLE_6 = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
 
-
-def counted() -> dict[str, int | float | str]:
-    """Every number by its key: numbers exact and in plain units, output shapes as text."""
+def count_all() -> dict[str, int | float | str]:
+    """Every number by key: exact and without unit; output shapes as text."""
     with structure_only():
-        parts = (_worked_example, _dense_shares, _nin, _googlenet, _modules, _factorisations)
-        parts += (_grid_reduction, _inception_v3, _units)
+        parts = (_worked_example, _dense_shares, _nin, _googlenet, _separable, _modules)
+        parts += (_factorisations, _grid_reduction, _inception_v3, _units)
         found = {key: value for part in parts for key, value in part()}
         return found | dict(_resnets(found))
 
 
-def weights_of(layer: keras.Layer) -> int:
-    """Weights of all kernels of a layer: no biases, no batch normalisation."""
+def _kernel_weights(layer: keras.Layer) -> int:
+    """Number of weights in a layer's kernels, without biases and batch normalisation."""
     return sum(math.prod(v.shape) for v in layer.variables if "kernel" in v.name)
 
 
 def _stack(channels, *layers):
-    """Weights of layers called one after the other."""
+    """Kernel weights of a sequence of layers."""
     x = keras.Input((None, None, channels))
     for layer in layers:
         x = layer(x)
-    return sum(map(weights_of, layers))
+    return sum(map(_kernel_weights, layers))
 
 
 def _worked_example() -> Iterator:
@@ -53,18 +51,16 @@ def _dense_shares() -> Iterator:
         yield f"dense/alexnet {widths}", _share_of_dense(alexnet)
         if widths == "2012":
             yield "params/alexnet", alexnet.params
-            in_one = alexnet.params - _halved_convolutions(groups=1)
-            in_two = in_one + _halved_convolutions(groups=2)
+            in_two = alexnet.params - _split_convolutions(groups=1) + _split_convolutions(groups=2)
             yield "params/alexnet groups", in_two
-            share = _share_of_dense(alexnet) * alexnet.params / in_two
-            yield "dense/alexnet groups", share
+            yield "dense/alexnet groups", _share_of_dense(alexnet) * alexnet.params / in_two
     vgg19 = count(create_model("vgg19"))
     yield "dense/vgg19", _share_of_dense(vgg19)
     yield "flops/vgg19", vgg19.multiply_adds
 
 
-def _halved_convolutions(groups):
-    """Parameters of the convolutions that see one tower only: the second, fourth and fifth."""
+def _split_convolutions(groups):
+    """Parameters of the convolutions that read one tower: the second, fourth and fifth."""
     total = 0
     for number in (2, 4, 5):
         filters, before = WIDTHS["2012"][number - 1], WIDTHS["2012"][number - 2]
@@ -92,16 +88,16 @@ def _googlenet() -> Iterator:
         yield f"googlenet/{row}/output", _shape(layers[-1].output)
         yield f"googlenet/{row}/params", sum(layer.count_params() for layer in layers)
         yield f"googlenet/{row}/ops", costs[stage_of(names[0])]
+
+
+def _separable() -> Iterator:
+    """GoogLeNet's first convolution as a separable one with 8 maps a channel."""
+    model = create_model("googlenet")
     first = model.get_layer("conv1").conv
     separable = keras.layers.SeparableConv2D(
-        first.filters,
-        first.kernel_size,
-        first.strides,
-        padding="same",
-        depth_multiplier=8,
+        first.filters, first.kernel_size, first.strides, padding="same", depth_multiplier=8
     )
-    x = keras.Input(model.input_shape[1:])
-    output = separable(x)
+    output = separable(keras.Input(model.input_shape[1:]))
     kernels = separable.depthwise_kernel, separable.pointwise_kernel
     positions = output.shape[1] * output.shape[2]
     yield "googlenet/conv1 separable/params", separable.count_params()
@@ -113,13 +109,12 @@ def _modules() -> Iterator:
     channels = keras.Input((None, None, before))
     modules = {}
     for naive in (True, False):
-        modules[naive] = InceptionModule(branches(MODULES["3a"], naive), use_bn=False)
+        modules[naive] = InceptionModule(branches("3a", naive), use_bn=False)
         modules[naive](channels)
     yield "naive/channels", modules[True].output.shape[-1]
-    yield "naive/params", weights_of(modules[True])
-    yield "naive/improved", weights_of(modules[False])
-    plain = Conv2D(modules[False].output.shape[-1], 3)
-    yield "naive/plain", _stack(channels.shape[-1], plain)
+    yield "naive/params", _kernel_weights(modules[True])
+    yield "naive/improved", _kernel_weights(modules[False])
+    yield "naive/plain", _stack(before, Conv2D(modules[False].output.shape[-1], 3))
 
 
 def _factorisations() -> Iterator:
@@ -130,15 +125,15 @@ def _factorisations() -> Iterator:
         "1x3": (3, [(1, 3), (3, 1)]),
         "1x7": (7, [(1, 7), (7, 1)]),
     }
-    channels = 64  # any: it falls out
+    channels = 64  # any number: it cancels
     for key, (whole, parts) in kernels.items():
         factorised = _stack(channels, *(Conv2D(channels, kernel) for kernel in parts))
         yield f"factorisation/{key}", 1 - factorised / _stack(channels, Conv2D(channels, whole))
 
 
 def _grid_reduction() -> Iterator:
-    """Half the sides and twice the channels, by a convolution and a pooling (v3, section 5)."""
-    side, channels = 32, 64  # any: they fall out
+    """Half the side and twice the channels by convolution and pooling (v3, section 5)."""
+    side, channels = 32, 64  # any numbers: they cancel
 
     def cost(side, filters, strides=1):
         x = keras.Input((side, side, channels))
@@ -155,7 +150,7 @@ def _inception_v3() -> Iterator:
     model = create_model("inception_v3")
     for layer in model.layers:
         yield f"inception_v3/{layer.name}", _shape(layer.output)
-    # Table 1 of the paper, where published code and our network differ from it.
+    # The rows of the paper's Table 1 that the published code and our network change.
     x = model.get_layer("pool1").output
     for name, filters, strides in (("conv4", 80, 1), ("conv5", 192, 2)):
         x = ConvBN(filters, 3, strides, padding="valid")(x)
@@ -181,19 +176,19 @@ def _resnets(found) -> Iterator:
     for stage in ("conv1", "conv2", "conv3", "conv4", "conv5"):
         last = [layer for layer in model.layers if stage_of(layer.name) == stage][-1]
         yield f"side/{stage}", last.output.shape[1]
-    option_a = count(create_model("resnet34", shortcut="A"))
-    yield "flops/resnet34 option A", option_a.multiply_adds
+    option_a = create_model("resnet34", shortcut="A")
+    yield "flops/resnet34 option A", count(option_a).multiply_adds
     more = params["resnet101"] - params["resnet50"]
     yield "101/more", more
     yield "101/share", more / params["resnet50"]
     for name in ("resnet50", "resnet101"):
         yield f"{name}/alexnet", params[name] / found["params/alexnet"]
-    for name in _TABLE_6:
-        model = create_model(name)
-        yield f"params/{name}", _trainable(model)
+    for depth in (20, 32, 44, 56, 110):
+        model = create_model(f"resnet{depth}")
+        yield f"params/resnet{depth}", _trainable(model)
     units = [layer for layer in model.layers if isinstance(layer, IdentityBlock)]
     yield "unit/number", len(units)
-    # 1202 = 6 * 200 + 2 layers: 200 - 18 units a stage more than the last of these.
+    # 1202 = 6 * 200 + 2 layers: resnet110 plus 200 - 18 units per stage.
     last_units = [model.get_layer(f"conv{stage}_block18") for stage in (2, 3, 4)]
     yield "params/resnet1202", _trainable(model) + (200 - 18) * sum(map(_trainable, last_units))
 

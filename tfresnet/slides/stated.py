@@ -1,23 +1,23 @@
-"""What the lecture's slides state about networks: the only place that holds their numbers.
+"""The numbers on the lecture's slides about networks. No other file repeats them.
 
-Numbers are text, as printed, so that their last digit is known.
+Numbers are text, as printed, which keeps their precision.
 """
 
 from dataclasses import dataclass
 
-# The units of the slides. K is 1024 in GoogLeNet's table: only so are 64 * 64 + 9 * 64 * 192
-# weights and their biases "112K" and 1024 * 1000 "1000K".
+# The units of the slides. K is 1024 in GoogLeNet's table, which rounds 64 * 64 + 9 * 64 * 192
+# weights and their biases to "112K", and 1024 * 1000 to "1000K".
 UNITS = {"": 1, "%": 0.01, "K": 1024, "M": 10**6, "G": 10**9}
 
-WORKED_EXAMPLE = ("6", "6.1", "6.2")  # the input, the output, the output a step later
-NIN_SIZES = (32, 48, 224)  # ours, for the question about images of several sizes
+WORKED_EXAMPLE = ("6", "6.1", "6.2")  # input, output, output one step later
+NIN_SIZES = (32, 48, 224)  # our choice, for the question about images of several sizes
 
 
 @dataclass(frozen=True)
 class Stated:
-    """One number of a slide, or a question that a slide leaves to the reader (`text` None).
+    """One number on a slide, or a question to the reader (`text` is None).
 
-    key: name of the same number among the counted ones. A shape has no unit: "112x112x64".
+    `key` names the counted number. A shape, such as "112x112x64", has no unit.
     """
 
     deck: str
@@ -46,21 +46,19 @@ def _googlenet():
         yield Stated("B", f"googlenet/{row}/output", f"GoogLeNet {row}: output", output)
         yield Stated("B", f"googlenet/{row}/params", f"GoogLeNet {row}: parameters", params, "K")
         yield Stated("B", f"googlenet/{row}/ops", f"GoogLeNet {row}: operations", ops, "M")
-    as_separable = (("params", "parameters", "2.7", "K"), ("ops", "operations", "34", "M"))
-    for quantity, name, text, unit in as_separable:
-        what = f"GoogLeNet conv1, if separable: {name}"
-        yield Stated("B", f"googlenet/conv1 separable/{quantity}", what, text, unit)
+    key, what = "googlenet/conv1 separable", "GoogLeNet conv1, if separable"
+    yield Stated("B", f"{key}/params", f"{what}: parameters", "2.7", "K")
+    yield Stated("B", f"{key}/ops", f"{what}: operations", "34", "M")
 
 
 def _factorisations():
-    table = (
+    for key, what, text in (
         ("5x5", "two 3x3 for one 5x5", "28"),
         ("7x7", "three 3x3 for one 7x7", "45"),
         ("3x3", "two 2x2 for one 3x3", "11"),
         ("1x3", "1x3 + 3x1 for 3x3", "33"),
         ("1x7", "1x7 + 7x1 for 7x7", "71"),
-    )
-    for key, what, text in table:
+    ):
         yield Stated("B", f"factorisation/{key}", f"Saving of {what}", text, "%")
 
 
@@ -72,19 +70,11 @@ def _grid_reduction():
 
 
 def _inception_v3():
-    table = (
-        ("conv1", "149x149x32"),
-        ("conv2", "147x147x32"),
-        ("conv3", "147x147x64"),
-        ("pool1", "73x73x64"),
-        ("conv4", "71x71x80"),
-        ("conv5", "35x35x192"),
-        ("mixed2", "35x35x288"),
-        ("mixed7", "17x17x768"),
-        ("mixed8", "8x8x1280"),
-        ("mixed10", "8x8x2048"),
-    )
-    for layer, output in table:
+    outputs = {"conv1": "149x149x32", "conv2": "147x147x32", "conv3": "147x147x64"}
+    outputs |= {"pool1": "73x73x64", "conv4": "71x71x80", "conv5": "35x35x192"}
+    outputs |= {"mixed2": "35x35x288", "mixed7": "17x17x768", "mixed8": "8x8x1280"}
+    outputs |= {"mixed10": "8x8x2048"}
+    for layer, output in outputs.items():
         yield Stated("B", f"inception_v3/{layer}", f"Inception v3 {layer}: output", output)
 
 

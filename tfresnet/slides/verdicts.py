@@ -1,4 +1,4 @@
-"""A slide's number against the counted one: difference, verdict, and why a slide is wrong."""
+"""Compares a slide's number with the counted one: difference, verdict and reason."""
 
 import json
 import math
@@ -16,7 +16,7 @@ _CONV1 = (
     "8 maps a channel (next rows)"
 )
 _FIVE_A = "the row's two numbers agree with each other, and not with its filters"
-# Why, where the rules of `_reason` do not know.
+# The reasons that `_reason` cannot derive.
 REASONS = {
     "dense/alexnet groups": "95 lies between this and the form in one tower",
     "dense/alexnet 2012": "without the split, three convolutions weigh twice as much",
@@ -32,9 +32,9 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Checked:
-    """One number: on the slide (None: only asked for), counted, and what that means.
+    """One number: on the slide (None: a question), counted, and compared.
 
-    `exact` is in plain units, `counted` and `difference` in the slide's.
+    `exact` has no unit; `counted` and `difference` have the slide's.
     """
 
     deck: str
@@ -48,16 +48,16 @@ class Checked:
 
 
 def check(counted: Mapping[str, int | float | str] | None = None) -> list[Checked]:
-    """All of `SLIDES` against `counted`, by default what is counted now."""
+    """Compares all of `SLIDES` with `counted`, by default a new count."""
     if counted is None:
-        from tfresnet.slides.counted import counted as count_all
+        from tfresnet.slides.counted import count_all
 
         counted = count_all()
     verdicts = {
         stated.key: _verdict(stated, counted[stated.key], counted.get(f"paper/{stated.key}"))
         for stated in SLIDES
     }
-    return [_checked(stated, counted[stated.key], verdicts) for stated in SLIDES]
+    return [_compare(stated, counted[stated.key], verdicts) for stated in SLIDES]
 
 
 def _verdict(stated, exact, in_paper=None):
@@ -72,23 +72,16 @@ def _verdict(stated, exact, in_paper=None):
     return ROUNDED_DOWN if math.floor(ours) == round(slide) else WRONG
 
 
-def _checked(stated, exact, verdicts):
+def _compare(stated, exact, verdicts):
     verdict = verdicts[stated.key]
     difference = None
     if stated.text is not None and not isinstance(exact, str):
         digits = _decimals(stated.text) + (1 if stated.unit else 0)
         gap = round(exact / UNITS[stated.unit] - float(stated.text), digits)
         difference = f"{gap:+,.{digits}f}{stated.unit}" if gap else "0"
-    return Checked(
-        deck=stated.deck,
-        what=stated.what,
-        slide=_as_printed(stated, exact),
-        counted=_in_unit(stated, exact),
-        exact=exact,
-        difference=difference,
-        verdict=verdict,
-        reason=_reason(stated, exact, verdicts) if verdict == WRONG else None,
-    )
+    slide, counted = _as_printed(stated, exact), _in_unit(stated, exact)
+    reason = _reason(stated, exact, verdicts) if verdict == WRONG else None
+    return Checked(stated.deck, stated.what, slide, counted, exact, difference, verdict, reason)
 
 
 def _reason(stated, exact, verdicts):
@@ -124,34 +117,30 @@ def _as_printed(stated, exact):
 
 
 def _rows(checks):
-    titles = ["deck", "number", "slide", "counted", "exact", "difference", "verdict"]
     rows = []
     for one in checks:
         exact = f"{one.exact:,}" if isinstance(one.exact, int) else ""
         verdict = one.verdict + (f": {one.reason}" if one.reason else "")
         cells = [one.deck, one.what, one.slide, one.counted, exact, one.difference, verdict]
         rows.append([cell or "" for cell in cells])
-    return titles, rows
+    return rows
 
 
 def summary(checks: Sequence[Checked]) -> str:
-    """How many numbers there are of each verdict, in one line."""
+    """The number of each verdict in one line."""
     kinds = (EQUAL, ROUNDED_DOWN, IN_PAPER, WRONG, ASKED)
     counts = {kind: sum(one.verdict == kind for one in checks) for kind in kinds}
     return f"{len(checks)} numbers: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()) + "."
 
 
 def _as_text(render) -> Callable[[Sequence[Checked]], str]:
-    return lambda checks: f"{render(*_rows(checks))}\n\n{summary(checks)}"
-
-
-def _as_json(checks):
-    return json.dumps([asdict(one) for one in checks], indent=2)
+    titles = ["deck", "number", "slide", "counted", "exact", "difference", "verdict"]
+    return lambda checks: f"{render(titles, _rows(checks))}\n\n{summary(checks)}"
 
 
 RENDERERS: dict[str, Callable[[Sequence[Checked]], str]] = {
     "table": _as_text(text_table),
-    "json": _as_json,
+    "json": lambda checks: json.dumps([asdict(one) for one in checks], indent=2),
     "csv": lambda checks: csv_text([asdict(one) for one in checks]),
     "markdown": _as_text(markdown),
 }

@@ -27,9 +27,8 @@ _SUMS = ("params", "trainable_params", "multiply_adds")
 class LayerCount:
     """One leaf layer, or the weights that a composite layer has outside its sublayers.
 
-    `path` joins the names from the model down: `conv3_block1/conv1`. `output_shape` has no batch
-    axis; it is that of the first call, or None if inference does not call the layer.
-    `multiply_adds` is the sum over all calls.
+    `path` joins the names from the model down: `conv3_block1/conv1`. `output_shape`, without batch,
+    is that of the first call, or None without calls. `multiply_adds` is the sum over all calls.
     """
 
     path: str
@@ -88,10 +87,8 @@ def count(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> Com
     """Counts parameters, multiply-adds and depth of a built model without changing it.
 
     A layer that is called twice counts its multiply-adds twice and its parameters once. As in
-    `model.count_params()`, the state of random generators is no parameter.
-
-    Args:
-        input_shape: `(height, width, channels)`; needed if the model leaves a side open (None).
+    `model.count_params()`, the state of random generators is no parameter. `input_shape`, `(height,
+    width, channels)`, is needed if the model leaves a side open (None).
 
     Raises:
         InputError: not a built functional or sequential model, or an input shape that is missing
@@ -136,15 +133,12 @@ class _Forward(keras.Operation):
     def __init__(self, model: keras.Model):
         super().__init__()
         self.model = model
-        self.calls: dict[int, list[Call]] = collections.defaultdict(list)  # by the layer's id
-        self.depth = 0
 
     def call(self, inputs):
         with record_calls() as calls:
             outputs = self.model(inputs, training=False)
-        for call in walk_calls(calls):
-            self.calls[id(call.layer)].append(call)
-        weighted = {_output(call).op for call in walk_calls(calls) if _multiply_adds(call)}
+        self.calls = list(walk_calls(calls))
+        weighted = {_output(call).op for call in self.calls if _multiply_adds(call)}
         self.depth = _longest_path(outputs, weighted)
         return outputs
 
@@ -183,9 +177,12 @@ def _walk(layer, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple]:
         yield from _walk(sublayer, (*path, sublayer.name), seen)
 
 
-def _layer_counts(model, calls: dict[int, list[Call]]) -> Iterator[LayerCount]:
+def _layer_counts(model, calls: Iterable[Call]) -> Iterator[LayerCount]:
     """One row for each layer that is a leaf or has weights of its own."""
     trainable = {id(weight) for weight in model.trainable_weights}
+    calls_of = collections.defaultdict(list)
+    for call in calls:
+        calls_of[id(call.layer)].append(call)
     counted: set[int] = set()
     for path, layer, sublayers in _walk(model, path=(), seen=set()):
         below = {id(weight) for sublayer in sublayers for weight in sublayer.weights}
@@ -193,7 +190,7 @@ def _layer_counts(model, calls: dict[int, list[Call]]) -> Iterator[LayerCount]:
         if sublayers and not own:
             continue
         counted.update(id(weight) for weight in own)
-        found = calls.get(id(layer), [])
+        found = calls_of[id(layer)]
         yield LayerCount(
             path="/".join(path) or model.name,
             kind=type(layer).__name__,

@@ -19,14 +19,11 @@ class InceptionModule(keras.layers.Layer):
     """Branches over the same input, concatenated along the channels.
 
     A branch is a sequence of steps. A step is `(filters, kernel size)` for a `ConvBN`, `"max"` or
-    `"average"` for a 3x3 pooling, or a list of steps that run side by side. The module of
-    GoogLeNet's Fig. 2b is
+    `"average"` for a 3x3 pooling, or a list of steps that run side by side. Sublayers are named
+    `conv3x3_1`, `conv3x3_2`, or side by side `conv3x3_2a`, `conv3x3_2b`. For GoogLeNet's Fig. 2b:
 
         {"conv1x1": [(64, 1)], "conv3x3": [(96, 1), (128, 3)],
          "conv5x5": [(16, 1), (32, 5)], "pool": ["max", (32, 1)]}
-
-    Sublayers are named by branch and step: `conv3x3_1`, `conv3x3_2`, and `conv3x3_2a`,
-    `conv3x3_2b` side by side.
 
     Args:
         branches: branch name -> steps, in the order of the concatenation.
@@ -42,14 +39,7 @@ class InceptionModule(keras.layers.Layer):
     """
 
     def __init__(
-        self,
-        branches,
-        strides=1,
-        padding="same",
-        use_bn=True,
-        scale=True,
-        epsilon=1e-5,
-        **kwargs,
+        self, branches, strides=1, padding="same", use_bn=True, scale=True, epsilon=1e-5, **kwargs
     ):
         super().__init__(**kwargs)
         if not branches or not all(branches.values()):
@@ -61,13 +51,11 @@ class InceptionModule(keras.layers.Layer):
         self.scale = scale
         self.epsilon = epsilon
         self.steps = {}
-        self._names = [self._make_branch(name, steps) for name, steps in branches.items()]
-
-    def _make_branch(self, name, steps):
-        return [
-            self._make_step(step, f"{name}_{number}", last=number == len(steps))
-            for number, step in enumerate(steps, start=1)
-        ]
+        self._names = []
+        for name, steps in branches.items():
+            numbered = [(f"{name}_{number}", step) for number, step in enumerate(steps, start=1)]
+            last, _ = numbered[-1]
+            self._names.append([self._make_step(step, n, n == last) for n, step in numbered])
 
     def _make_step(self, step, name, last):
         """Makes the layers of one step and returns their names, several if side by side."""

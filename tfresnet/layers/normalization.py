@@ -10,19 +10,18 @@ _KERNEL_TYPES = ("float16", "bfloat16", "float32")
 class BatchNormalization(keras.layers.BatchNormalization):
     """Drop-in for `keras.layers.BatchNormalization`, several times faster on a CPU.
 
-    Keras 3 uses elementwise operations. This layer uses one fused kernel for each pass
-    (`FusedBatchNormV3`: oneDNN on CPU, cuDNN on GPU). The kernel takes bfloat16 or float16
-    activations and keeps statistics, scale and offset in float32. Weights, names, configuration
-    and the frozen state (`trainable=False` means inference mode) are those of Keras.
+    Keras 3 uses elementwise operations; this layer uses one fused kernel for each pass
+    (`FusedBatchNormV3`: oneDNN on CPU, cuDNN on GPU). It takes bfloat16 or float16 activations and
+    keeps statistics, scale and offset in float32. Another axis, a mask, synchronised statistics,
+    renormalisation and float64 use Keras' own implementation. Weights, names, configuration and
+    the frozen state (`trainable=False` means inference mode) are those of Keras.
 
-    One number differs: the moving variance averages the *unbiased* batch variance, as in
-    algorithm 2 of the paper. It is m/(m-1) times the biased one, with m values a channel.
+    The moving variance averages the *unbiased* batch variance, as in algorithm 2 of the paper:
+    m/(m-1) times the biased one, with m values a channel. The defaults are momentum 0.9 and
+    epsilon 1e-5, from the code of the residual networks. Keras' momentum of 0.99 leaves stale
+    statistics after a short training.
 
-    The defaults are momentum 0.9 and epsilon 1e-5, from the code of the residual networks. Keras'
-    momentum of 0.99 leaves stale statistics after a short training.
-
-    Input and output: `(batch, ..., channels)`. Another axis, a mask, synchronised statistics,
-    renormalisation and float64 use Keras' own implementation.
+    Input and output: `(batch, ..., channels)`.
 
     Source: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167, algorithms 1 and 2.
     """

@@ -31,9 +31,8 @@ class PreactUnit(Unit):
         return None if name == "bn1" and not self.preactivate else super()._bn(name, last)
 
     def branch_pairs(self):
-        if self.bottleneck:
-            return [(self.conv1, self.bn2), (self.conv2, self.bn3), (self.conv3, None)]
-        return [(self.conv1, self.bn2), (self.conv2, None)]
+        pairs = [(self.conv1, self.bn2), (self.conv2, self.bn3 if self.bottleneck else None)]
+        return [*pairs, (self.conv3, None)] if self.bottleneck else pairs
 
     def build(self, input_shape):
         if self.preactivate:

@@ -1,7 +1,5 @@
 """The first layer of a trained model: from pixels to normalised images."""
 
-from collections.abc import Sequence
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -16,8 +14,8 @@ class Preprocessing(keras.layers.Layer):
     It lets a model take pictures as they are, and lets its file name the classes. No weights.
 
     Args:
-        mean, std: of each channel, in the range 0..1; every `std` above 0.
-        class_names: in the order of the logits; () if unknown.
+        mean, std: one number per channel, in the range 0..1; every `std` above 0.
+        class_names: strings in the order of the logits; () if unknown.
 
     Shapes: `(batch, height, width, channels)` in 0..255, uint8 or floating, to the same shape in
     float32 under every dtype policy.
@@ -26,14 +24,7 @@ class Preprocessing(keras.layers.Layer):
         InputError: different lengths, a `std` that is not above 0, or a wrong number of channels.
     """
 
-    def __init__(
-        self,
-        mean: Sequence[float],
-        std: Sequence[float],
-        class_names: Sequence[str] = (),
-        name: str | None = "preprocessing",
-        **kwargs,
-    ):
+    def __init__(self, mean, std, class_names=(), name="preprocessing", **kwargs):
         super().__init__(name=name, **kwargs | {"dtype": "float32"})
         self.mean = tuple(float(x) for x in mean)
         self.std = tuple(float(x) for x in std)

@@ -42,11 +42,11 @@ class Unit(keras.layers.Layer):
         self.out_channels = filters * (BOTTLENECK_EXPANSION if bottleneck else 1)
         if bottleneck:
             self._make_bottleneck()
-            return
-        self.conv1 = self._conv(self.filters, 3, self.strides, name="conv1")
-        self.bn1 = self._bn("bn1")
-        self.conv2 = self._conv(self.filters, 3, name="conv2")
-        self.bn2 = self._bn("bn2", last=True)
+        else:
+            self.conv1 = self._conv(self.filters, 3, self.strides, name="conv1")
+            self.bn1 = self._bn("bn1")
+            self.conv2 = self._conv(self.filters, 3, name="conv2")
+            self.bn2 = self._bn("bn2", last=True)
 
     def _make_bottleneck(self):
         # The paper has the stride in the first 1x1, which never reads three of four pixels. Later
@@ -246,7 +246,6 @@ def residual_unit(
     Args:
         shortcut: option "A" (no weights), "B" (a projection where the shape changes) or "C"
             (projections everywhere) of section 4.1; None for a plain network.
-        in_channels: channels of the unit's input.
         identity, projection: the classes to choose from.
         filters, **kwargs: arguments of the unit.
 

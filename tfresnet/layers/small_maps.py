@@ -12,10 +12,8 @@ _LARGEST = 8 * 8
 _LARGEST_1X1 = 4 * 4
 # Up to here, one matrix product for each kernel position is faster still in bfloat16. Measured
 # with AVX512-BF16 and 64 images: 4x4x512 16.0 ms against 18.9 (library 31.9), 2x2x512 5.5 against
-# 6.9; equal for 4x4x256, slower for 8x8. Two variants are no faster. One product of all nine
-# shifted maps (128 images): 27.8 ms against 26.5 for 4x4x512, 31.9 against the convolution's 27.9
-# for 8x8x256. One transposition for all products: 26.1, 28.5, and for 16x16x128 34.4 against the
-# library's 29.0.
+# 6.9; equal for 4x4x256, slower for 8x8. No faster with 128 images: one product of all nine shifted
+# maps (27.8 ms against 26.5 for 4x4x512) and maps transposed once for all products (26.1).
 _LARGEST_BFLOAT16 = 4 * 4
 
 

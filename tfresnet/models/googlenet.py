@@ -41,8 +41,8 @@ AUXILIARY_FILTERS, AUXILIARY_DENSE, AUXILIARY_DROPOUT = 128, (1024,), 0.7
 
 @dataclass(frozen=True, kw_only=True)
 class GoogLeNet(Network):
-    """Columns: the first convolution, the poolings of the stem, and the shortest side of an image
-    without and with auxiliary classifiers.
+    """Columns: the first convolution, and the shortest side of an image without and with auxiliary
+    classifiers.
 
     Options: `auxiliary`: outputs are [logits, logits after 4a, logits after 4d], for training;
     `naive`: the module of Fig. 2a, whose channels grow from row to row without 1x1 reductions;
@@ -51,7 +51,6 @@ class GoogLeNet(Network):
 
     kernel: int
     strides: int
-    pools: tuple[str, ...]
     sides: tuple[int, int]
     dropout_rate: float = 0.4
     naive: bool = False
@@ -80,7 +79,7 @@ class GoogLeNet(Network):
         x = self._pool(x, "pool1")
         x = self.conv(reduce, 1, name="conv2_block1")(x)
         x = self.conv(second, 3, name="conv2_block2")(x)
-        return self._pool(x, "pool2") if "pool2" in self.pools else x
+        return self._pool(x, "pool2") if self.stem == "imagenet" else x
 
     def _pool(self, x, name):
         return self.pool("max", 3, 2, padding="same", name=name)(x)
@@ -109,8 +108,6 @@ def branches(module: str, naive: bool = False) -> dict:
 
 register(
     "googlenet",
-    imagenet=GoogLeNet(
-        kernel=7, strides=2, pools=("pool1", "pool2"), sides=(32, 65), batch_norm=False
-    ),
-    cifar=GoogLeNet(kernel=3, strides=1, pools=("pool1",), sides=(8, 17), **CIFAR),
+    imagenet=GoogLeNet(kernel=7, strides=2, sides=(32, 65), batch_norm=False),
+    cifar=GoogLeNet(kernel=3, strides=1, sides=(8, 17), **CIFAR),
 )

@@ -92,8 +92,7 @@ class InceptionV3(Network):
     strides: int
     padding: str | None = None
     auxiliary_pool: tuple[int, int] | None = None  # size, strides
-    auxiliary_kernel: int
-    auxiliary_padding: str
+    auxiliary_conv: tuple[int, str]  # kernel, padding
     sides: tuple[int, int]
 
     OPTIONS = ("auxiliary",)
@@ -129,8 +128,8 @@ class InceptionV3(Network):
         if self.auxiliary_pool:
             x = self.pool("average", *self.auxiliary_pool, name="auxiliary_pool")(x)
         x = self.conv(first, 1, **NORM, name="auxiliary_conv1")(x)
-        place = {"padding": self.auxiliary_padding, "name": "auxiliary_conv2"}
-        x = self.conv(second, self.auxiliary_kernel, **NORM, **place)(x)
+        kernel, padding = self.auxiliary_conv
+        x = self.conv(second, kernel, padding=padding, name="auxiliary_conv2", **NORM)(x)
         return classifier(x, self, prefix="auxiliary_")
 
 
@@ -139,17 +138,11 @@ register(
     imagenet=InceptionV3(
         strides=2,
         auxiliary_pool=(5, 3),
-        auxiliary_kernel=5,
-        auxiliary_padding="valid",
+        auxiliary_conv=(5, "valid"),
         sides=(75, 299),
         input_shape=(299, 299, 3),
     ),
     cifar=InceptionV3(
-        strides=1,
-        padding="same",
-        auxiliary_kernel=3,
-        auxiliary_padding="same",
-        sides=(16, 16),
-        **CIFAR,
+        strides=1, padding="same", auxiliary_conv=(3, "same"), sides=(16, 16), **CIFAR
     ),
 )

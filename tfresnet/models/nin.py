@@ -50,19 +50,15 @@ class NetworkInNetwork(Network):
 
     def features(self, x):
         for number, block in enumerate(self.blocks, start=1):
-            x = self._block(x, block, number)
-        return x
-
-    def _block(self, x, block, number):
-        place = {"padding": block.padding, "name": f"conv{number}_block1"}
-        x = self.conv(block.filters, block.kernel, block.strides, **place)(x)
-        for index, filters in enumerate(block.mlp, start=2):
-            x = self.conv(filters, 1, name=f"conv{number}_block{index}")(x)
-        if block.pool:
-            x = self.pool(block.pool, 3, 2, padding=block.pool_padding, name=f"pool{number}")(x)
-        if block.dropout and self.dropout:
-            name = f"dropout{number}"
-            x = keras.layers.Dropout(block.dropout, dtype=self.dtype, name=name)(x)
+            place = {"padding": block.padding, "name": f"conv{number}_block1"}
+            x = self.conv(block.filters, block.kernel, block.strides, **place)(x)
+            for index, filters in enumerate(block.mlp, start=2):
+                x = self.conv(filters, 1, name=f"conv{number}_block{index}")(x)
+            if block.pool:
+                x = self.pool(block.pool, 3, 2, padding=block.pool_padding, name=f"pool{number}")(x)
+            if block.dropout and self.dropout:
+                name = f"dropout{number}"
+                x = keras.layers.Dropout(block.dropout, dtype=self.dtype, name=name)(x)
         return x
 
     def head(self, x):

@@ -64,18 +64,15 @@ def create_model(
         num_classes: by default the paper's: 1000, or 10 for the networks of CIFAR-10.
         input_shape: (height, width, channels), by default the paper's. A side may be None if the
             network takes images of any size.
-        include_top: False ends the network in feature maps.
-        pooling: of these feature maps: "avg", "max" or None.
+        include_top: False ends the network in feature maps, with `pooling` "avg", "max" or None.
         classifier_activation: of the last layer; None: logits.
         weights: a run, a file or a shipped name (see `read_weights`); None: fresh weights. A
             classifier for other classes keeps its fresh weights. Unless `stride_in_3x3` is given,
             bottlenecks have their stride where the weights need it.
-        dtype: Keras dtype policy ("float32", "mixed_bfloat16" ...); None: Keras' global one. The
-            classifier is float32 under every policy.
-        preprocessing: layer that turns pixels 0..255 into the network's input; None: the network
-            takes normalised images.
-        stem: "imagenet", "cifar", or "auto", which is "cifar" for images of up to 64 pixels. The
-            head of a network's file describes its stems.
+        dtype: dtype policy of all but the float32 classifier; None: Keras' global policy.
+        preprocessing: turns pixels 0..255 into the input; None: it takes normalised images.
+        stem: "imagenet", "cifar", or "auto", which is "cifar" for images of up to 64 pixels. Each
+            network's file describes its stems.
         **options: of some networks only: see `OPTIONS` in their files.
 
     Shapes: `(batch, height, width, channels)` to `(batch, num_classes)`, float32. With
@@ -94,16 +91,11 @@ def create_model(
         options = {"stride_in_3x3": True} | options
     if num_classes is None:
         num_classes = row.num_classes
-    network = dataclasses.replace(
-        row,
-        name=name,
-        stem=stem,
-        num_classes=whole_number("num_classes", num_classes),
-        input_shape=row.input_shape if input_shape is None else input_shape,
-        include_top=include_top,
-        classifier_activation=classifier_activation,
-        dtype=dtype,
-    ).with_options(**options)
+    fields = {"name": name, "stem": stem, "include_top": include_top, "dtype": dtype}
+    fields["num_classes"] = whole_number("num_classes", num_classes)
+    fields["input_shape"] = row.input_shape if input_shape is None else input_shape
+    fields["classifier_activation"] = classifier_activation
+    network = dataclasses.replace(row, **fields).with_options(**options)
     images = image_input(network)
     x = images if preprocessing is None else preprocessing(images)
     maps, *auxiliary = keras.tree.flatten(network.features(x))
@@ -127,10 +119,8 @@ def _choose_stem(name, stem, input_shape):
         raise InputError(f"stem of {name} must be one of {known}. Received: {stem!r}")
     if stem != "auto":
         return stem
-    small = _is_small(input_shape or ()) or _is_small(rows["imagenet"].input_shape)
-    return "cifar" if small else "imagenet"
-
-
-def _is_small(input_shape):
-    sides = [side for side in input_shape[:2] if hasattr(side, "__index__")]
-    return bool(sides) and max(sides) <= SMALL_IMAGE
+    for shape in (input_shape or (), rows["imagenet"].input_shape):
+        sides = [side for side in shape[:2] if hasattr(side, "__index__")]
+        if sides and max(sides) <= SMALL_IMAGE:
+            return "cifar"
+    return "imagenet"

@@ -69,49 +69,36 @@ class ResNet(Network):
 
     def unit(self, in_channels, filters, **place):
         """The unit for one place. Families override this and pass their own arguments."""
-        return residual_unit(
-            self.shortcut,
-            in_channels,
-            filters,
-            bottleneck=self.bottleneck,
-            stride_in_3x3=self.stride_in_3x3,
-            zero_init_residual=self.zero_init_residual,
-            dtype=self.dtype,
-            **place,
-        )
+        names = ("bottleneck", "stride_in_3x3", "zero_init_residual", "dtype")
+        place |= {name: getattr(self, name) for name in names}
+        return residual_unit(self.shortcut, in_channels, filters, **place)
 
 
-def imagenet(units, bottleneck, shortcut="B"):
-    column = sum(units) * (3 if bottleneck else 2) + 2
-    return ResNet(
-        units=units,
-        filters=(64, 128, 256, 512),
-        bottleneck=bottleneck,
-        shortcut=shortcut,
-        source=f"Table 1, {column}-layer" + ("" if shortcut else "; plain: Fig. 3, middle"),
-    )
+# Table 1: units of each stage by depth.
+UNITS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+
+
+def imagenet(depth, shortcut="B"):
+    source = f"Table 1, {depth}-layer" + ("" if shortcut else "; plain: Fig. 3, middle")
+    row = {"units": UNITS[depth], "filters": (64, 128, 256, 512), "bottleneck": depth >= 50}
+    return ResNet(shortcut=shortcut, source=source, **row)
 
 
 def cifar(depth, shortcut="A"):
     n = (depth - 2) // 6
-    return ResNet(
-        units=(n, n, n),
-        filters=(16, 32, 64),
-        bottleneck=False,
-        shortcut=shortcut,
-        source=f"section 4.2 and Table 6, n = {n}",
-        **CIFAR,
-    )
+    row = {"units": (n, n, n), "filters": (16, 32, 64), "bottleneck": False, "shortcut": shortcut}
+    return ResNet(source=f"section 4.2 and Table 6, n = {n}", **row, **CIFAR)
 
 
 NETWORKS = {
-    "resnet18": imagenet((2, 2, 2, 2), bottleneck=False),
-    "resnet34": imagenet((3, 4, 6, 3), bottleneck=False),
-    "resnet50": imagenet((3, 4, 6, 3), bottleneck=True),
-    "resnet101": imagenet((3, 4, 23, 3), bottleneck=True),
-    "resnet152": imagenet((3, 8, 36, 3), bottleneck=True),
-    "plain18": imagenet((2, 2, 2, 2), bottleneck=False, shortcut=None),
-    "plain34": imagenet((3, 4, 6, 3), bottleneck=False, shortcut=None),
+    **{f"resnet{depth}": imagenet(depth) for depth in UNITS},
+    **{f"plain{depth}": imagenet(depth, shortcut=None) for depth in (18, 34)},
     **{f"resnet{depth}": cifar(depth) for depth in (8, 20, 32, 44, 56, 110, 1202)},
     **{f"plain{depth}": cifar(depth, shortcut=None) for depth in (20, 32, 44, 56, 110)},
 }

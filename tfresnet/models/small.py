@@ -14,7 +14,7 @@ from tfresnet.models.registry import register
 
 @dataclass(frozen=True, kw_only=True)
 class SmallNetwork(Network):
-    """Three layers with 2x2 max pooling between them, then a global mean."""
+    """Three of the subclass's `layer`s with 2x2 max pooling between them, then a global mean."""
 
     widths: tuple[int, int, int]
     smallest: int = 4
@@ -25,9 +25,6 @@ class SmallNetwork(Network):
             if number < len(self.widths):
                 x = self.pool("max", 2, 2, name=f"pool{number}")(x)
         return x
-
-    def layer(self, x, width, name):
-        raise NotImplementedError
 
     def check_option(self, option, known):
         value = getattr(self, option)

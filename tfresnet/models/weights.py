@@ -49,17 +49,17 @@ class Weights:
                 not change.
         """
         variables, needed = _by_path(model), _by_path(without_auxiliary(model))
-        other_names = self._has_other_class_names(model)
-        arrays, head = self.arrays, _head(needed)
-        if other_names or not self._head_fits(head):
+        source, own = self.preprocessing, preprocessing_of(model)
+        both_named = bool(source and own and source.class_names and own.class_names)
+        other_names = both_named and source.class_names != own.class_names
+        arrays, fresh = self.arrays, {}
+        if other_names or not self._head_fits(_head(needed)):
             arrays = {name: array for name, array in arrays.items() if not _is_head(name)}
-            needed = {name: variable for name, variable in needed.items() if not _is_head(name)}
-        else:
-            head = {}
+            fresh = _head(needed)
         common = {name: v for name, v in variables.items() if name in arrays}
         self._check(
             model,
-            missing=[name for name in needed if name not in arrays],
+            missing=[name for name in needed if name not in arrays and name not in fresh],
             unknown=[name for name in arrays if name not in variables],
             other=[
                 f"{name} is {arrays[name].shape} and must be {tuple(variable.shape)}"
@@ -69,8 +69,8 @@ class Weights:
         )
         for name, variable in common.items():
             variable.assign(arrays[name])
-        if head:
-            classes = next(iter(head.values())).shape[-1]
+        if fresh:
+            classes = next(iter(fresh.values())).shape[-1]
             theirs = "others" if other_names else self.num_classes or "none"
             message = "the classifier of %d classes begins anew: %s has %s"
             logger.warning(message, classes, self.source, theirs)
@@ -82,11 +82,6 @@ class Weights:
         theirs = {name: array.shape for name, array in _head(self.arrays).items()}
         ours_in, theirs_in = ({n: s[:-1] for n, s in one.items()} for one in (ours, theirs))
         return bool(ours and theirs) and (ours == theirs or ours_in != theirs_in)
-
-    def _has_other_class_names(self, model):
-        both = self.preprocessing, preprocessing_of(model)
-        ours, theirs = (one.class_names if one else () for one in both)
-        return bool(ours and theirs) and ours != theirs
 
     def _check(self, model, **mismatches):
         parts = []

@@ -1,7 +1,6 @@
 """Counts of networks as tables, JSON and CSV."""
 
 import functools
-import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -27,15 +26,10 @@ class Report:
 
     def record(self) -> dict:
         """The totals of the network."""
-        counts = vars(self.complexity)
-        names = ("params", "trainable_params", "non_trainable_params", "multiply_adds")
-        return {
-            "name": self.name,
-            "input_shape": self.input_shape,
-            "num_classes": self.num_classes,
-            **{name: counts[name] for name in names},
-            "layers": self.complexity.depth,
-        }
+        record = {key: value for key, value in vars(self).items() if key != "complexity"}
+        for name in ("params", "trainable_params", "non_trainable_params", "multiply_adds"):
+            record[name] = getattr(self.complexity, name)
+        return record | {"layers": self.complexity.depth}
 
     def stages(self) -> list[dict]:
         return [asdict(stage) for stage in self.complexity.by_stage]
@@ -72,33 +66,28 @@ def measure_all(
     """
     given = (input_size, num_classes)
     settings = [given] if names or any(given) else _SETTINGS
-    return [
-        measure(name, *setting) for setting, name in itertools.product(settings, names or _COMPARED)
-    ]
+    return [measure(name, *setting) for setting in settings for name in names or _COMPARED]
 
 
 def _as_text(table: Callable, reports: Sequence[Report], by_layer: bool) -> str:
     """Tables for people, with the stages of a single network."""
     groups = [[report.record() for report in reports]]
-    for report in reports:
-        groups += [report.stages()] if len(reports) == 1 else []
-        groups += [report.by_layer()] if by_layer else []
-    parts = [
-        table(
-            [key.replace("_", " ") for key in records[0]],
-            [[cell(key, value) for key, value in record.items()] for record in records],
-        )
-        for records in groups
-    ]
+    groups += [report.stages() for report in reports if len(reports) == 1]
+    groups += [report.by_layer() for report in reports if by_layer]
+    parts = []
+    for records in groups:
+        titles = [key.replace("_", " ") for key in records[0]]
+        rows = [[cell(key, value) for key, value in record.items()] for record in records]
+        parts.append(table(titles, rows))
     return "\n\n".join(filter(None, [*parts, "\n".join(_notes(reports))]))
 
 
 def _as_json(reports: Sequence[Report], by_layer: bool) -> str:
     """A list of one object per network, with `stages` and optionally `by_layer`."""
-    records = []
-    for report in reports:
-        layers = {"by_layer": report.by_layer()} if by_layer else {}
-        records.append(report.record() | {"stages": report.stages()} | layers)
+    records = [report.record() | {"stages": report.stages()} for report in reports]
+    if by_layer:
+        for record, report in zip(records, reports, strict=True):
+            record["by_layer"] = report.by_layer()
     return json.dumps(records, indent=2)
 
 

@@ -22,17 +22,13 @@ def count_all() -> dict[str, int | float | str]:
         return found | dict(_resnets(found))
 
 
-def _kernel_weights(layer: keras.Layer) -> int:
-    """Number of weights in a layer's kernels, without biases and batch normalisation."""
-    return sum(math.prod(v.shape) for v in layer.variables if "kernel" in v.name)
-
-
 def _stack(channels, *layers):
-    """Kernel weights of a sequence of layers."""
+    """Kernel weights of a sequence of layers, without biases and batch normalisation."""
     x = keras.Input((None, None, channels))
     for layer in layers:
         x = layer(x)
-    return sum(map(_kernel_weights, layers))
+    kernels = [v for layer in layers for v in layer.variables if "kernel" in v.name]
+    return sum(math.prod(kernel.shape) for kernel in kernels)
 
 
 def _worked_example() -> Iterator:
@@ -41,21 +37,20 @@ def _worked_example() -> Iterator:
     yield "example/residual", ((after - x) - (before - x)) / (before - x)
 
 
-def _share_of_dense(found: Complexity):
-    return sum(row.params for row in found.by_layer if row.kind == "Dense") / found.params
-
-
 def _dense_shares() -> Iterator:
-    for widths in WIDTHS:
-        alexnet = count(create_model("alexnet", widths=widths))
-        yield f"dense/alexnet {widths}", _share_of_dense(alexnet)
-        if widths == "2012":
-            yield "params/alexnet", alexnet.params
-            in_two = alexnet.params - _split_convolutions(groups=1) + _split_convolutions(groups=2)
-            yield "params/alexnet groups", in_two
-            yield "dense/alexnet groups", _share_of_dense(alexnet) * alexnet.params / in_two
+    def share(found: Complexity):
+        return sum(row.params for row in found.by_layer if row.kind == "Dense") / found.params
+
+    alexnets = {widths: count(create_model("alexnet", widths=widths)) for widths in WIDTHS}
+    for widths, alexnet in alexnets.items():
+        yield f"dense/alexnet {widths}", share(alexnet)
+    alexnet = alexnets["2012"]
+    in_two_towers = alexnet.params - _split_convolutions(groups=1) + _split_convolutions(groups=2)
+    yield "params/alexnet", alexnet.params
+    yield "params/alexnet groups", in_two_towers
+    yield "dense/alexnet groups", share(alexnet) * alexnet.params / in_two_towers
     vgg19 = count(create_model("vgg19"))
-    yield "dense/vgg19", _share_of_dense(vgg19)
+    yield "dense/vgg19", share(vgg19)
     yield "flops/vgg19", vgg19.multiply_adds
 
 
@@ -63,7 +58,7 @@ def _split_convolutions(groups):
     """Parameters of the convolutions that read one tower: the second, fourth and fifth."""
     total = 0
     for number in (2, 4, 5):
-        filters, before = WIDTHS["2012"][number - 1], WIDTHS["2012"][number - 2]
+        before, filters = WIDTHS["2012"][number - 2 : number]
         layer = Conv2D(filters, KERNELS[number - 2], groups=groups, use_bias=True)
         layer.build((None, None, None, before))
         total += layer.count_params()
@@ -106,29 +101,25 @@ def _separable() -> Iterator:
 
 def _modules() -> Iterator:
     before = create_model("googlenet").get_layer("inception3a").input.shape[-1]
-    channels = keras.Input((None, None, before))
-    modules = {}
-    for naive in (True, False):
-        modules[naive] = InceptionModule(branches("3a", naive), use_bn=False)
-        modules[naive](channels)
-    yield "naive/channels", modules[True].output.shape[-1]
-    yield "naive/params", _kernel_weights(modules[True])
-    yield "naive/improved", _kernel_weights(modules[False])
-    yield "naive/plain", _stack(before, Conv2D(modules[False].output.shape[-1], 3))
+    naive = InceptionModule(branches("3a", naive=True), use_bn=False)
+    improved = InceptionModule(branches("3a"), use_bn=False)
+    yield "naive/params", _stack(before, naive)
+    yield "naive/improved", _stack(before, improved)
+    yield "naive/channels", naive.output.shape[-1]
+    yield "naive/plain", _stack(before, Conv2D(improved.output.shape[-1], 3))
 
 
 def _factorisations() -> Iterator:
-    kernels = {
-        "5x5": (5, [3, 3]),
-        "7x7": (7, [3, 3, 3]),
-        "3x3": (3, [2, 2]),
-        "1x3": (3, [(1, 3), (3, 1)]),
-        "1x7": (7, [(1, 7), (7, 1)]),
-    }
     channels = 64  # any number: it cancels
-    for key, (whole, parts) in kernels.items():
-        factorised = _stack(channels, *(Conv2D(channels, kernel) for kernel in parts))
-        yield f"factorisation/{key}", 1 - factorised / _stack(channels, Conv2D(channels, whole))
+
+    def weights(*kernels):
+        return _stack(channels, *(Conv2D(channels, kernel) for kernel in kernels))
+
+    yield "factorisation/5x5", 1 - weights(3, 3) / weights(5)
+    yield "factorisation/7x7", 1 - weights(3, 3, 3) / weights(7)
+    yield "factorisation/3x3", 1 - weights(2, 2) / weights(3)
+    yield "factorisation/1x3", 1 - weights((1, 3), (3, 1)) / weights(3)
+    yield "factorisation/1x7", 1 - weights((1, 7), (7, 1)) / weights(7)
 
 
 def _grid_reduction() -> Iterator:

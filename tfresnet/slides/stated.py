@@ -51,17 +51,6 @@ def _googlenet():
     yield Stated("B", f"{key}/ops", f"{what}: operations", "34", "M")
 
 
-def _factorisations():
-    for key, what, text in (
-        ("5x5", "two 3x3 for one 5x5", "28"),
-        ("7x7", "three 3x3 for one 7x7", "45"),
-        ("3x3", "two 2x2 for one 3x3", "11"),
-        ("1x3", "1x3 + 3x1 for 3x3", "33"),
-        ("1x7", "1x7 + 7x1 for 7x7", "71"),
-    ):
-        yield Stated("B", f"factorisation/{key}", f"Saving of {what}", text, "%")
-
-
 def _grid_reduction():
     for key, other in (("first", "pooling first"), ("parallel", "both in parallel")):
         what = "Widening before pooling: times the"
@@ -126,7 +115,11 @@ SLIDES = (
     Stated("B", "naive/improved", "Improved module 3a: weights", None),
     Stated("B", "naive/plain", "Plain 3x3 convolution to as many channels as 3a: weights", None),
     *_googlenet(),
-    *_factorisations(),
+    Stated("B", "factorisation/5x5", "Saving of two 3x3 for one 5x5", "28", "%"),
+    Stated("B", "factorisation/7x7", "Saving of three 3x3 for one 7x7", "45", "%"),
+    Stated("B", "factorisation/3x3", "Saving of two 2x2 for one 3x3", "11", "%"),
+    Stated("B", "factorisation/1x3", "Saving of 1x3 + 3x1 for 3x3", "33", "%"),
+    Stated("B", "factorisation/1x7", "Saving of 1x7 + 7x1 for 7x7", "71", "%"),
     *_grid_reduction(),
     *_inception_v3(),
     *_resnets(),

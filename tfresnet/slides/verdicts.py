@@ -11,22 +11,18 @@ from tfresnet.system.tables import csv_text, markdown, text_table
 EQUAL, ROUNDED_DOWN, WRONG, ASKED = "equal", "equal, rounded down", "slide is wrong", "not stated"
 IN_PAPER = "equal to the paper; published code differs"
 
-_CONV1 = (
-    "a full 7x7 convolution is meant by the row; the numbers are those of a separable one with "
-    "8 maps a channel (next rows)"
-)
-_FIVE_A = "the row's two numbers agree with each other, and not with its filters"
+_CONV1 = "the row is a full 7x7 convolution; its numbers are those of a separable one (next rows)"
+_FIVE_A = "the row's two numbers agree with each other, but not with its filters"
 # The reasons that `_reason` cannot derive.
 REASONS = {
-    "dense/alexnet groups": "95 lies between this and the form in one tower",
-    "dense/alexnet 2012": "without the split, three convolutions weigh twice as much",
-    "dense/alexnet 2014": "the nearest of the three forms",
+    "dense/alexnet groups": "95 is between this form and the one in one tower",
+    "dense/alexnet 2012": "without the split, three convolutions have twice the weights",
     "googlenet/conv1/params": _CONV1,
     "googlenet/conv1/ops": _CONV1,
     "googlenet/5a/params": _FIVE_A,
     "googlenet/5a/ops": _FIVE_A,
-    "grid/params first": "the convolution is the same one; the number is that of both in parallel",
-    "grid/ops parallel": "the number is that of pooling first, which has twice the filters",
+    "grid/params first": "the same convolution in both; the number fits both in parallel",
+    "grid/ops parallel": "the number fits pooling first, with twice the filters",
 }
 
 
@@ -73,13 +69,16 @@ def _verdict(stated, exact, in_paper=None):
 
 
 def _compare(stated, exact, verdicts):
-    verdict = verdicts[stated.key]
-    difference = None
-    if stated.text is not None and not isinstance(exact, str):
-        digits = _decimals(stated.text) + (1 if stated.unit else 0)
-        gap = round(exact / UNITS[stated.unit] - float(stated.text), digits)
-        difference = f"{gap:+,.{digits}f}{stated.unit}" if gap else "0"
-    slide, counted = _as_printed(stated, exact), _in_unit(stated, exact)
+    text, unit, verdict = stated.text, stated.unit, verdicts[stated.key]
+    slide, counted, difference = text, exact, None
+    if not isinstance(exact, str):
+        digits = _decimals(text or "0") + bool(unit)
+        ours = exact / UNITS[unit]
+        counted = f"{ours:,.{digits}f}{unit}" if unit else f"{exact:,}"
+        if text is not None:
+            slide = (f"{int(text):,}" if text.isdigit() else text) + unit
+            gap = round(ours - float(text), digits)
+            difference = f"{gap:+,.{digits}f}{unit}" if gap else "0"
     reason = _reason(stated, exact, verdicts) if verdict == WRONG else None
     return Checked(stated.deck, stated.what, slide, counted, exact, difference, verdict, reason)
 
@@ -93,37 +92,19 @@ def _reason(stated, exact, verdicts):
     row, _, quantity = stated.key.rpartition("/")
     if quantity == "params" and verdicts.get(f"{row}/ops") in (EQUAL, ROUNDED_DOWN):
         return "the row's operations fit its filters, its parameters do not"
-    return "the layers do not give it"
-
-
-def _in_unit(stated, exact):
-    if isinstance(exact, str):
-        return exact
-    if not stated.unit:
-        return f"{exact:,}"
-    digits = _decimals(stated.text or "0") + 1
-    return f"{exact / UNITS[stated.unit]:,.{digits}f}{stated.unit}"
+    return "the layers give another number"
 
 
 def _decimals(text):
     return len(text.partition(".")[2])
 
 
-def _as_printed(stated, exact):
-    if stated.text is None or isinstance(exact, str):
-        return stated.text
-    grouped = f"{int(stated.text):,}" if stated.text.isdigit() else stated.text
-    return grouped + stated.unit
-
-
 def _rows(checks):
-    rows = []
     for one in checks:
         exact = f"{one.exact:,}" if isinstance(one.exact, int) else ""
         verdict = one.verdict + (f": {one.reason}" if one.reason else "")
         cells = [one.deck, one.what, one.slide, one.counted, exact, one.difference, verdict]
-        rows.append([cell or "" for cell in cells])
-    return rows
+        yield [cell or "" for cell in cells]
 
 
 def summary(checks: Sequence[Checked]) -> str:
@@ -133,9 +114,9 @@ def summary(checks: Sequence[Checked]) -> str:
     return f"{len(checks)} numbers: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()) + "."
 
 
-def _as_text(render) -> Callable[[Sequence[Checked]], str]:
+def _as_text(render: Callable) -> Callable[[Sequence[Checked]], str]:
     titles = ["deck", "number", "slide", "counted", "exact", "difference", "verdict"]
-    return lambda checks: f"{render(titles, _rows(checks))}\n\n{summary(checks)}"
+    return lambda checks: f"{render(titles, list(_rows(checks)))}\n\n{summary(checks)}"
 
 
 RENDERERS: dict[str, Callable[[Sequence[Checked]], str]] = {

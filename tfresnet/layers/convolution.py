@@ -14,10 +14,8 @@ class Conv2D(keras.layers.Conv2D):
     With stride 2, TensorFlow's "same" pads right and bottom only. That shifts the samples by one
     pixel against those of a 1x1 / 2 shortcut. This layer pads k // 2 zeros on each side, like
     Caffe and Torch, so branch and shortcut read the same pixels and weights can be exchanged. An
-    even kernel gets one zero less on the left and on top, as with stride 1.
-
-    The defaults also differ: He normal initialisation, `padding="same"`, and no bias because
-    batch normalisation follows.
+    even kernel gets one zero less on the left and on top. Other defaults: He normal initialisation,
+    `padding="same"`, and no bias because batch normalisation follows.
 
     Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / strides),
     ceil(width / strides), filters)` with `padding="same"`.

@@ -9,7 +9,7 @@ from keras import ops
 
 from tfresnet.errors import InputError
 from tfresnet.layers.convolution import ConvBN
-from tfresnet.layers.pooling import POOLS, pool2d
+from tfresnet.layers.pooling import pool2d
 
 _POOL_SIZE = 3
 
@@ -107,18 +107,13 @@ class InceptionModule(keras.layers.Layer):
 
 def _is_side_by_side(step):
     """Whether a step is a list of steps. Raises InputError for an unknown form."""
-    if isinstance(step, str):
-        single = step in POOLS
-    else:
-        single = isinstance(step, list | tuple) and len(step) == 2 and isinstance(step[0], int)
-    if single:
-        return False
-    if isinstance(step, list | tuple) and step and not any(map(_is_side_by_side, step)):
-        return True
-    raise InputError(
-        "a step must be (filters, kernel size), 'max', 'average' or a list of those. "
-        f"Received: {step!r}"
-    )
+    match step:
+        case "max" | "average" | [int(), _]:
+            return False
+        case [_, *_] if not any(map(_is_side_by_side, step)):
+            return True
+    rule = "a step must be (filters, kernel size), 'max', 'average' or a list of those"
+    raise InputError(f"{rule}. Received: {step!r}")
 
 
 def _join(tensors):

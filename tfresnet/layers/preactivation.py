@@ -12,8 +12,20 @@ from tfresnet.errors import InputError
 from tfresnet.layers.residual import Unit
 
 
-class PreactUnit(Unit):
-    """The branch in the other order: `bn1` normalises the input of `conv1`."""
+@keras.saving.register_keras_serializable(package="tfresnet")
+class PreactIdentityBlock(Unit):
+    """`F(relu(bn(x))) + x`: no weights on the shortcut, no ReLU after the sum.
+
+    `bn1` normalises the input of `conv1`, and so on.
+
+    Args:
+        filters, strides, bottleneck, stride_in_3x3, epsilon: as `IdentityBlock`.
+        preactivate: False for the first unit of a network, after a stem that already normalises
+            and activates (section 4.1 of the paper).
+        dropout: rate between the convolutions (wide networks).
+
+    Shapes and errors: as `IdentityBlock`, and `InputError` for `zero_init_residual`.
+    """
 
     def __init__(self, filters, preactivate=True, dropout=0.0, **kwargs):
         self.preactivate = preactivate  # before super(), which calls `_bn`
@@ -60,21 +72,7 @@ class PreactUnit(Unit):
 
 
 @keras.saving.register_keras_serializable(package="tfresnet")
-class PreactIdentityBlock(PreactUnit):
-    """`F(relu(bn(x))) + x`: no weights on the shortcut, no ReLU after the sum.
-
-    Args:
-        filters, strides, bottleneck, stride_in_3x3, epsilon: as `IdentityBlock`.
-        preactivate: False for the first unit of a network, after a stem that already normalises
-            and activates (section 4.1 of the paper).
-        dropout: rate between the convolutions (wide networks).
-
-    Shapes and errors: as `IdentityBlock`, and `InputError` for `zero_init_residual`.
-    """
-
-
-@keras.saving.register_keras_serializable(package="tfresnet")
-class PreactProjectionBlock(PreactUnit):
+class PreactProjectionBlock(PreactIdentityBlock):
     """`F(a) + W a` with `a = relu(bn(x))`: a 1x1 convolution alone on the shortcut.
 
     Shapes and arguments: see `PreactIdentityBlock`.

@@ -53,12 +53,8 @@ def _recompute_in_backward(function: Callable, states: list[keras.Variable]) -> 
             with tf.GradientTape() as tape, keras.StatelessScope(before):
                 tape.watch(again)
                 outputs = function(*again)
-            gradients = tape.gradient(
-                outputs,
-                [*again, *variables],
-                upstream,
-                unconnected_gradients=tf.UnconnectedGradients.ZERO,
-            )
+            sources, zero = [*again, *variables], tf.UnconnectedGradients.ZERO
+            gradients = tape.gradient(outputs, sources, upstream, unconnected_gradients=zero)
             return gradients[: len(inputs)], gradients[len(inputs) :]
 
         return function(*inputs), gradient

@@ -28,17 +28,19 @@ POOLED = (1, 2, 5)  # a 3x3 / 2 max pooling follows these convolutions
 
 @dataclass(frozen=True, kw_only=True)
 class AlexNet(Network):
-    """Columns: the first convolution (`pads`: (side, zeros on each side)) and the dense layers.
+    """Columns, with the ImageNet row as defaults: the first convolution and the dense layers.
 
     Options: `widths`, see above; `batch_norm`: normalise in every layer but the last.
     """
 
-    kernel: int
-    strides: int
-    padding: str
-    pads: tuple[tuple[int, int], ...] = ()
-    smallest: int
+    kernel: int = 11
+    strides: int = 4
+    padding: str = "valid"
+    dense: tuple[int, ...] = (4096, 4096)
     dropout_rate: float = 0.5
+    batch_norm: bool = False
+    smallest: int = 67
+    input_shape: tuple[int | None, int | None, int] = (227, 227, 3)
     widths: str = "2012"
 
     OPTIONS = ("widths", "batch_norm")
@@ -49,8 +51,8 @@ class AlexNet(Network):
                 f"widths of alexnet must be '2012' or '2014'. Received: {self.widths!r}"
             )
         first, *others = WIDTHS[self.widths]
-        if pad := dict(self.pads).get(x.shape[1]):
-            x = self.pad(pad, name="conv1_pad")(x)
+        if self.padding == "valid" and x.shape[1] == 224:
+            x = self.pad(2, name="conv1_pad")(x)
         x = self.conv(first, self.kernel, self.strides, padding=self.padding, name="conv1")(x)
         x = self.pool("max", 3, 2, name="pool1")(x)
         for number, (filters, kernel) in enumerate(zip(others, KERNELS, strict=True), start=2):
@@ -60,17 +62,5 @@ class AlexNet(Network):
         return x
 
 
-register(
-    "alexnet",
-    imagenet=AlexNet(
-        kernel=11,
-        strides=4,
-        padding="valid",
-        pads=((224, 2),),
-        dense=(4096, 4096),
-        batch_norm=False,
-        smallest=67,
-        input_shape=(227, 227, 3),
-    ),
-    cifar=AlexNet(kernel=5, strides=2, padding="same", dense=(1024, 1024), smallest=29, **CIFAR),
-)
+_CIFAR = {"kernel": 5, "strides": 2, "padding": "same", "dense": (1024, 1024), "smallest": 29}
+register("alexnet", AlexNet(), AlexNet(batch_norm=True, **_CIFAR, **CIFAR))

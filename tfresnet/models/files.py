@@ -31,9 +31,8 @@ def load_model(path: str | Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a damaged file can raise anything
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(
-            f"Keras cannot read this model file ({reason}). Received: {path}"
-        ) from error
+        rule = f"Keras cannot read this model file ({reason})"
+        raise InputError(f"{rule}. Received: {path}") from error
 
 
 def _check_archive(path):

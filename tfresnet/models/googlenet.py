@@ -41,17 +41,18 @@ AUXILIARY_FILTERS, AUXILIARY_DENSE, AUXILIARY_DROPOUT = 128, (1024,), 0.7
 
 @dataclass(frozen=True, kw_only=True)
 class GoogLeNet(Network):
-    """Columns: the first convolution, and the shortest side of an image without and with auxiliary
-    classifiers.
+    """Columns, with the ImageNet row as defaults: the first convolution, and the shortest side of
+    an image without and with auxiliary classifiers.
 
     Options: `auxiliary`: outputs are [logits, logits after 4a, logits after 4d], for training;
     `naive`: the module of Fig. 2a, whose channels grow from row to row without 1x1 reductions;
     `batch_norm`: normalise in every layer but the last.
     """
 
-    kernel: int
-    strides: int
-    sides: tuple[int, int]
+    kernel: int = 7
+    strides: int = 2
+    sides: tuple[int, int] = (32, 65)
+    batch_norm: bool = False
     dropout_rate: float = 0.4
     naive: bool = False
 
@@ -106,8 +107,5 @@ def branches(module: str, naive: bool = False) -> dict:
     return {name: steps[-1:] for name, steps in reduced.items()} | {"pool": ["max"]}
 
 
-register(
-    "googlenet",
-    imagenet=GoogLeNet(kernel=7, strides=2, sides=(32, 65), batch_norm=False),
-    cifar=GoogLeNet(kernel=3, strides=1, sides=(8, 17), **CIFAR),
-)
+_CIFAR = GoogLeNet(kernel=3, strides=1, sides=(8, 17), batch_norm=True, **CIFAR)
+register("googlenet", GoogLeNet(), _CIFAR)

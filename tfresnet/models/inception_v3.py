@@ -83,17 +83,19 @@ AUXILIARY_FILTERS = (128, 768)
 
 @dataclass(frozen=True, kw_only=True)
 class InceptionV3(Network):
-    """Columns: the first stride, the padding (None: as published), the first layers of the
-    auxiliary classifier, and the shortest side of an image without and with that classifier.
+    """Columns, with the ImageNet row as defaults: the first stride, the padding (None: as
+    published), the first layers of the auxiliary classifier, and the shortest side of an image
+    without and with that classifier.
 
     Option: `auxiliary`: outputs are [logits, logits of the auxiliary classifier], for training.
     """
 
-    strides: int
+    strides: int = 2
     padding: str | None = None
-    auxiliary_pool: tuple[int, int] | None = None  # size, strides
-    auxiliary_conv: tuple[int, str]  # kernel, padding
-    sides: tuple[int, int]
+    auxiliary_pool: tuple[int, int] | None = (5, 3)  # size, strides
+    auxiliary_conv: tuple[int, str] = (5, "valid")  # kernel, padding
+    sides: tuple[int, int] = (75, 299)
+    input_shape: tuple[int | None, int | None, int] = (299, 299, 3)
 
     OPTIONS = ("auxiliary",)
 
@@ -133,16 +135,5 @@ class InceptionV3(Network):
         return classifier(x, self, prefix="auxiliary_")
 
 
-register(
-    "inception_v3",
-    imagenet=InceptionV3(
-        strides=2,
-        auxiliary_pool=(5, 3),
-        auxiliary_conv=(5, "valid"),
-        sides=(75, 299),
-        input_shape=(299, 299, 3),
-    ),
-    cifar=InceptionV3(
-        strides=1, padding="same", auxiliary_conv=(3, "same"), sides=(16, 16), **CIFAR
-    ),
-)
+_CIFAR = {"strides": 1, "padding": "same", "auxiliary_pool": None, "auxiliary_conv": (3, "same")}
+register("inception_v3", InceptionV3(), InceptionV3(sides=(16, 16), **_CIFAR, **CIFAR))

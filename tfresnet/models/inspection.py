@@ -40,10 +40,8 @@ def train_last_stages(network: keras.Model, stages: int) -> None:
     """
     names = list(dict.fromkeys(stage_of(layer.name) for layer in network.layers if layer.weights))
     if stages >= len(names):
-        raise InputError(
-            f"train_stages must be at most {len(names) - 1}, the stages of {network.name} "
-            f"({', '.join(names[:-1])}). Received: {stages}"
-        )
+        known = f"{len(names) - 1}, the stages of {network.name} ({', '.join(names[:-1])})"
+        raise InputError(f"train_stages must be at most {known}. Received: {stages}")
     trained = names[len(names) - 1 - stages :]
     for layer in network.layers:
         layer.trainable = stage_of(layer.name) in trained
@@ -63,9 +61,6 @@ def gives_probabilities(model: keras.Model) -> bool:
     own = getattr(keras.activations, type(last).__name__.lower(), None)
     activation = getattr(last, "activation", own)
     if activation not in (None, keras.activations.linear, keras.activations.softmax):
-        name = getattr(activation, "__name__", activation)
-        raise InputError(
-            f"a classifier must give logits or softmax probabilities: {model.name} ends in another "
-            f"activation. Received: {name}"
-        )
+        rule = f"the classifier of {model.name} must give logits or softmax probabilities"
+        raise InputError(f"{rule}. Received: {getattr(activation, '__name__', activation)}")
     return activation is keras.activations.softmax

@@ -19,13 +19,16 @@ BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 
 @dataclass(frozen=True, kw_only=True)
 class VGG(Network):
-    """Column: the dense layers. Layers have Keras Applications' names, such as `block1_conv1`.
+    """Column, with the ImageNet row as default: the dense layers.
 
-    Option: `batch_norm`: normalise in every layer but the last.
+    Option: `batch_norm`: normalise in every layer but the last. Layers have Keras Applications'
+    names, such as `block1_conv1`.
     """
 
-    smallest: int = 2 ** len(BLOCKS)
+    dense: tuple[int, ...] = (4096, 4096)
     dropout_rate: float = 0.5
+    batch_norm: bool = False
+    smallest: int = 2 ** len(BLOCKS)
 
     OPTIONS = ("batch_norm",)
 
@@ -37,8 +40,4 @@ class VGG(Network):
         return x
 
 
-register(
-    "vgg19",
-    imagenet=VGG(dense=(4096, 4096), batch_norm=False),
-    cifar=VGG(dense=(512, 512), **CIFAR),
-)
+register("vgg19", VGG(), VGG(dense=(512, 512), batch_norm=True, **CIFAR))

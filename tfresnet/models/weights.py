@@ -91,10 +91,9 @@ class Weights:
                 parts.append(f"{word}: {', '.join(names[:_SHOWN])}{more}")
         theirs, ours = self.stride_in_3x3, stride_in_3x3(model)
         if None not in (theirs, ours) and theirs != ours:
-            parts.append(
-                f"stride of bottlenecks in the {'3x3' if theirs else 'first 1x1'}, so the network "
-                f"must have stride_in_3x3={theirs}"
-            )
+            place = "3x3" if theirs else "first 1x1"
+            rule = f"so the network must have stride_in_3x3={theirs}"
+            parts.append(f"stride of bottlenecks in the {place}, {rule}")
         if parts:
             rule = f"weights must be those of {model.name} ({'; '.join(parts)})"
             raise InputError(f"{rule}. Received: {self.source}")

@@ -22,7 +22,7 @@ from tfresnet.models.registry import register
 
 # Filters of the five convolutions.
 WIDTHS = {"2012": (96, 256, 384, 384, 256), "2014": (64, 192, 384, 256, 256)}
-KERNELS = (5, 3, 3, 3)  # of the other convolutions
+KERNELS = (5, 3, 3, 3)  # of the second to fifth convolution
 POOLED = (1, 2, 5)  # a 3x3 / 2 max pooling follows these convolutions
 
 

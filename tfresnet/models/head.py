@@ -59,7 +59,7 @@ def classifier(x, network, *, hidden=(), dropout=0.0, prefix="") -> keras.KerasT
         InputError: an open side (None) of the images before hidden dense layers.
     """
     if hidden and None in x.shape[1:]:
-        rule = f"the dense layers of {network.name} need height and width as numbers"
+        rule = f"before the dense layers of {network.name} height and width must be numbers"
         raise InputError(f"input_shape: {rule}. Received: {network.input_shape}")
     if hidden:
         x = _hidden_layers(x, network, hidden, dropout, prefix)

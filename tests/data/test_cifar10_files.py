@@ -3,11 +3,15 @@
 import io
 import os
 import pickle
+import re
+import subprocess
+import sys
 import tarfile
 
 import numpy as np
 import pytest
 from support.fake_cifar10 import ARCHIVE, FOLDER, ROWS, write_archive, write_folder
+from support.fuzz import time_limit
 
 from tfresnet.data import cifar10_files
 from tfresnet.errors import InputError
@@ -121,13 +125,15 @@ def batch(data=None, labels=None):
     [
         (batch(data=np.zeros((ROWS, 3071), np.uint8)), "3071"),
         (batch(data=np.zeros((ROWS - 1, 3072), np.uint8)), str(ROWS - 1)),
-        (batch(data=np.zeros((ROWS, 3072))), "float64"),
-        (batch(data=b"text"), "uint8"),
+        (batch(data=np.zeros((ROWS, 3072))), "data must be"),
+        (batch(data=np.zeros((ROWS, 3072), np.int8)), "int8"),
+        (batch(data=b"text"), "data must be"),
         (batch(labels=[0] * (ROWS + 1)), str(ROWS + 1)),
         (batch(labels=[11] * ROWS), "11"),
         (batch(labels=[-1] * ROWS), "-1"),
-        (batch(labels=[0.5] * ROWS), "float64"),
-        (batch(labels=[[0]] * ROWS), "labels"),
+        (batch(labels=[0.5] * ROWS), "labels must be"),
+        (batch(labels=[[0]] * ROWS), "labels must be"),
+        (batch(labels=[2**70] * ROWS), "integer labels"),
         ({b"data": np.zeros((ROWS, 3072), np.uint8)}, "labels"),
         ([1, 2, 3], "cannot be read"),
         (None, "cannot be read"),
@@ -157,6 +163,67 @@ def test_wrong_binary(change, fake, tmp_path):
     assert "data_batch_2.bin" in refused(tmp_path)
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i8", ">i4"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_arrays_of_labels_and_by_columns(dtype, order, protocol, fake, tmp_path):
+    rows = fake.rows[:ROWS]
+    planes = rows[:, 1:].reshape(ROWS, -1, 3).transpose(0, 2, 1).reshape(ROWS, 3072)
+    content = batch(np.asarray(planes, order=order), rows[:, 0].astype(dtype))
+    content = pickle.dumps(content, protocol=protocol)
+    write_folder(tmp_path, fake.pickles() | {"data_batch_1": content})
+    np.testing.assert_array_equal(read(tmp_path), fake.rows)
+
+
+class Made:
+    """Pickled as what `parts` say: a function, its arguments, a state, items."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def __reduce__(self):
+        return self.parts
+
+
+def array(dtype, content, shape=(ROWS,), **items):
+    function = np.empty(0).__reduce__()[0]
+    state = (1, shape, dtype, False, content)
+    return Made(function, (np.ndarray, (0,), b"b"), state, None, iter(items.items()))
+
+
+def test_a_batch_cannot_make_addresses(fake, tmp_path):
+    """A type whose state says that its bytes are Python objects."""
+    state = (3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0)
+    dtype = Made(np.dtype, ("V8", False, True), state)
+    content = pickle.dumps(batch(labels=array(dtype, b"A" * 8, (1,))), protocol=2)
+    write_folder(tmp_path, fake.pickles() | {"data_batch_1": content})
+    code = (
+        f"from tfresnet.data import cifar10_files as c; c.read(c.find(c.Path({str(tmp_path)!r})))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 1, "not by a signal"
+    assert "labels must be a list or an array of integers" in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (array(np.dtype("O"), [0] * ROWS), "labels must be"),
+        (array(np.dtype("V1"), bytes(ROWS)), "labels must be"),
+        (array(np.dtype("M8[s]"), bytes(8 * ROWS)), "labels must be"),
+        (array(np.dtype("u1"), bytes(ROWS), zero=1), "no dict"),
+        (array(np.dtype("u1"), bytes(ROWS - 1)), "reshape"),
+        (array(np.dtype("u1"), bytes(ROWS), (2**40, 2**40)), "reshape|big"),
+        (Made(np.dtype, ("u1",)), "labels must be"),
+        (Made(np.ndarray, ((3,),)), "labels must be"),
+    ],
+)
+def test_arrays_that_are_not_plain(labels, says, fake, tmp_path):
+    content = pickle.dumps(batch(labels=labels), protocol=2)
+    write_folder(tmp_path, fake.pickles() | {"data_batch_1": content})
+    assert re.search(says, refused(tmp_path))
+
+
 class Touch:
     def __init__(self, path, function):
         self.path, self.function = path, function
@@ -173,6 +240,30 @@ def test_evil_pickle_does_nothing(function, fake, tmp_path):
     write_folder(tmp_path / "data", contents)
     assert "not allowed" in refused(tmp_path / "data")
     assert not target.exists()
+
+
+def test_headers_of_pax_and_gnu(fake, tmp_path):
+    for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT):
+        with tarfile.open(tmp_path / ARCHIVE, "w:gz", format=form) as archive:
+            for name, content in ({"x" * 99: b"0" * 700} | fake.pickles()).items():
+                member = tarfile.TarInfo(f"{FOLDER}/{name}")
+                member.size, member.mtime, member.uname = len(content), 0.5, "é"
+                archive.addfile(member, io.BytesIO(content))
+        np.testing.assert_array_equal(read(tmp_path), fake.rows)
+
+
+@pytest.mark.parametrize("size", [b"-0000001000", b"7" * 11, b"x" * 11, b"\xff" * 10 + b"\xfe"])
+def test_sizes_that_no_member_can_have(size, fake, tmp_path):
+    path = write_form("python archive, unpacked by Safari", tmp_path, fake)
+    content = bytearray(path.read_bytes())
+    second = content.index(f"{FOLDER}/data_batch_2".encode())
+    content[second : second + 135] = b"other".ljust(124, b"\0") + size
+    header = content[second : second + 512]
+    check = sum(header) - sum(header[148:156]) + 8 * ord(" ")
+    content[second + 148 : second + 155] = f"{check:06o}\0".encode()
+    path.write_bytes(content)
+    with time_limit():
+        refused(tmp_path)
 
 
 def rewrite(path, change):
@@ -198,7 +289,7 @@ def test_member_outside_of_the_folder_is_not_read(fake, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
 )
 def test_member_that_is_no_regular_file(kind, fake, tmp_path):
     write_form("python archive", tmp_path, fake)

@@ -17,7 +17,7 @@ errors:
 pretrained:
 settings: errors
 system: errors
-weights: errors
+weights: errors system
 __init__: errors system
 benchmark: errors system benchmarks
 data: errors settings system

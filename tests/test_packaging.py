@@ -78,5 +78,5 @@ def test_what_is_needed_to_run_is_what_the_package_imports():
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.split(".")[0])
     others = imported - sys.stdlib_module_names - {"tfresnet", "benchmarks"}
-    listed = re.findall(r"^[a-z0-9]+", (ROOT / "requirements-run.txt").read_text(), re.M)
+    listed = re.findall(r"^[a-z0-9_]+", (ROOT / "requirements-run.txt").read_text(), re.M)
     assert {"pillow" if name == "PIL" else name for name in others} == set(listed)

@@ -1,10 +1,13 @@
 """Checkpoint files: damage of any kind is seen, and the one before is used."""
 
 import dataclasses
+import io
+import struct
 import zipfile
 
 import numpy as np
 import pytest
+from support.memory import takes_at_most
 
 from tfresnet.errors import InputError
 from tfresnet.runs.checkpoints import Checkpoints, State, first_not_finite, read
@@ -65,6 +68,31 @@ def test_a_compressed_file_is_refused(checkpoints, tmp_path):
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, **{"position.json": np.zeros(10**6, np.uint8)})
     with pytest.raises(ValueError, match="compressed"):
+        read(path)
+
+
+@pytest.mark.parametrize("shape", [(2**34,), (2**60,), (2**40, 0)])
+def test_a_header_that_claims_more_than_there_is(shape, tmp_path):
+    header = io.BytesIO()
+    described = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    path = tmp_path / "step-000000001.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", header.getvalue())
+    with takes_at_most(20), pytest.raises(ValueError, match="damaged checkpoint"):
+        read(path)
+
+
+def test_one_content_under_many_entries(checkpoints):
+    """The list of contents at the end names the first member 10,000 times."""
+    content = checkpoints.save(state(1)).read_bytes()
+    start, end = content.index(b"PK\1\2"), content.rindex(b"PK\5\6")
+    entry = content[start : content.index(b"PK\1\2", start + 4)]
+    tail = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 10_000, 10_000, 10_000 * len(entry), start, 0)
+    assert end > start
+    path = checkpoints.folder / "step-000000002.npz"
+    path.write_bytes(content[:start] + entry * 10_000 + tail)
+    with pytest.raises(ValueError, match="members that take more than the file"):
         read(path)
 
 

@@ -1,13 +1,17 @@
 """Files that would run code, write elsewhere or take all the memory; and what fuzzing found."""
 
+import io
 import json
 import os
 import pickle
+import random
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
+from support.memory import takes_at_most
 
 from tfresnet import models
 from tfresnet.data import array_cache
@@ -65,6 +69,56 @@ def test_other_members_are_refused(name, tmp_path):
 def test_a_bomb_is_not_unpacked(tmp_path):
     members = model_members(tmp_path) | {"model.weights.h5": bytes(2**23)}
     assert "must not unpack" in refused(write(tmp_path / "m.keras", members, zipfile.ZIP_DEFLATED))
+
+
+def test_a_bomb_with_a_stated_size_is_not_unpacked(tmp_path):
+    """The list of contents at the end of a zip file says how large each member is, packed."""
+    members = model_members(tmp_path) | {"model.weights.h5": bytes(2**23)}
+    path = write(tmp_path / "m.keras", members, zipfile.ZIP_DEFLATED)
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\1\2")
+    assert content[entry + 46 :].startswith(b"model.weights.h5")
+    content[entry + 20 : entry + 24] = (2**23).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert "must not unpack" in refused(path)
+
+
+def test_layers_without_weights_in_the_file_are_not_made(tmp_path):
+    members = model_members(tmp_path)
+    config = json.loads(members["config.json"])
+    layer = config["config"]["layers"][1]
+    for units, weights in ((2**23, 5 * 2**23), (2**40, 5 * 2**40)):
+        layer["config"]["units"] = units
+        members["config.json"] = json.dumps(config).encode()
+        with takes_at_most(50):
+            message = refused(write(tmp_path / "m.keras", members))
+        assert f"must not have {weights} weights in" in message
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_weights_that_are_larger_than_the_file_are_not_read(stored, tmp_path):
+    members = model_members(tmp_path)
+    content = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(content, "r+") as file:
+        kernel = file["layers/dense/vars"]
+        del kernel["0"]
+        made = kernel.create_dataset("0", (2**25,), "f4", compression="gzip", chunks=(2**22,))
+        if stored:
+            made[:] = 0
+    path = write(tmp_path / "m.keras", members | {"model.weights.h5": content.getvalue()})
+    with takes_at_most(50):
+        message = refused(path)
+    assert ("would take more than" if stored else "must lie in the file itself") in message
+
+
+def test_loading_draws_no_random_numbers(tmp_path):
+    model_members(tmp_path)
+    random.seed(1)
+    keras.saving.load_model(tmp_path / "good.keras", compile=False)
+    expected = random.random()
+    random.seed(1)
+    models.load_model(tmp_path / "good.keras")
+    assert random.random() == expected
 
 
 def lambda_layer(target):

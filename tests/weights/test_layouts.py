@@ -1,6 +1,7 @@
 """Names and axes of other libraries."""
 
 import numpy as np
+import pytest
 
 from tfresnet.models import create_model
 from tfresnet.weights import layouts
@@ -70,3 +71,11 @@ def test_the_stride_of_bottlenecks_is_told_by_the_library():
 def test_names_that_are_not_understood_stay():
     arrays = {"conv1.weight": np.zeros((4, 3, 3, 3)), "head.norm.weight": np.zeros(4)}
     assert "head.norm.weight" in layouts.as_ours(arrays)[0]
+
+
+def test_a_bias_that_does_not_fit_its_mean():
+    """Broadcast, two vectors would become a matrix."""
+    arrays = {"conv1_conv/kernel": np.zeros((7, 7, 3, 64)), "conv1_conv/bias": np.zeros(2**20)}
+    arrays["conv1_bn/moving_mean"] = np.zeros((2**20, 1))
+    with pytest.raises(ValueError, match=r"conv1_bn/moving_mean must have the shape"):
+        layouts.as_ours(arrays)

@@ -5,8 +5,18 @@ import zipfile
 
 import numpy as np
 import pytest
-from weights import torch_files
-from weights.torch_files import call, described, dict_of, some_arrays, tensor, text
+from support import torch_files
+from support.memory import takes_at_most
+from support.torch_files import (
+    call,
+    described,
+    dict_of,
+    number,
+    some_arrays,
+    tensor,
+    text,
+    tuple_of,
+)
 
 from tfresnet.errors import InputError
 from tfresnet.weights import read_arrays, torch_pickle
@@ -51,7 +61,7 @@ def test_a_call_is_refused_and_not_made(write, function, tmp_path, monkeypatch):
     command = "touch created" if function[0] == "os" else "open('created', 'w')"
     parts = {"a.weight": call(*function, text(command))}
     path = write(tmp_path / "m.pth", parts, {})
-    with pytest.raises(InputError, match=rf"calls {function[0]}\.{function[1]}, .* m.pth$|calls"):
+    with pytest.raises(InputError, match=rf"names {function[0]}\.{function[1]}, which is not"):
         read_arrays(path)
     assert not (tmp_path / "created").exists()
 
@@ -61,9 +71,16 @@ def test_a_call_is_refused_and_not_made(write, function, tmp_path, monkeypatch):
     [
         (tensor("0", (3, 3), (3, 1), 9), "reaches beyond its 8 numbers"),
         (tensor("0", (4,), (1,), 8, offset=5), "reaches beyond"),
-        (tensor("0", (2,), (-1,), 8, offset=5), "cannot have the shape"),
+        (tensor("0", (2,), (-1,), 8, offset=5), "cannot have the storage, shape"),
+        (tensor("0", (2,), (1,), 8, offset=-1), "reaches beyond"),
         (tensor("0", (10**9,), (0,), 8), "reaches beyond"),
-        (tensor("0", (2, 4), (1,), 8), "cannot have the shape"),
+        (tensor("0", (2, 4), (1,), 8), "cannot have the storage, shape"),
+        (tensor("0", (1,) * 65, (1,) * 65, 8), "cannot have the storage, shape"),
+        (tensor("0", (2**30, 0), (1, 1), 8), "an array without numbers"),
+        (
+            call("torch._utils", "_rebuild_tensor", *map(number, range(4))),
+            "cannot have the storage",
+        ),
         (text("no array"), "no dict of arrays"),
     ],
 )
@@ -73,6 +90,84 @@ def test_what_an_array_cannot_be(part, reason, tmp_path):
     with pytest.raises(InputError, match=reason) as caught:
         read_arrays(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_parameter_and_the_dict_of_python_2(tmp_path):
+    parameter = call(
+        "torch._utils", "_rebuild_parameter", tensor("0", (2,), (1,), 2), b"\x88", b"}"
+    )
+    pairs = b"](](" + text("x") + parameter + b"ee"
+    path = torch_files.write_zip(tmp_path / "m.pth", {}, {"x": np.arange(2, dtype="<f4")})
+    with zipfile.ZipFile(path, "a") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["archive/data.pkl"] = b"\x80\x02ccollections\nOrderedDict\n" + pairs + b"\x85R."
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert torch_pickle.read(path)["x"].tolist() == [0, 1]
+
+
+def test_one_storage_under_many_names(tmp_path):
+    """Views take no memory; what would be made of so many of them later is refused."""
+    arrays = {"x": np.zeros(2**18, "<f4")}
+    parts = {f"n{i}": tensor("0", (2**18,), (1,), 2**18) for i in range(500)}
+    path = torch_files.write_zip(tmp_path / "m.pth", parts, arrays)
+    with takes_at_most(20):
+        assert len(torch_pickle.read(path)) == 500
+        with pytest.raises(InputError, match="would take more than"):
+            read_arrays(path)
+
+
+def nested(depth):
+    """Tuples each of which holds the one before twice: to hash or print it takes 2 ** depth."""
+    return b")" + b"q\x00h\x00\x86" * depth
+
+
+def storage(*parts):
+    return call("torch._utils", "_rebuild_tensor", tuple_of(*parts) + b"Q", *[number(0)] * 3)
+
+
+FLOATS = b"ctorch\nFloatStorage\n"
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        (storage(text("storage"), FLOATS, nested(24), text("cpu"), number(1)), "no storage"),
+        (storage(text("storage"), nested(24), text("0"), text("cpu"), number(1)), "no storage"),
+        (storage(nested(24), FLOATS, text("0"), text("cpu"), number(1)), "no storage"),
+        (nested(24) + b"Q", "no storage"),
+        (b"}" + nested(24) + b"Ns", "a key must be"),
+    ],
+    ids=["key", "type", "tag", "id", "dict"],
+)
+def test_time_and_memory_of_the_length(write, part, reason, tmp_path):
+    path = write(tmp_path / "m.pth", {"x": part}, {"x": np.arange(8, dtype="<f4")})
+    with takes_at_most(20), pytest.raises(InputError, match=reason):
+        read_arrays(path)
+
+
+def test_an_entry_far_up_in_the_memo(tmp_path):
+    arrays = {"x": np.arange(8, dtype="<f4")}
+    part = tensor("0", (8,), (1,), 8) + b"r\x00\x00\x00\x10"
+    with takes_at_most(20):
+        path = torch_files.write_zip(tmp_path / "m.pth", {"x": part}, arrays)
+        np.testing.assert_array_equal(torch_pickle.read(path)["x"], arrays["x"])
+
+
+def test_a_member_of_a_stated_size(tmp_path):
+    """The list of contents at the end of a zip file says how much to read."""
+    arrays = some_arrays()
+    path = torch_files.write_zip(tmp_path / "m.pth", described(arrays), arrays)
+    whole = path.read_bytes()
+    entry = whole.rindex(b"PK\1\2")
+    for sizes in (slice(entry + 20, entry + 24), slice(entry + 24, entry + 28)):
+        content = bytearray(whole)
+        content[sizes] = (2**31 - 1).to_bytes(4, "little")
+        path.write_bytes(content)
+        with takes_at_most(20), pytest.raises(InputError, match="take more than the file"):
+            read_arrays(path)
 
 
 def test_other_files(tmp_path):

@@ -1,14 +1,22 @@
 """Safe reading of model files."""
 
+import io
+import json
+import math
+import random
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import h5py
 import keras
 
 from tfresnet.errors import InputError
+from tfresnet.weights import hdf5
+from tfresnet.weights.size import limit
 
-_MEMBERS = {"metadata.json": 2**20, "config.json": 2**24, "model.weights.h5": 2**32}  # bytes
-_MAX_EXPANSION = 4  # weights are noise, which packs by a tenth at best
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_MEMBERS = {"metadata.json": 2**20, _CONFIG: 2**24, _WEIGHTS: 2**32}  # bytes
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -36,13 +44,38 @@ def load_model(path: str | Path) -> keras.Model:
 
 
 def _check_archive(path):
-    """Rejects zip bombs: Keras allows a hundredfold expansion, and assets, which we never have."""
+    """Refuses what would make Keras take more than the file is worth.
+
+    Keras itself allows a hundredfold expansion and unpacks assets, which no network here has.
+    """
+    size = path.stat().st_size
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-    if unknown := sorted({member.filename for member in members} - set(_MEMBERS)):
-        raise ValueError(f"it must hold nothing but {', '.join(_MEMBERS)}, has {unknown[0]!r}")
-    for member in members:
-        limit = _MEMBERS[member.filename]
-        size, packed = member.file_size, member.compress_size
-        if size > limit or size > 2**20 + _MAX_EXPANSION * packed:
-            raise ValueError(f"{member.filename} must not unpack to {size} bytes from {packed}")
+        if unknown := sorted({member.filename for member in members} - set(_MEMBERS)):
+            raise ValueError(f"it must hold nothing but {', '.join(_MEMBERS)}, has {unknown[0]!r}")
+        for member in members:
+            packed = min(member.compress_size, size)
+            if member.file_size > min(_MEMBERS[member.filename], limit(packed)):
+                raise ValueError(
+                    f"{member.filename} must not unpack to {member.file_size} bytes from {packed}"
+                )
+        with h5py.File(io.BytesIO(archive.read(_WEIGHTS))) as weights:
+            hdf5.checked(weights, size)
+        config = json.loads(archive.read(_CONFIG))
+    with ThreadPoolExecutor(1) as thread:  # Keras keeps the variables of the scope, for a thread
+        numbers = thread.submit(_count, config).result()
+    if 4 * numbers > limit(size):
+        raise ValueError(f"its layers must not have {numbers} weights in {size} bytes")
+
+
+def _count(config):
+    """How many numbers the variables of a model hold, found without memory for them."""
+    state = random.getstate()  # from which initializers draw their seeds
+    with keras.StatelessScope(initialize_variables=False):
+        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    random.setstate(state)
+    return sum(math.prod(variable.shape) for variable in model.variables)
+
+
+def _reason(error):
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -7,6 +7,7 @@ file, flushed and then renamed, with a checksum for every array; `numpy.load` op
 import io
 import json
 import logging
+import math
 import time
 import zipfile
 from dataclasses import dataclass, field
@@ -134,9 +135,15 @@ def read(path: str | Path) -> State:
 def _parse(content):
     """Verifies all checksums, also of bytes that NumPy would skip; returns (arrays, position)."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
         # `np.savez` does not compress. A small compressed file could fill the memory.
-        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise ValueError("compressed")
+        if sum(max(m.file_size, m.compress_size) for m in members) > len(content):
+            raise ValueError("members that take more than the file")
+        for member in members:
+            with archive.open(member) as file:
+                _check_claim(file, member.file_size)
         if broken := archive.testzip():
             raise ValueError(f"wrong checksum of {broken}")
     with np.load(io.BytesIO(content), allow_pickle=False) as members:
@@ -148,10 +155,20 @@ def _parse(content):
     return arrays, position
 
 
-def _check(state):
-    for name, value in vars(state).items():
-        if type(value) is not _TYPES[name]:
-            raise ValueError(f"impossible {name} {value!r}")
+def _check_claim(file, size):
+    """NumPy takes memory for the shape that a header states before it reads the numbers."""
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if math.prod(shape) * dtype.itemsize > size:
+        raise ValueError(f"an array of shape {shape} in {size} bytes")
+
+
+def _checked(state):
+    for item in fields(State):
+        numbers = {"step": int, "replicas": int, "stopped": bool, "ended": bool}
+        expected = (numbers | {"history": list, "seconds": list}).get(item.name, dict)
+        if type(getattr(state, item.name)) is not expected:
+            raise ValueError(f"impossible {item.name} {getattr(state, item.name)!r}")
     if state.step < max([0, *(row["step"] for row in state.history)]):
         raise ValueError(f"step {state.step} after a history of {len(state.history)} epochs")
     return state

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from ml_dtypes import bfloat16
 
 from tfresnet.errors import InputError
 from tfresnet.weights import hdf5, layouts, safetensors, torch_pickle
+from tfresnet.weights.size import check_size
+
+MAX_REASON = 300  # characters; a damaged file can have names of any length
 
 READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
     ".safetensors": safetensors.read,
@@ -19,7 +23,7 @@ READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], bool | None]:
-    """What the file holds, as `layouts.as_ours` gives it.
+    """What the file holds, as `layouts.as_ours` gives it; bfloat16 becomes float32.
 
     Raises:
         InputError: no such file, another ending, or a content that is not what the ending says.
@@ -31,10 +35,21 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], bool | None]:
         known = ", ".join((".keras", *READERS))
         raise InputError(f"a weights file must end in one of {known}. Received: {path}")
     try:
-        return layouts.as_ours(reader(path))
+        arrays = reader(path)
+        check_size(arrays.values(), path.stat().st_size)
+        return layouts.as_ours({name: _plain(name, array) for name, array in arrays.items()})
     except Exception as error:  # a parser raises whatever the damage leads to
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = str(error).strip().partition("\n")[0][:MAX_REASON] or type(error).__name__
         raise InputError(f"this weights file cannot be read ({reason}). Received: {path}") from None
+
+
+def _plain(name, array):
+    """As a type that NumPy itself has."""
+    if array.dtype == bfloat16:
+        return array.astype(np.float32)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is of type {array.dtype}")
+    return array
 
 
 __all__ = ["READERS", "layouts", "read_arrays"]

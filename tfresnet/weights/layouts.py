@@ -92,7 +92,10 @@ def from_keras_applications(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarr
         if kind == "bias" and layer.endswith("_conv"):
             continue
         if kind == "moving_mean":
-            array = array - arrays[f"{layer.removesuffix('bn')}conv/bias"]
+            bias = arrays[f"{layer.removesuffix('bn')}conv/bias"]
+            if bias.shape != array.shape:
+                raise ValueError(f"{name} must have the shape of its convolution's bias")
+            array = array - bias
         ours[f"{_applications_layer(layer)}/{kind}"] = array
     return ours
 

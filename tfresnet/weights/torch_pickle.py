@@ -1,109 +1,106 @@
 """State dicts that `torch.save` wrote, read without PyTorch and without running anything.
 
-Both formats: the zip file since PyTorch 1.6, and the row of pickles before. A pickle may ask for
-any function of any module; here it gets an ordered dict and descriptions of arrays, or is refused.
+Both formats: the zip file since PyTorch 1.6, and the row of pickles before.
 """
 
 import math
-import pickle
 import zipfile
-from collections import OrderedDict
+from collections.abc import Callable
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from ml_dtypes import bfloat16
 
-from tfresnet.weights.safetensors import widened
+from tfresnet.system import inert_pickle
+from tfresnet.system.inert_pickle import Call, Name
 
-_TYPES = {"Double": "<f8", "Float": "<f4", "Half": "<f2", "BFloat16": "<u2"}
+_TYPES = {"Double": "<f8", "Float": "<f4", "Half": "<f2", "BFloat16": bfloat16}
 _TYPES |= {"Long": "<i8", "Int": "<i4", "Short": "<i2", "Char": "i1", "Byte": "u1", "Bool": "?"}
+_STORAGES = {f"torch.{name}Storage": np.dtype(kind) for name, kind in _TYPES.items()}
+_PARAMETER = "torch._utils._rebuild_parameter"
+_TENSORS = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", _PARAMETER}
 _LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _DICTS = ("state_dict", "model", "net", "model_state_dict")  # in a checkpoint of several
+_MAX_DIMENSIONS = 64  # of NumPy
 
 
 class _Storage(NamedTuple):
-    kind: str  # a key of _TYPES
     key: str
-    length: int
-
-
-class _Tensor(NamedTuple):
-    storage: _Storage
-    offset: int
-    shape: tuple
-    strides: tuple
+    dtype: np.dtype
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Arrays by name, of a state dict or the one inside a checkpoint; bfloat16 becomes float32.
+    """Arrays by name, of a state dict or the one inside a checkpoint.
+
+    They are views of the file's content: many names can share one storage.
 
     Raises:
         ValueError: anything else, calls above all.
     """
-    content, storages = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
-    tensors = _state_dict(content)
-    return {name: _array(name, tensor, storages) for name, tensor in tensors.items()}
+    with open(path, "rb") as file:
+        content, numbers = (_read_zip if zipfile.is_zipfile(file) else _read_legacy)(file)
+        tensors = _state_dict(content)
+        return {name: _array(name, tensor, numbers) for name, tensor in tensors.items()}
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file):
-        super().__init__(file)
-        self.storages = {}  # by key
-
-    def find_class(self, module, name):
-        # Functions are made anew for each file: a pickle can set attributes of what it is given.
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if module == "torch" and name.removesuffix("Storage") in _TYPES:
-            return name.removesuffix("Storage")
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return lambda tensor, *_: tensor
-        if module == "torch._utils" and name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
-            return lambda storage, offset, shape, strides, *_: _Tensor(
-                storage, offset, shape, strides
-            )
-        raise ValueError(f"it calls {module}.{name}, which no state dict needs")
-
-    def persistent_load(self, pid):
-        tag, kind, key, _device, length, *view = pid
-        if tag != "storage" or kind not in _TYPES or any(view):
-            raise ValueError(f"it refers to {pid!r}, which is no storage")
-        return self.storages.setdefault(key, _Storage(kind, key, length))
-
-
-def _read_zip(path):
-    archive = zipfile.ZipFile(path)
+def _read_zip(file) -> tuple[object, Callable[[_Storage], np.ndarray]]:
+    """(what was pickled, the numbers of each storage in it)"""
+    archive = zipfile.ZipFile(file)
     members = {member.filename: member for member in archive.infolist()}
     pickles = [name for name in members if name.endswith("/data.pkl")]
     if len(pickles) != 1:
         raise ValueError("it holds no data.pkl, or several")
     if any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
         raise ValueError("its members must not be compressed")
+    if sum(max(m.file_size, m.compress_size) for m in members.values()) > file.seek(0, 2):
+        raise ValueError("its members take more than the file")
     root = pickles[0].removesuffix("data.pkl")
     order = f"{root}byteorder"
     if order in members and archive.read(order) != b"little":
         raise ValueError("its numbers must be little-endian")
-    with archive.open(pickles[0]) as file:
-        content = _Unpickler(file).load()
-    return content, lambda storage: archive.read(f"{root}data/{storage.key}")
+    content = _unpickled(BytesIO(archive.read(pickles[0])), _storage)
+    return content, cache(lambda s: np.frombuffer(archive.read(f"{root}data/{s.key}"), s.dtype))
 
 
-def _read_legacy(path):
-    data = path.read_bytes()
-    with open(path, "rb") as file:
-        magic, protocol, system = (_Unpickler(file).load() for _ in range(3))
-        if (magic, protocol) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL) or not system["little_endian"]:
-            raise ValueError("it is no file that torch.save wrote on a little-endian machine")
-        unpickler = _Unpickler(file)
-        content = unpickler.load()
-        keys = _Unpickler(file).load()
-        places, position = {}, file.tell()
+def _read_legacy(file) -> tuple[object, Callable[[_Storage], np.ndarray]]:
+    """As `_read_zip`."""
+    file.seek(0)
+    data, dtypes = file.read(), {}
+
+    def noted(pid):
+        storage = _storage(pid)
+        dtypes.setdefault(storage.key, storage.dtype)
+        return storage
+
+    file = BytesIO(data)
+    magic, protocol, system = (inert_pickle.load(file) for _ in range(3))
+    if (magic, protocol) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL) or not system["little_endian"]:
+        raise ValueError("it is no file that torch.save wrote on a little-endian machine")
+    content, keys = _unpickled(file, noted), inert_pickle.load(file)
+    arrays, position = {}, file.tell()
     for key in keys:
-        length = int.from_bytes(data[position : position + 8], "little")
-        size = length * np.dtype(_TYPES[unpickler.storages[key].kind]).itemsize
-        places[key] = slice(position + 8, position + 8 + size)
-        position += 8 + size
-    return content, lambda storage: data[places[storage.key]]
+        if type(key) is not str or key not in dtypes:
+            raise ValueError("it lists a storage that no array has")
+        count = int.from_bytes(data[position : position + 8], "little")
+        arrays[key] = np.frombuffer(data, dtypes[key], count, position + 8)
+        position += 8 + arrays[key].nbytes
+    return content, lambda storage: arrays[storage.key]
+
+
+def _unpickled(file, persistent):
+    names = {*_STORAGES, *_TENSORS}
+    return inert_pickle.load(file, names, persistent)
+
+
+def _storage(pid):
+    match pid:
+        case ("storage", Name(kind), str() as key, _device, int(), *view):
+            if kind in _STORAGES and not any(view):
+                return _Storage(key, _STORAGES[kind])
+    raise ValueError("it refers to what is no storage")
 
 
 def _state_dict(content):
@@ -114,25 +111,36 @@ def _state_dict(content):
         content = inside[names[0]] if names else None
     if not _holds_tensors(content):
         raise ValueError("it holds no dict of arrays")
-    if others := [name for name, value in content.items() if not isinstance(value, _Tensor)]:
+    if others := [name for name, value in content.items() if not _is_tensor(value)]:
         raise ValueError(f"its state dict holds {others[0]!r}, which is no array")
     return content
 
 
 def _holds_tensors(value):
-    return isinstance(value, dict) and any(isinstance(one, _Tensor) for one in value.values())
+    return isinstance(value, dict) and any(map(_is_tensor, value.values()))
 
 
-def _array(name, tensor, storages):
-    storage, offset, shape, strides = tensor
-    numbers = (offset, *shape, *strides)
-    if len(shape) != len(strides) or not all(type(n) is int and n >= 0 for n in numbers):
-        raise ValueError(f"{name} cannot have the shape {shape} and the strides {strides}")
-    values = np.frombuffer(storages(storage), np.dtype(_TYPES[storage.kind]))
-    last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
-    size = math.prod(shape)
-    if size > len(values) or (size and last >= len(values)):
+def _is_tensor(value):
+    return isinstance(value, Call) and value.function in _TENSORS
+
+
+def _array(name, tensor, numbers):
+    if tensor.function == _PARAMETER:
+        tensor = tensor.arguments[0]
+    storage, offset, shape, strides = tensor.arguments[:4]
+    stated = (storage, shape, strides, offset)
+    if tuple(map(type, stated)) != (_Storage, tuple, tuple, int) or not _fit(shape, strides):
+        raise ValueError(f"{name} cannot have the storage, shape and strides that it states")
+    values, size = numbers(storage)[offset:], math.prod(shape)
+    last = sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
+    if offset < 0 or size > len(values) or (size and last >= len(values)):
         raise ValueError(f"{name} of shape {shape} reaches beyond its {len(values)} numbers")
     steps = [stride * values.itemsize for stride in strides]
-    array = np.lib.stride_tricks.as_strided(values[offset:], shape, steps).copy()
-    return widened(array) if storage.kind == "BFloat16" else array
+    return np.lib.stride_tricks.as_strided(values, shape, steps, writeable=False)
+
+
+def _fit(shape, strides):
+    numbers = (*shape, *strides)
+    return len(shape) == len(strides) <= _MAX_DIMENSIONS and all(
+        type(number) is int and number >= 0 for number in numbers
+    )

@@ -1,19 +1,22 @@
-"""Whatever the six inputs hold, the answer is success or one clear line."""
+"""Whatever the inputs hold, the answer is success or one clear line."""
 
 import gzip
 import io
 import json
 import tarfile
+import tempfile
 import time
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from support import fuzz
+import safetensors.numpy
+from support import fuzz, torch_files
 from support.fake_cifar10 import ROWS, FakeCifar10
 
-from tfresnet import models, verify
+from tfresnet import models, verify, weights
 from tfresnet.data import array_cache, cifar10_files
 from tfresnet.evaluation import flags as evaluate_flags
 from tfresnet.runs.folder import RunFolder
@@ -137,6 +140,27 @@ def model_files():
     return make
 
 
+def weights_files():
+    with tempfile.TemporaryDirectory() as folder:
+        place, arrays = Path(folder), torch_files.some_arrays()
+        torch_files.write_zip(place / "m.pth", torch_files.described(arrays), arrays)
+        torch_files.write_legacy(place / "m.th", torch_files.described(arrays), arrays)
+        safetensors.numpy.save_file(
+            {n: np.array(a) for n, a in arrays.items()}, place / "m.safetensors"
+        )
+        keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)]).save_weights(
+            place / "m.weights.h5"
+        )
+        contents = {path.name: path.read_bytes() for path in place.iterdir()}
+
+    def make(rng, folder):
+        name = rng.choice([*contents])
+        (folder / name).write_bytes(fuzz.mutate(contents[name], rng))
+        return lambda: weights.read_arrays(folder / name)
+
+    return make
+
+
 def command_lines():
     flags = ["--" + name.replace("_", "-") for name in TrainConfig().to_dict()]
     values = [str(value) for value in VALUES] + ["1", "0.1", "-5", "cifar10", "--", "--help", "é"]
@@ -158,7 +182,7 @@ def command_lines():
     return make
 
 
-MAKERS = (archives, batches, images, configs, model_files, command_lines)
+MAKERS = (archives, batches, images, configs, model_files, weights_files, command_lines)
 
 
 @pytest.mark.filterwarnings("ignore")  # Keras and NumPy say a thing or two about damaged files

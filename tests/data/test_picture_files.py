@@ -1,10 +1,13 @@
 """Every format and kind of picture against the pixels it was made of."""
 
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.memory import takes_at_most
 from support.picture_folders import noise
 
 from tfresnet.data import picture_files
@@ -62,6 +65,84 @@ def test_sixteen_bits_become_eight(tmp_path):
     levels = np.linspace(0, 65535, 300).astype(np.uint16).reshape(15, 20)
     Image.fromarray(levels).save(tmp_path / "a.png")
     np.testing.assert_array_equal(read(tmp_path / "a.png")[..., 1], np.round(levels / 257))
+
+
+def chunk(kind, content):
+    check = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + check
+
+
+def png(path, depth, colours, lines, transparent=None):
+    """A PNG file of the bytes of its lines, of any depth and kind of colours (PNG's number)."""
+    size = len(lines[0]) * 8 // depth // {0: 1, 2: 3, 4: 2, 6: 4}[colours]
+    header = struct.pack(">IIBBBBB", size, len(lines), depth, colours, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    if transparent is not None:
+        content += chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent))
+    data = zlib.compress(b"".join(b"\0" + bytes(line) for line in lines))
+    path.write_bytes(content + chunk(b"IDAT", data) + chunk(b"IEND", b""))
+    return path
+
+
+def sixteen(levels):
+    return [line.astype(">u2").tobytes() for line in levels]
+
+
+def on_white(levels, opaque):
+    return np.round(opaque * levels / 257 + (1 - opaque) * 255)
+
+
+LEVELS = np.random.default_rng(3).integers(0, 65536, (6, 9, 4)).astype(np.uint16)
+
+
+@pytest.mark.parametrize(("colours", "channels"), [(0, 1), (2, 3)])
+def test_sixteen_bits_are_rounded_and_one_level_is_transparent(colours, channels, tmp_path):
+    levels = LEVELS[..., :channels].copy()
+    levels[2, 3] = levels[4, 5] = levels[0, 0]
+    levels[1, 1] = levels[0, 0] ^ 1  # nearly, and not transparent
+    expected = np.broadcast_to(on_white(levels.astype(float), 1.0), (6, 9, 3))
+    path = png(tmp_path / "a.png", 16, colours, sixteen(levels))
+    np.testing.assert_array_equal(read(path), expected)
+    path = png(tmp_path / "a.png", 16, colours, sixteen(levels), levels[0, 0].tolist())
+    white = expected.copy()
+    white[[0, 2, 4], [0, 3, 5]] = 255
+    np.testing.assert_array_equal(read(path), white)
+
+
+@pytest.mark.parametrize(("colours", "channels"), [(4, 2), (6, 4)])
+def test_sixteen_bits_with_alpha_are_rounded_on_white(colours, channels, tmp_path):
+    levels = LEVELS[..., :channels]
+    path = png(tmp_path / "a.png", 16, colours, sixteen(levels))
+    expected = on_white(levels[..., :-1].astype(float), levels[..., -1:] / 65535)
+    np.testing.assert_array_equal(read(path), np.broadcast_to(expected, (6, 9, 3)))
+
+
+@pytest.mark.parametrize(("depth", "line"), [(1, [0b10110000]), (2, [0b11100100, 0b11000110])])
+def test_few_bits_of_grey_with_a_transparent_level(depth, line, tmp_path):
+    bits = np.unpackbits(np.array(line, np.uint8)).reshape(-1, depth)
+    grey = bits @ 2 ** np.arange(depth)[::-1]
+    top = 2**depth - 1
+    path = png(tmp_path / "a.png", depth, 0, [line], [1])
+    np.testing.assert_array_equal(read(path)[0, :, 0], np.where(grey == 1, 255, grey * 255 // top))
+
+
+def test_sixteen_bits_turned_and_reduced(tmp_path):
+    levels = np.tile(np.linspace(0, 65535, 40).astype(np.uint16)[:, None], (1, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(levels).save(tmp_path / "a.png", exif=exif)
+    got = picture_files.read(tmp_path / "a.png", 10)
+    assert got.size == (20, 10)
+    assert (np.diff(np.asarray(got).astype(int)[5, :, 0]) < 0).all()
+
+
+def test_broken_pictures_of_sixteen_bits(tmp_path):
+    path = png(tmp_path / "a.png", 16, 2, sixteen(LEVELS[..., :3]))
+    whole = path.read_bytes()
+    for content in (whole[:100], whole[:-30], whole[:90] + bytes([whole[90] ^ 255]) + whole[91:]):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"Received: .*a\.png \(broken data\)$"):
+            read(path)
 
 
 def test_what_is_transparent_lies_on_white(tmp_path):
@@ -178,6 +259,37 @@ def test_a_truncated_picture(share, ending, tmp_path):
 def test_a_picture_over_the_stated_size(tmp_path):
     Image.new("1", (8001, 8000)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"8001x8000, and more than 64,000,000 pixels are not"):
+        read(tmp_path / "a.png")
+
+
+def riff(kind, content):
+    part = kind + struct.pack("<I", len(content)) + content
+    return b"RIFF" + struct.pack("<I", 4 + len(part)) + b"WEBP" + part
+
+
+def claims():
+    """Small files of every format that say they are large."""
+    side, most = 60_000, 9_000  # in pixels; Pillow itself refuses the first
+    bmp = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0)
+    frame = struct.pack(">HBHHB", 11, 8, side, side, 1) + b"\1\x11\0"
+    image = b"," + struct.pack("<HHHHB", 0, 0, side, side, 0) + b"\2\1\0\0;"
+    ihdr = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 16, 2, 0, 0, 0))
+    sides = (most - 1).to_bytes(3, "little") * 2
+    return {
+        "png": b"\x89PNG\r\n\x1a\n" + ihdr + chunk(b"IDAT", zlib.compress(bytes(1000))),
+        "gif": b"GIF89a" + struct.pack("<HHBBB", side, side, 0, 0, 0) + image,
+        "gif whose image is larger": b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + image,
+        "bmp": b"BM" + struct.pack("<IHHI", 2000, 0, 0, 54) + bmp + bytes(1000),
+        "jpeg": b"\xff\xd8\xff\xc0" + frame + b"\xff\xda\0\2",
+        "webp": riff(b"VP8L", b"/" + (most - 1 | most - 1 << 14).to_bytes(4, "little") + bytes(20)),
+        "animated webp": riff(b"VP8X", b"\2\0\0\0" + sides),
+    }
+
+
+@pytest.mark.parametrize("kind", claims())
+def test_a_claimed_size_takes_no_memory(kind, tmp_path):
+    (tmp_path / "a.png").write_bytes(claims()[kind])
+    with takes_at_most(20), pytest.raises(InputError, match=r"Received: .*a\.png \("):
         read(tmp_path / "a.png")
 
 

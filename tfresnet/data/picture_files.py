@@ -1,10 +1,11 @@
 """One picture out of a file: upright, RGB, eight bits, and no larger than it will be needed.
 
-Pillow reads every format, so that a picture looks the same in training, evaluation and prediction.
+Training, evaluation and prediction read pictures here, so that one looks the same to all of them.
 """
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -12,8 +13,11 @@ from PIL import Image, UnidentifiedImageError
 from tfresnet.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # the only decoders that a file can reach
-MAX_PIXELS = 64_000_000  # 256 MB in Pillow, for each thread; a small file can claim any size
+MAX_PIXELS = 64_000_000  # up to 704 MB for each thread; a small file can claim any size
 CENTRE = 0.875  # of the shorter side is seen in evaluation: the custom since AlexNet's 224 of 256
+# Of colours in 16 bits Pillow keeps the upper 8, and of other than 8 bits of grey it does not find
+# the one that stands for transparent.
+_MISREAD = ("I;16B", "LA;16B", "RGB;16B", "RGBA;16B", "L;2", "L;4")
 _ORIENTATION = 0x0112  # EXIF's tag; what undoes each of its values but 1:
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -78,22 +82,35 @@ def crop(picture: Image.Image, box: tuple[float, ...], side: int) -> np.ndarray:
 def _reduced(picture, shorter_side):
     scale = min(1, shorter_side / min(picture.size))
     size = tuple(max(1, round(scale * length)) for length in picture.size)
-    turn = None
-    with suppress(Exception):  # of damaged EXIF data; the picture may be sound
-        turn = _UPRIGHT.get(picture.getexif().get(_ORIENTATION))
     picture.draft(picture.mode, size)  # a JPEG is not even decoded larger than twice that
     rgb = _rgb(picture)
     if rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    turn = None
+    with suppress(Exception):  # of damaged EXIF data; the picture may be sound
+        turn = _UPRIGHT.get(picture.getexif().get(_ORIENTATION))
     return rgb if turn is None else rgb.transpose(turn)
 
 
 def _rgb(picture):
-    if picture.mode.startswith("I"):  # 16 bits of grey, which `convert` would cut off at 255
-        levels = np.round(np.asarray(picture).astype(np.float32) / 257)
-        return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
+    if picture.format == "PNG" and picture.tile[0][3] in _MISREAD:
+        return _read_by_tensorflow(picture.filename)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
     return picture.convert("RGB")
+
+
+def _read_by_tensorflow(path):
+    import tensorflow as tf
+
+    try:
+        levels = tf.io.decode_png(Path(path).read_bytes(), channels=4, dtype=tf.uint16).numpy()
+    except tf.errors.InvalidArgumentError:
+        raise ValueError("broken data") from None
+    rgb = np.empty((*levels.shape[:2], 3), np.uint8)
+    for row, line in zip(rgb, levels, strict=True):  # all at once would take much memory
+        opaque = line[:, 3:] / 65535
+        row[:] = np.round(opaque * line[:, :3] / 257 + (1 - opaque) * 255)
+    return Image.fromarray(rgb)

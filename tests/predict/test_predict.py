@@ -83,6 +83,9 @@ def test_the_command_on_files_and_folders(file, tmp_path, capsys):
     Image.fromarray(pictures(1, 48)[0]).save(folder / "b.png")
     Image.fromarray(pictures(1, 20)[0]).save(folder / "below" / "a.JPG")
     (folder / ".hidden.png").touch()
+    for hidden in (".thumbnails", "__MACOSX", ".git/below"):
+        (folder / hidden).mkdir(parents=True)
+        Image.fromarray(pictures(1)[0]).save(folder / hidden / "c.png")
     (folder / "Thumbs.db").touch()
     found = command.main([file, str(folder), "--top", "3"])
     assert [one["image"] for one in found] == [str(folder / "b.png"), str(folder / "below/a.JPG")]

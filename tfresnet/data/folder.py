@@ -19,7 +19,7 @@ from tfresnet.data import array_cache, picture_files
 from tfresnet.data.ahead import map_ahead
 from tfresnet.data.dataset import Dataset, Split, balanced_order
 from tfresnet.data.pictures import Memory, Pictures
-from tfresnet.data.places import PICTURES, resolve_data_dir
+from tfresnet.data.places import PICTURES, is_hidden, resolve_data_dir
 from tfresnet.errors import InputError
 from tfresnet.system.hardware import free_memory
 
@@ -98,7 +98,7 @@ def _subfolders(folder: Path) -> list[str]:
         names = sorted(os.listdir(folder))
     except OSError:
         return []
-    names = [n for n in names if n[0] != "." and n != "__MACOSX" and os.path.isdir(folder / n)]
+    names = [n for n in names if not is_hidden(n) and os.path.isdir(folder / n)]
     for name in names:
         if any("\ud800" <= c <= "\udfff" for c in name):
             raise InputError(f"the name of a class must be text. Received: {folder / name!r}")
@@ -116,7 +116,7 @@ def _split(folder: Path, class_names: list[str], side: int, memory: Memory) -> S
     files, labels, others = [], [], 0
     for label, name in enumerate(class_names):
         found = os.listdir(folder / name) if os.path.isdir(folder / name) else []
-        found = [file for file in found if file[0] != "."]
+        found = [file for file in found if not is_hidden(file)]
         pictures = sorted(f for f in found if f.lower().endswith(PICTURES))
         others += len(found) - len(pictures)
         files += [os.path.join(folder, name, file) for file in pictures]

@@ -12,6 +12,11 @@ _TEMPORARY = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir())
 PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".gif")  # file suffixes
 
 
+def is_hidden(name: str) -> bool:
+    """Whether the name of a file or folder says that it is none of the user's pictures."""
+    return name.startswith(".") or name == "__MACOSX"  # which macOS adds to archives
+
+
 def resolve_data_dir(data_dir: str | Path | None) -> str | None:
     """The absolute path, with `~` expanded; None stays None."""
     return None if data_dir is None else os.path.abspath(os.path.expanduser(data_dir))

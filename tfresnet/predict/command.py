@@ -9,7 +9,7 @@ import numpy as np
 
 from tfresnet import pretrained
 from tfresnet.data.picture_files import seen
-from tfresnet.data.places import PICTURES
+from tfresnet.data.places import PICTURES, is_hidden
 from tfresnet.errors import InputError
 from tfresnet.predict.cam import activation_map, overlay, write_picture
 from tfresnet.predict.classifier import BATCH, Classifier, load
@@ -54,14 +54,14 @@ def _classify(classifier: Classifier, paths: list[Path]) -> Iterator[tuple]:
 
 
 def _find_pictures(name):
-    """A file, whatever its suffix, or all pictures in a folder and its subfolders, sorted."""
+    """A file, whatever its name, or all pictures in a folder and below but hidden ones, sorted."""
     path = Path(name)
     if not path.exists():
         raise InputError(f"a picture must exist. Received: {name}")
     if not path.is_dir():
         return [path]
-    inside = [p for p in sorted(path.rglob("*")) if not p.name.startswith(".") and p.is_file()]
-    found = [p for p in inside if p.suffix.lower() in PICTURES]
+    inside = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in PICTURES and p.is_file()]
+    found = [p for p in inside if not any(map(is_hidden, p.relative_to(path).parts))]
     if not found:
         raise InputError(f"a folder must hold pictures ({', '.join(PICTURES)}). Received: {name}")
     return found

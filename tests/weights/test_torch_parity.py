@@ -16,7 +16,7 @@ NETWORKS = {
 @pytest.mark.parametrize("is_zip", [True, False])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_same_outputs_as_pytorch(name, is_zip, tmp_path):
-    from weights.torch_resnet import randomised
+    from support.torch_resnet import randomised
 
     theirs = randomised(**NETWORKS[name])
     state = theirs.state_dict()

@@ -30,7 +30,8 @@ def test_a_state_dict_alone_or_in_a_checkpoint(write, key, tmp_path):
     arrays = some_arrays()
     parts = described(arrays)
     if key:
-        parts = {"epoch": torch_files.number(3), key: dict_of(parts)}
+        best = tensor("0", (), (), 1)  # a metric can be an array, too
+        parts = {"epoch": torch_files.number(3), "best": best, key: dict_of(parts)}
     found = torch_pickle.read(write(tmp_path / "m.pth", parts, arrays))
     assert list(found) == list(arrays)
     for name, array in arrays.items():

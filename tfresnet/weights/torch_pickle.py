@@ -105,10 +105,9 @@ def _storage(pid):
 
 def _state_dict(content):
     """The dict of arrays in what was pickled."""
-    if isinstance(content, dict) and not _holds_tensors(content):
-        inside = {key: part for key, part in content.items() if _holds_tensors(part)}
-        names = [key for key in _DICTS if key in inside] or list(inside)
-        content = inside[names[0]] if names else None
+    parts = content.items() if isinstance(content, dict) else ()
+    if inside := {key: part for key, part in parts if _holds_tensors(part)}:
+        content = inside[next((key for key in _DICTS if key in inside), next(iter(inside)))]
     if not _holds_tensors(content):
         raise ValueError("it holds no dict of arrays")
     if others := [name for name, value in content.items() if not _is_tensor(value)]:

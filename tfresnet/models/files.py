@@ -75,7 +75,3 @@ def _count(config):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     random.setstate(state)
     return sum(math.prod(variable.shape) for variable in model.variables)
-
-
-def _reason(error):
-    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -163,12 +163,10 @@ def _check_claim(file, size):
         raise ValueError(f"an array of shape {shape} in {size} bytes")
 
 
-def _checked(state):
-    for item in fields(State):
-        numbers = {"step": int, "replicas": int, "stopped": bool, "ended": bool}
-        expected = (numbers | {"history": list, "seconds": list}).get(item.name, dict)
-        if type(getattr(state, item.name)) is not expected:
-            raise ValueError(f"impossible {item.name} {getattr(state, item.name)!r}")
+def _check(state):
+    for name, value in vars(state).items():
+        if type(value) is not _TYPES[name]:
+            raise ValueError(f"impossible {name} {value!r}")
     if state.step < max([0, *(row["step"] for row in state.history)]):
         raise ValueError(f"step {state.step} after a history of {len(state.history)} epochs")
     return state

@@ -16,12 +16,9 @@ MAX_STEPS = 2_000_000
 MAX_KEY = 2**60  # integers from 2**61 - 1 on can have equal hashes, which makes a dict slow
 
 _TEXTS = {"SHORT_BINSTRING", "BINSTRING", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
-_BYTES = {"SHORT_BINBYTES", "BINBYTES", "BINBYTES8"}
 _VALUES = _TEXTS | {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
-_PUTS = {"BINPUT", "LONG_BINPUT"}
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_NEW = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple}
-_SHORT_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_BYTES = {"SHORT_BINBYTES", "BINBYTES", "BINBYTES8"}
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 
 
 @dataclass(frozen=True)
@@ -79,31 +76,33 @@ class _Machine:
     def run(self, opcode, argument):
         if opcode in _VALUES:
             self.stack.append(argument)
-        elif opcode in _PUTS:
-            self.memo[argument] = self.stack[-1]
         elif opcode in _BYTES:
             self.stack.append(argument.decode("latin1"))
         elif opcode in _CONSTANTS:
             self.stack.append(_CONSTANTS[opcode])
-        elif opcode in _NEW:
-            self.stack.append(_NEW[opcode]())
-        elif opcode in _SHORT_TUPLES:
-            self.stack.append(self.taken(len(self.stack) - _SHORT_TUPLES[opcode]))
+        elif opcode in ("BINPUT", "LONG_BINPUT"):
+            self.memo[argument] = self.stack[-1]
+        elif opcode == "MEMOIZE":
+            self.memo[len(self.memo)] = self.stack[-1]
+        elif opcode in ("BINGET", "LONG_BINGET"):
+            self.stack.append(self.memo[argument])
         else:
             self.structure(opcode, argument)
 
     def structure(self, opcode, argument):
-        """Opcodes that do more than push what they carry."""
+        """Opcodes for what consists of others."""
         stack = self.stack
         match opcode:
             case "MARK":
                 self.marks.append(len(stack))
-            case "BINGET" | "LONG_BINGET":
-                stack.append(self.memo[argument])
-            case "MEMOIZE":
-                self.memo[len(self.memo)] = stack[-1]
+            case "EMPTY_LIST":
+                stack.append([])
+            case "EMPTY_DICT":
+                stack.append({})
             case "TUPLE":
                 stack.append(self.taken(self.marks.pop()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                stack.append(self.taken(len(stack) - int(opcode[-1])))
             case "APPEND":
                 self.extend(self.taken(len(stack) - 1))
             case "APPENDS":

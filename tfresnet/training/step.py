@@ -13,6 +13,11 @@ from tfresnet.training.optimizer import SGD, is_kernel
 from tfresnet.training.replicas import add_up
 
 AUXILIARY_WEIGHT = 0.3  # of the loss of each auxiliary classifier (arXiv:1409.4842, section 5)
+# A step takes the first `ALL` images of its batch. TensorFlow cannot know that these are all, so it
+# does not know the shape of a gradient before the step runs. If it did, and expected the step to
+# need more than 205 MiB, its memory optimiser would add three or more gradients of one tensor in
+# order of arrival, with another rounding in every run.
+ALL = np.iinfo(np.int32).max
 
 
 class Measured(NamedTuple):
@@ -55,7 +60,8 @@ class TrainStep:
         self, images: tf.Tensor, labels: tf.Tensor, share: float, observe: bool = False
     ) -> Measured:
         """Does one step on pixels `(batch, height, width, 3)` at `share` of the peak rate."""
-        inputs = images, labels, tf.constant(share, tf.float32), tf.constant(observe)
+        scalars = tf.constant(share, tf.float32), tf.constant(observe), tf.constant(ALL)
+        inputs = images, labels, *scalars
         if not self._signature and self.strategy.num_replicas_in_sync == 1:
             self._signature = [tf.TensorSpec.from_tensor(value) for value in inputs]
         scalars, observed, gradients = self._graph(*inputs)
@@ -75,16 +81,15 @@ class TrainStep:
         local = self.strategy.experimental_local_results  # the same on all replicas
         return tf.nest.map_structure(lambda values: local(values)[0], results)
 
-    def _step(self, images, labels, share, observe):
+    def _step(self, images, labels, share, observe, limit):
+        images, labels = images[:limit], labels[:limit]
         replicas = self.strategy.num_replicas_in_sync
         variables = [variable.value for variable in self.optimizer.trainable]
         with tf.GradientTape() as tape:
             logits, *further = tf.nest.flatten(self.network(images, training=True))
             loss = cross_entropy(labels, logits, self.label_smoothing) / replicas
-            auxiliary = tf.constant(0.0)
-            for one in further:
-                auxiliary += cross_entropy(labels, one, self.label_smoothing) / replicas
-            auxiliary *= AUXILIARY_WEIGHT
+            others = [cross_entropy(labels, one, self.label_smoothing) for one in further]
+            auxiliary = AUXILIARY_WEIGHT * tf.reduce_sum(others) / replicas
             scaled = self.optimizer.scale_loss(loss + auxiliary)
         gradients = self.optimizer.unscale(tape.gradient(scaled, variables))
         rank = ranks(logits, labels)

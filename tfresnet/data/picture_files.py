@@ -54,21 +54,22 @@ def read(path: str | os.PathLike, shorter_side: int) -> Image.Image:
         raise InputError(f"{rule}. Received: {path} ({reason})") from error
 
 
-def centre(picture: Image.Image, side: int) -> np.ndarray:
-    """What evaluation sees of a picture: its central square, uint8 (side, side, 3)."""
+def centre(picture: Image.Image, side: int, whole: int | None = None) -> np.ndarray:
+    """What a network sees of a picture outside of training: its centre, uint8 (side, side, 3).
+
+    The centre is a square of `CENTRE` of the shorter side, or of `whole` pixels (the side of the
+    network's images; None: `side`) where that is more and the picture has them. A picture of the
+    network's own size therefore stays as it is.
+    """
     width, height = picture.size
-    seen = CENTRE * min(width, height)
+    seen = min(width, height, max(CENTRE * min(width, height), whole or side))
     left, top = (width - seen) / 2, (height - seen) / 2
     return crop(picture, (left, top, left + seen, top + seen), side)
 
 
 def seen(path: str | os.PathLike, side: int) -> np.ndarray:
-    """A picture in a file as a network for images of that side is shown it, uint8 (side, side, 3).
-
-    One of just that size is left as it is: it is from a data set of such images.
-    """
-    picture = read(path, 2 * side)
-    return np.asarray(picture) if picture.size == (side, side) else centre(picture, side)
+    """The `centre` of the picture in a file, as `Pictures` has it."""
+    return centre(read(path, 2 * side), side)
 
 
 def crop(picture: Image.Image, box: tuple[float, ...], side: int) -> np.ndarray:

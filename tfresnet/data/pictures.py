@@ -55,13 +55,20 @@ class Pictures:
 
     side: of the images in pixels; pictures of any size are cropped and resized to it.
     memory: shared by the splits of a data set; None: a new one of half the free memory.
+    whole: side of the network's images, if these are smaller; see `picture_files.centre`.
     """
 
     dtype, ndim = np.dtype(np.uint8), 4
 
-    def __init__(self, files: Sequence[str], side: int, memory: Memory | None = None):
+    def __init__(
+        self,
+        files: Sequence[str],
+        side: int,
+        memory: Memory | None = None,
+        whole: int | None = None,
+    ):
         self.files = np.asarray(files, object)
-        self.side = side
+        self.side, self.whole = side, whole or side
         self.shape = (len(files), side, side, 3)
         self.memory = memory or Memory(2 * side, free_memory() // 2)
 
@@ -70,11 +77,11 @@ class Pictures:
 
     def take(self, indices: np.ndarray, axis: int = 0) -> "Pictures":
         """The pictures at `indices`, in that order."""
-        return Pictures(self.files[indices], self.side, self.memory)
+        return Pictures(self.files[indices], self.side, self.memory, self.whole)
 
     def with_side(self, side: int) -> "Pictures":
         """The same pictures as smaller images."""
-        return Pictures(self.files, side, self.memory)
+        return Pictures(self.files, side, self.memory, self.whole)
 
     def __getitem__(self, indices) -> np.ndarray:
         """What evaluation sees of one picture, or of several."""
@@ -91,7 +98,7 @@ class Pictures:
         return self._stack(map(self._crop, self.files[indices], numbers, mirrored), len(indices))
 
     def _centre(self, path):
-        return picture_files.centre(self.memory.read(path), self.side)
+        return picture_files.centre(self.memory.read(path), self.side, self.whole)
 
     def _crop(self, path, numbers, mirrored):
         picture = self.memory.read(path)

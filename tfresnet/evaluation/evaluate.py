@@ -21,6 +21,7 @@ def evaluate(
     data_dir: str | Path | None = None,
     classes: str | None = None,
     skip_broken: bool = False,
+    image_size: int | None = None,
     split: str | None = None,
     tta: bool = False,
     precision: str = "auto",
@@ -33,6 +34,7 @@ def evaluate(
         model: name of the network that gets the weights of `source`.
         mean, std: of the pixels, `R,G,B` in 0..1, if `source` lacks them.
         dataset, data_dir, classes, skip_broken: see `TrainConfig`; default: the run's.
+        image_size: side of the pictures of a folder, with `model`; None: the network's own.
         split: "test", or "val" and "train" as the run split them (for a file: as the default
             settings would). Default: "test", but "val" for an unfinished run.
         tta: average the probabilities of each image and its mirror image.
@@ -49,7 +51,8 @@ def evaluate(
     _check_choice("split", split, (None, *SPLITS))
     _check_choice("precision", precision, PRECISIONS)
     run = Source(source, model, mean, std)
-    data = run.dataset(dataset, data_dir, classes=classes, skip_broken=skip_broken)
+    options = {"classes": classes, "skip_broken": skip_broken, "image_size": image_size}
+    data = run.dataset(dataset, data_dir, **options)
     network, unfinished = run.model(data)
     split = split or ("val" if unfinished else "test")
     images = run.images(data, split)

@@ -8,7 +8,7 @@ from tfresnet.data import check_dataset_name
 from tfresnet.settings.config import PRECISIONS
 from tfresnet.settings.model_names import check_model_name
 from tfresnet.settings.values import channels
-from tfresnet.system.arguments import ArgumentParser, check_flag, output_file, path
+from tfresnet.system.arguments import ArgumentParser, at_least_1, check_flag, output_file, path
 
 IMAGE_SIZE = "side of the pictures, with --model; None: the network's own"
 
@@ -23,6 +23,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     about = "classes to keep, as 0-4 or 0,2,5-7; None: the run's"
     add("--classes", metavar="NAME", help=about)
     add("--skip-broken", action="store_true", help="skip broken pictures of a folder")
+    add("--image-size", type=at_least_1, metavar="N", help=IMAGE_SIZE)
     about = "images; None: test, or val if the run is not finished"
     add("--split", choices=("test", "val", "train"), help=about)
     add("--tta", action="store_true", help="average over each image and its mirror image")

@@ -15,10 +15,11 @@ from tfresnet.models.files import load_model
 from tfresnet.models.inference import inference_copy, of_any_size, refold, without_auxiliary
 from tfresnet.models.inspection import (
     gives_probabilities,
+    picture_side,
     precision_of,
     preprocessing_of,
     stage_of,
     train_last_stages,
 )
-from tfresnet.models.registry import create_model, has_auxiliary, list_models
+from tfresnet.models.registry import create_model, has_auxiliary, image_side, list_models
 from tfresnet.models.weights import Weights, find_source, read_weights

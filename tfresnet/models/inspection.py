@@ -6,10 +6,24 @@ from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
 from tfresnet.models.inference import without_auxiliary
 
+IMAGENET = 224  # the side of the images that most trained networks were shown
+
 
 def preprocessing_of(model: keras.Model) -> Preprocessing | None:
     """The model's preprocessing layer; None: it takes normalised images."""
     return next((layer for layer in model.layers if isinstance(layer, Preprocessing)), None)
+
+
+def picture_side(model: keras.Model) -> int:
+    """Side in pixels of the pictures that a model is shown; 224 if it takes images of any size.
+
+    Raises:
+        InputError: it takes images that are not square.
+    """
+    shape = model.input_shape
+    if len(shape) != 4 or shape[1] != shape[2]:
+        raise InputError(f"a model must take square pictures. Received: input {shape}")
+    return shape[1] or IMAGENET
 
 
 def precision_of(model: keras.Model) -> str:

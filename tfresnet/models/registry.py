@@ -38,6 +38,11 @@ def list_models(pattern: str = "*") -> list[str]:
     return sorted(fnmatch.filter(_NETWORKS, pattern), key=natural)
 
 
+def image_side(name: str) -> int:
+    """Side of the images, in pixels, that the network is built for by default."""
+    return _NETWORKS[name][_choose_stem(name, "auto", None)].input_shape[0]
+
+
 def has_auxiliary(name: str) -> bool:
     """Whether the network takes `auxiliary=True`, for auxiliary classifiers."""
     return name in _NETWORKS and "auxiliary" in _NETWORKS[name]["imagenet"].OPTIONS

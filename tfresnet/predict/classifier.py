@@ -12,7 +12,6 @@ from tfresnet.errors import InputError
 from tfresnet.runs.source import Source
 
 BATCH = 64
-IMAGENET = 224
 
 
 class Classifier:
@@ -34,15 +33,8 @@ class Classifier:
 
     @property
     def image_size(self) -> int:
-        """Side of the input pictures in pixels; 224 if the network takes any size.
-
-        Raises:
-            InputError: the input is not square.
-        """
-        height, width = self.model.input_shape[1:3]
-        if height != width:
-            raise InputError(f"a model must take square pictures. Received: {height}x{width}")
-        return height or IMAGENET
+        """See `models.picture_side`."""
+        return models.picture_side(self.model)
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Probabilities, float32 `(n, classes)`, of pictures, uint8 `(n, height, width, 3)`.

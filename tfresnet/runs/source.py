@@ -52,11 +52,21 @@ class Source:
         self, name: str | None = None, data_dir: str | Path | None = None, **options: object
     ) -> Dataset:
         """The data set of the run, or another one; arguments replace the run's settings."""
-        if (name or self.config.dataset) == "folder" and self.final:
-            options["image_size"] = self.final.input_shape[1]
+        if (name or self.config.dataset) == "folder" and not options.get("image_size"):
+            options["image_size"] = self._picture_side(name)
         if self.run and name in (None, self.config.dataset):
             return self.run.load_dataset(data_dir, **options)
         return load_dataset(name or self.config.dataset, data_dir, **options)
+
+    def _picture_side(self, dataset: str | None) -> int | None:
+        """Side of the pictures of a folder, the same as in `whole`; None: as the settings say."""
+        if self.final:
+            return models.picture_side(self.final)
+        if self.run and dataset in (None, self.config.dataset):
+            return None
+        if self.network:
+            return models.image_side(self.network)
+        return self.run.dataset.image_shape[0]
 
     def model(self, data: Dataset | None) -> tuple[keras.Model, str]:
         """Returns (model, "" or the step of the checkpoint if the run is unfinished). Raises

@@ -53,6 +53,58 @@ def test_layouts(parts, expected, root):
     assert len(set(used)) == len(used) == 2 * sum(parts.values())
 
 
+@pytest.mark.parametrize("name", ["valid", "validation", "Valid"])
+def test_other_names_of_val(name, root):
+    dataset = load(make_folder(root, {"train": 5, name: 3, "test": 4}))
+    assert numbers(dataset) == (10, 6, 8)
+    assert f"/{name}/" in dataset.validation.images.files[0]
+    shutil.rmtree(root / "test")
+    assert numbers(load(root)) == (10, None, 6)
+
+
+def test_further_folders_with_the_classes(root):
+    make_folder(root, {"train": 5, "valid": 3, "val": 3})
+    refuses(root, r"one folder of val pictures. Received: val, valid in")
+    shutil.rmtree(root / "val")
+    (root / "notes").mkdir()
+    assert numbers(load(root)) == (10, None, 6)
+    make_folder(root, {"extra": 2})
+    refuses(root, r"\(move other folders away\). Received: cat, dog in .*/extra$")
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("train", "test1"), ("train",)])
+def test_parts_without_class_folders_are_no_classes(names, root):
+    for name in names:
+        (root / name).mkdir()
+        for number in range(4):
+            noise(number, 20, 20).save(root / name / f"cat.{number}.png")
+    (root / "trainLabels.csv").write_text("id,label\n")
+    refuses(root, r"must hold a folder .*docs/data\.md.*Received: .*train/ with 0 class folders")
+
+
+def test_pictures_without_a_class_are_counted(root, caplog):
+    make_folder(root, {"train": 5})
+    (root / "test").mkdir()
+    for number in range(3):
+        noise(number, 20, 20).save(root / "test" / f"{number}.png")
+    noise(7, 20, 20).save(root / "train" / "stray.png")
+    assert numbers(load(root)) == (8, None, 2)
+    assert f"not used: 3 pictures without a class in {root / 'test'}" in caplog.text
+    assert f"not used: 1 pictures without a class in {root / 'train'}" in caplog.text
+
+
+def test_numbers_are_classes_in_natural_order(root):
+    names = tuple(map(str, range(1, 12)))
+    make_folder(root, {"": 3}, names)
+    assert load(root).class_names == names
+    assert load(root, classes="1-3").class_names == ("1", "2", "3")
+    assert load(root, classes="11,2").class_names == ("2", "11")
+    with pytest.raises(InputError, match="by name \\(1 to 11\\)"):
+        load(root, classes="0-3")
+    with pytest.raises(InputError):
+        load(root, classes="0,1")
+
+
 def test_the_test_pictures_are_the_same_for_every_seed_and_each_class_gives_its_share(root):
     make_folder(root, {"": 20})
     make_folder(root, {"": 5}, classes=("rare",))

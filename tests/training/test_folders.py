@@ -107,6 +107,22 @@ def test_val_is_the_validation(root, no_pages):
     assert tfresnet.evaluate(run.path, split="val")["n"] == 6
 
 
+def test_a_run_says_where_its_pictures_come_from(root, no_pages):
+    make_folder(root, {"valid": 3})
+    log = (tfresnet.train(config(root, epochs=1)).path / "log.txt").read_text()
+    assert "train 40 of train/, validation 6 of valid/, test 10 of test/" in log
+    assert "2 classes, images to train on: cat 20, dog 20" in log
+    alone = config(root / "train", epochs=1, name="alone")
+    log = (tfresnet.train(alone).path / "log.txt").read_text()
+    held_out = "train 29 of train/, validation 3 held out of train/, test 8 held out of train/"
+    assert held_out in log
+
+
+def test_the_classes_kept_are_named(tiny):
+    run = tfresnet.train(tiny(classes="triangle,circle", batch_size=8, val_size=None))
+    assert "2 classes, images to train on: circle " in (run.path / "log.txt").read_text()
+
+
 def test_a_model_of_other_classes_is_refused(root, no_pages):
     run = tfresnet.train(config(root, epochs=1))
     other = make_folder(root.parent / "other", {"": 10}, ("cat", "fox"))

@@ -98,24 +98,32 @@ class Dataset:
     def select_classes(self, classes: str | Iterable[int | str]) -> "Dataset":
         """The images of some classes, renumbered from 0 in the data set's order.
 
-        classes: numbers or names, in any form that `settings.values.classes` accepts.
+        classes: numbers or names, in any form that `settings.values.classes` accepts. If numbers
+            are the names of all classes, a number means the class of that name.
         Raises `InputError` for an unknown class, or fewer than two.
         """
         names = self.class_names
         try:
             chosen = parse_classes(classes)
-            numbers = sorted({c if isinstance(c, int) else names.index(c) for c in chosen})
+            numbers = sorted({self._number_of_class(c) for c in chosen})
         except (TypeError, ValueError):
             numbers = []
         if len(numbers) < 2 or numbers[-1] >= len(names):
             shown = classes if isinstance(classes, str) else as_text(tuple(classes))
             raise InputError(
-                "classes must be two or more of the data set, by name or by number up to "
-                f"{len(names) - 1}. Received: {shown!r}"
+                f"classes must be two or more of the data set, by name ({names[0]} to "
+                f"{names[-1]}) or by number up to {len(names) - 1}. Received: {shown!r}"
             )
         parts = {name: getattr(self, name) for name in ("train", "validation", "test")}
         parts = {name: part and part.select_classes(numbers) for name, part in parts.items()}
         return dataclasses.replace(self, class_names=tuple(names[n] for n in numbers), **parts)
+
+    def _number_of_class(self, chosen):
+        if isinstance(chosen, str):
+            return self.class_names.index(chosen)
+        if all(name.isdecimal() for name in self.class_names):  # then a number is a name
+            return [int(name) for name in self.class_names].index(chosen)
+        return chosen
 
     def holdout(
         self, val_size: int | None, seed: int, train_size: int | None = None

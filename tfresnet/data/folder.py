@@ -1,7 +1,8 @@
 """A data set of pictures in one folder per class.
 
-The root holds `train/CLASS/*` with `val/` and `test/` beside it, or `CLASS/*`. If only one of
-`val/` and `test/` exists, it is the test split; if neither does, training pictures are held out.
+The root holds `train/CLASS/*` with `val/` and `test/` beside it, or `CLASS/*`; see `folder_layout`.
+If only one of `val/` and `test/` exists, it is the test split; if neither does, training pictures
+are held out.
 The first load reads all pictures once, to find broken ones before a training and to measure mean
 and deviation. The Keras cache keeps the result.
 """
@@ -18,8 +19,9 @@ import numpy as np
 from tfresnet.data import array_cache, picture_files
 from tfresnet.data.ahead import map_ahead
 from tfresnet.data.dataset import Dataset, Split, balanced_order
+from tfresnet.data.folder_layout import find_parts, pictures_in, subfolders
 from tfresnet.data.pictures import Memory, Pictures
-from tfresnet.data.places import PICTURES, is_hidden, resolve_data_dir
+from tfresnet.data.places import resolve_data_dir
 from tfresnet.errors import InputError
 from tfresnet.system.hardware import free_memory
 
@@ -41,9 +43,8 @@ def load(
     broken picture unless `skip_broken`.
     """
     root = _root(data_dir)
-    folders = {name: root / name for name in ("train", "val", "test") if _subfolders(root / name)}
-    folders = folders if "train" in folders else {"train": root}
-    names = _subfolders(folders["train"])
+    folders = find_parts(root)
+    names = subfolders(folders["train"])
     if len(names) < 2:
         raise InputError(
             "data_dir must hold a folder of pictures for each of two classes or more, by itself or "
@@ -92,22 +93,9 @@ def _root(data_dir):
     return root
 
 
-def _subfolders(folder: Path) -> list[str]:
-    """Sorted names of the folders in a folder, without hidden ones."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return []
-    names = [n for n in names if not is_hidden(n) and os.path.isdir(folder / n)]
-    for name in names:
-        if any("\ud800" <= c <= "\udfff" for c in name):
-            raise InputError(f"the name of a class must be text. Received: {folder / name!r}")
-    return names
-
-
 def _split(folder: Path, class_names: list[str], side: int, memory: Memory) -> Split:
     """The pictures in the folders of the classes, sorted by class and name."""
-    unknown = [name for name in _subfolders(folder) if name not in class_names]
+    unknown = [name for name in subfolders(folder) if name not in class_names]
     if unknown:
         raise InputError(
             f"{folder.name}/ must have no classes but those of train/. "
@@ -115,10 +103,10 @@ def _split(folder: Path, class_names: list[str], side: int, memory: Memory) -> S
         )
     files, labels, others = [], [], 0
     for label, name in enumerate(class_names):
-        found = os.listdir(folder / name) if os.path.isdir(folder / name) else []
-        found = [file for file in found if not is_hidden(file)]
-        pictures = sorted(f for f in found if f.lower().endswith(PICTURES))
-        others += len(found) - len(pictures)
+        if not os.path.isdir(folder / name):
+            continue
+        pictures, more = pictures_in(folder / name)
+        others += more
         files += [os.path.join(folder, name, file) for file in pictures]
         labels += [label] * len(pictures)
     if others:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import fnmatch
-import re
 from pathlib import Path
 
 import keras
@@ -13,7 +12,7 @@ from tfresnet.models.head import global_pool, image_input
 from tfresnet.models.network import Network
 from tfresnet.models.weights import Weights, read_weights
 from tfresnet.settings.model_names import check_model_name
-from tfresnet.settings.values import whole_number
+from tfresnet.settings.values import natural_order, whole_number
 
 SMALL_IMAGE = 64  # pixels; up to this side an ImageNet stem leaves too few of them
 _NETWORKS: dict[str, dict[str, Network]] = {}
@@ -30,12 +29,8 @@ def register(name: str, imagenet: Network, cifar: Network | None = None) -> None
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names that match a shell pattern such as "resnet*", in natural order."""
-
-    def natural(name):
-        return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-
-    return sorted(fnmatch.filter(_NETWORKS, pattern), key=natural)
+    """Names that match a shell pattern such as "resnet*", numbers in natural order."""
+    return sorted(fnmatch.filter(_NETWORKS, pattern), key=natural_order)
 
 
 def image_side(name: str) -> int:

@@ -3,6 +3,7 @@
 import ast
 import math
 import operator
+import re
 from collections.abc import Iterable, Mapping
 
 from tfresnet.errors import InputError
@@ -81,6 +82,12 @@ def named_options(value: str | Mapping[str, object]) -> dict[str, object]:
         except (ValueError, SyntaxError):
             options[name] = text
     return options
+
+
+def natural_order(name: str) -> tuple:
+    """Sorting key by which `class2` comes before `class10`."""
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
 def as_text(value: object) -> str:

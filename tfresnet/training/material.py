@@ -2,11 +2,16 @@
 
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from tfresnet.data import steps_per_epoch
 from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError
 from tfresnet.settings.config import TrainConfig
+
+MOST_LISTED = 12  # classes
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,32 @@ class Material:
             )
         return cls(dataset, train, validation, steps_per_epoch(len(train), config.batch_size))
 
+    def describe(self) -> list[str]:
+        """Lines about the pictures of a folder: where each part lies, pictures by class."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.dataset.test}
+        said, folders = [], set()
+        for name, split in parts.items():
+            if folder := split and _folder_of(split):
+                taken = "held out of" if folder in folders else "of"
+                said.append(f"{name} {len(split):,} {taken} {folder.name}/")
+                folders.add(folder)
+        return [*([f"pictures: {', '.join(said)}"] if said else []), self._classes()]
+
+    def _classes(self):
+        names = self.dataset.class_names
+        counts = np.bincount(self.train.labels, minlength=len(names))
+        many = len(names) > MOST_LISTED
+        shown = (counts.argmin(), counts.argmax()) if many else range(len(names))
+        listed = (" to " if many else ", ").join(f"{names[n]} {counts[n]:,}" for n in shown)
+        return f"{len(names)} classes, images to train on: {listed}"
+
     @property
     def checksum(self) -> int:
         """CRC-32 of the training labels: tells whether two workers have the same images."""
         return zlib.crc32(self.train.labels.tobytes())
+
+
+def _folder_of(split: Split) -> Path | None:
+    """The folder of the class folders of pictures in files."""
+    files = getattr(split.images, "files", None)
+    return None if files is None else Path(files[0]).parents[1]

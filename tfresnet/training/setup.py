@@ -126,6 +126,9 @@ def _introduce(run, precision_reason):
     images = f"{len(material.train):,} images"
     images += f", {len(material.validation):,} held out" if material.validation else ""
     run.folder.say(f"{config.model} on {config.dataset}: {images}; {run.folder.path}")
+    if config.dataset == "folder" or config.classes:
+        for line in material.describe():
+            run.folder.say(line)
     run.folder.say(f"precision {config.precision} ({precision_reason})")
     if run.devices.replicas > 1:
         run.folder.say(f"{run.devices} share the {config.batch_size} images of each step")

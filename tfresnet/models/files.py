@@ -71,6 +71,8 @@ def _check_archive(path):
 def _count(config):
     """How many numbers the variables of a model hold, found without memory for them."""
     state = random.getstate()  # from which initializers draw their seeds
+    if isinstance(config, dict):
+        config = config | {"compile_config": None}  # an optimiser is neither built nor loaded
     with keras.StatelessScope(initialize_variables=False):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     random.setstate(state)

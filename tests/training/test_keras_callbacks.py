@@ -6,6 +6,8 @@ import pytest
 from support.small import without_times
 
 import tfresnet
+from tfresnet.errors import InputError
+from tfresnet.runs.verification import verify
 from tfresnet.system.signals import Interrupted, StopRequest
 
 pytestmark = pytest.mark.usefixtures("small_model")
@@ -45,6 +47,7 @@ def calls_of_keras(run, epochs, steps):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[
             keras.metrics.SparseCategoricalAccuracy(name="top1"),
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
             keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top5"),
         ],
     )
@@ -165,3 +168,131 @@ def test_keras_own_schedules_set_it_too(tiny):
     rate = keras.callbacks.LearningRateScheduler(lambda epoch: 0.01)
     run = tfresnet.train(tiny(epochs=1, lr_scheduler="constant", warmup_epochs=0), callbacks=[rate])
     assert run.history[0]["learning_rate"] == pytest.approx(0.01)
+
+
+class Remembering(keras.callbacks.Callback):
+    """With a state of its own, of all kinds."""
+
+    def __init__(self):
+        super().__init__()
+        self.state = {"epochs": [], "weights": None, "more": {"array": (1, None, "a")}}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.state["epochs"].append(np.float32(epoch))
+        self.state["weights"] = {"a/b": np.arange(epoch + 2), "a": {"b": np.eye(2)}}
+
+    def get_state(self):
+        return self.state
+
+    def set_state(self, state):
+        self.state = state
+
+
+class KillAt(keras.callbacks.Callback):
+    """Ends the process at the beginning of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def made(folder):
+    """Callbacks with a memory; nothing is ever better than the first epoch."""
+    kinds = keras.callbacks
+    stop = kinds.EarlyStopping("loss", patience=3, min_delta=100, restore_best_weights=True)
+    best = kinds.ModelCheckpoint(folder / "best.keras", "val_accuracy", save_best_only=True)
+    rate = kinds.ReduceLROnPlateau("val_loss", patience=2, min_delta=100)
+    table = kinds.CSVLogger(folder / "log.csv")
+    return [stop, best, rate, table, Remembering()]
+
+
+def test_callbacks_remember_over_a_resume(tiny, tmp_path):
+    settings = {"epochs": 6, "lr_scheduler": "constant", "lr": 1e-3, "warmup_epochs": 0}
+    whole = made(tmp_path)
+    run = tfresnet.train(tiny(name="whole", **settings), callbacks=whole)
+    assert len(run.history) == 4
+    (tmp_path / "cut").mkdir()
+    config = tiny(name="cut", **settings)
+    with pytest.raises(Interrupted):
+        tfresnet.train(config, callbacks=[*(first := made(tmp_path / "cut")), KillAt(2)])
+    first[3].csv_file.close()  # as the end of the process would
+    callbacks = made(tmp_path / "cut")
+    again = tfresnet.train(resume=f"{config.output_dir}/cut", callbacks=callbacks)
+    assert again.history == run.history
+    for ours, theirs in zip(again.model.get_weights(), run.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for name in ("best", "wait", "cooldown_counter", "stopped_epoch", "best_epoch"):
+        found = [getattr(callback, name, None) for callback in callbacks]
+        assert found == [getattr(callback, name, None) for callback in whole], name
+    assert (tmp_path / "cut" / "log.csv").read_text() == (tmp_path / "log.csv").read_text()
+    assert callbacks[-1].state["epochs"] == [0, 1, 2, 3]
+    np.testing.assert_array_equal(callbacks[-1].state["weights"]["a/b"], np.arange(5))
+    np.testing.assert_array_equal(callbacks[-1].state["weights"]["a"]["b"], np.eye(2))
+    assert callbacks[-1].state["more"] == {"array": [1, None, "a"]}
+    assert verify(again.path).sound
+
+
+def test_what_a_checkpoint_does_not_keep_is_said(tiny, capsys):
+    config = tiny(epochs=3)
+    stop = keras.callbacks.EarlyStopping("loss")
+    with pytest.raises(Interrupted):
+        tfresnet.train(config, callbacks=[stop, KillAt(1)])
+    tfresnet.train(resume=f"{config.output_dir}/{config.name}", callbacks=[KillAt(7), stop])
+    said = capsys.readouterr().out
+    assert "callback KillAt begins anew" in said
+    assert "EarlyStopping" not in said
+
+
+def test_a_state_that_no_checkpoint_can_hold(tiny):
+    callback = Remembering()
+    callback.state = {"lock": object()}
+    with pytest.raises(InputError, match=r"state of Remembering must be .*Received: object"):
+        tfresnet.train(tiny(), callbacks=[callback])
+
+
+@pytest.mark.parametrize(
+    ("callback", "settings", "message"),
+    [
+        (keras.callbacks.EarlyStopping("val_acc"), {}, "monitor of EarlyStopping .*'val_acc'"),
+        (keras.callbacks.EarlyStopping(), {"val_size": 0}, "one of loss, top1, .*'val_loss'"),
+        (keras.callbacks.ReduceLROnPlateau("f1"), {}, "monitor of ReduceLROnPlateau must be"),
+        (
+            keras.callbacks.ModelCheckpoint("a.keras", save_best_only=True, save_freq=3),
+            {},
+            "one of loss, top1, top5, accuracy. Received: 'val_loss'",
+        ),
+    ],
+)
+def test_a_monitor_that_will_never_exist(callback, settings, message, tiny, tmp_path):
+    with pytest.raises(InputError, match=message):
+        tfresnet.train(tiny(**settings), callbacks=[callback])
+    assert not (tmp_path / "logs").exists()
+
+
+def test_backup_and_restore_is_refused(tiny, tmp_path):
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(InputError, match="BackupAndRestore"):
+        tfresnet.train(tiny(), callbacks=[backup])
+
+
+def test_monitors_that_others_may_add_are_left_alone(tiny, tmp_path):
+    class Adds(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["mine"] = float(epoch)
+
+    kinds = keras.callbacks
+    file = tmp_path / "{epoch}-{val_accuracy:.2f}.weights.h5"
+    callbacks = [
+        kinds.ModelCheckpoint(file, save_weights_only=True),
+        kinds.ReduceLROnPlateau("accuracy"),
+        kinds.EarlyStopping("learning_rate", mode="min"),
+        Adds(),
+        kinds.EarlyStopping("mine", mode="max"),
+    ]
+    tfresnet.train(tiny(epochs=1), callbacks=callbacks)
+    assert callbacks[-1].best == 0
+    assert list(tmp_path.glob("1-0.*.weights.h5"))

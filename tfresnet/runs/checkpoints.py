@@ -20,7 +20,7 @@ from tfresnet.system.atomic import atomic_write
 
 _POSITION = "position.json"
 _TYPES = {"step": int, "replicas": int, "stopped": bool, "ended": bool}
-_TYPES |= {"history": list, "seconds": list, "sums": dict, "arrays": dict}
+_TYPES |= {"history": list, "seconds": list, "sums": dict, "callbacks": dict, "arrays": dict}
 logger = logging.getLogger("tfresnet")
 
 
@@ -35,7 +35,8 @@ class State:
     ended: the training is over and its hooks know; only the test is left.
     seconds: training time of each epoch, the current one last. A repeated run has other times.
     replicas: how many share each batch, which decides the rounding.
-    arrays: every variable of model and optimiser, by a unique name.
+    callbacks: what the user's Keras callbacks remember; see `training/callback_state.py`.
+    arrays: every variable of model and optimiser, by a unique name, and those of `callbacks`.
     """
 
     step: int = 0
@@ -45,11 +46,16 @@ class State:
     ended: bool = False
     seconds: list[float] = field(default_factory=lambda: [0.0])
     replicas: int = 1
+    callbacks: dict[str, object] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def group(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of "model", "optimizer" or "average" (the averaged weights)."""
         return {key: value for key, value in self.arrays.items() if key.startswith(f"{name}/")}
+
+    def without_callbacks(self) -> dict[str, np.ndarray]:
+        """The arrays of the network that learns."""
+        return {n: self.arrays[n] for n in self.arrays if not n.startswith("callbacks/")}
 
     def model_group(self) -> str:
         """The group that is evaluated and saved as the model."""

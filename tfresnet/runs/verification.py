@@ -92,7 +92,7 @@ def _settings(folder):
 
 def _checkpoint(file):
     state = checkpoints.read(file)
-    if broken := checkpoints.first_not_finite(state.arrays):
+    if broken := checkpoints.first_not_finite(state.without_callbacks()):
         raise ValueError(f"{broken} is not finite")
     return state, f"step {state.step}, {len(state.history)} epochs"
 

@@ -17,7 +17,7 @@ from tfresnet.system.signals import StopRequest, stop_requests
 from tfresnet.training import setup
 from tfresnet.training.features import feature_run
 from tfresnet.training.hooks import Hooks
-from tfresnet.training.keras_callbacks import KerasCallbacks
+from tfresnet.training.keras_callbacks import KerasCallbacks, check_callbacks
 from tfresnet.training.progress import Progress
 from tfresnet.training.run import Run
 from tfresnet.training.saving import Saver
@@ -56,6 +56,9 @@ def train(
     if resume is not None and (record := find_finished(resume)):
         print(f"{record.path} is finished: {summary_line(record.result)}")
         return record
+    callbacks = list(callbacks)
+    if config:
+        check_callbacks(callbacks, validates=config.val_size != 0)
     begun = (
         setup.start_run(replace(config, **moved)) if config else setup.resume_run(resume, **moved)
     )
@@ -65,7 +68,7 @@ def train(
         others = OtherWork()
         if not run.state.ended:
             with stop_requests() as stop:
-                _train(run, evaluate, stop, list(callbacks))
+                _train(run, evaluate, stop, callbacks)
         return test(run, evaluate, others.cores() if resume is None else None)
 
 
@@ -85,11 +88,13 @@ def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) ->
     )
     board = TensorBoard(run, step)
     hooks = [board, Progress(run)] if run.devices.is_chief else []
+    before_save = [board.flush]
     if callbacks:
         hooks.append(keras_callbacks := KerasCallbacks(run, callbacks))
         evaluate = keras_callbacks.wrap_evaluator(evaluate)
+        before_save.append(keras_callbacks.keep)
     hooks = Hooks(hooks)
-    saver = Saver(run, stop, before_save=board.flush)
+    saver = Saver(run, stop, before_save)
 
     hooks.begin()
     if not run.folder.checkpoints.paths():

@@ -163,9 +163,10 @@ class Run:
 
     def save(self) -> None:
         """Writes a checkpoint. Raises `DivergedError` if a weight is not finite."""
-        self.state.arrays = self.learner.arrays()
-        if broken := first_not_finite(self.state.arrays):
+        arrays = self.learner.arrays()
+        if broken := first_not_finite(arrays):
             raise DivergedError(f"{broken} is not finite {self._where()}")
+        self.state.arrays = arrays | self.state.group("callbacks")
         if self.devices.is_chief:
             self.folder.checkpoints.save(self.state)
 

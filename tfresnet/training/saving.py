@@ -1,21 +1,22 @@
 """Saves the state of a run at intervals, and stops the run when asked to."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tfresnet.system.signals import Interrupted, StopRequest
 from tfresnet.training.run import Run
 
 
 class Saver:
-    """Saves every `checkpoint_minutes` and on a stop request; `before_save` flushes event files."""
+    """Saves every `checkpoint_minutes` and on a stop request; `before_save` is called first."""
 
-    def __init__(self, run: Run, stop: StopRequest, before_save: Callable[[], None]):
+    def __init__(self, run: Run, stop: StopRequest, before_save: Iterable[Callable]):
         self.run, self.stop, self.before_save = run, stop, before_save
         self._saved_at = time.monotonic()
 
     def save(self) -> None:
-        self.before_save()
+        for prepare in self.before_save:
+            prepare()
         self.run.save()
         self._saved_at = time.monotonic()
 

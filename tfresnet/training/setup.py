@@ -140,7 +140,7 @@ def _restore_state(learner: Learner, folder: RunFolder, devices: Devices) -> Sta
     devices.check_equal({"newest checkpoint": state and state.step})
     try:
         if state:
-            restore(learner.variables, state.arrays)
+            restore(learner.variables, state.without_callbacks())
     except ValueError as error:
         raise InputError(
             f"this run cannot be continued: {error}. Received: {folder.path}"

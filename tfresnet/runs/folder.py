@@ -29,6 +29,7 @@ class RunFolder:
         self.history = self.path / "history.csv"
         self.log = self.path / "log.txt"
         self.model = self.path / "model.keras"
+        self.best = self.path / "best.keras"  # of the best epoch, with `keep_best`
         self.result = self.path / "result.json"
         self.checkpoints = Checkpoints(self.path / "checkpoints")
         self.train, self.validation, self.test = (self.path / part for part in self.PARTS)

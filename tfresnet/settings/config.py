@@ -105,6 +105,11 @@ class TrainConfig:
         role=Role.RECORD,
     )
     checkpoint_minutes: float = above_0(5.0, "minutes between checkpoints", role=Role.RECORD)
+    keep_best: bool = setting(
+        False,
+        "also keep the model of the epoch with the best validation, as best.keras",
+        role=Role.RECORD,
+    )
     histograms: int = at_least(0, 0, "epochs between histograms; 0: none", role=Role.RECORD)
     profile_steps: tuple[int, int] | None = parsed_by(
         values.step_range,

@@ -20,7 +20,7 @@ from tfresnet.training.hooks import Hooks
 from tfresnet.training.keras_callbacks import KerasCallbacks, check_callbacks
 from tfresnet.training.progress import Progress
 from tfresnet.training.run import Run
-from tfresnet.training.saving import Saver
+from tfresnet.training.saving import KeepBest, Saver
 from tfresnet.training.step import TrainStep
 from tfresnet.training.tensorboard import TensorBoard
 from tfresnet.training.testing import find_finished, test
@@ -88,6 +88,8 @@ def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) ->
     )
     board = TensorBoard(run, step)
     hooks = [board, Progress(run)] if run.devices.is_chief else []
+    if run.config.keep_best:
+        hooks.append(KeepBest(run))
     before_save = [board.flush]
     if callbacks:
         hooks.append(keras_callbacks := KerasCallbacks(run, callbacks))

@@ -31,11 +31,12 @@ class Material:
     def split(cls, dataset: Dataset, config: TrainConfig) -> "Material":
         """Splits a data set by resolved settings. Raises `InputError` if they do not fit."""
         train, validation = dataset.holdout(config.val_size, config.seed, config.train_size)
-        if config.target_top1 and validation is None:
-            raise InputError(
-                "target_top1 must have images to be measured on (val_size above 0). "
-                f"Received: {config.target_top1}"
-            )
+        for name in ("target_top1", "keep_best") if validation is None else ():
+            if value := getattr(config, name):
+                raise InputError(
+                    f"{name} must have images to be measured on (val_size above 0). "
+                    f"Received: {value}"
+                )
         side, sides = dataset.image_shape[0], config.image_sizes
         if sides and sides[-1] != side:
             shown = ",".join(map(str, sides))

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -170,10 +171,16 @@ class Run:
         if self.devices.is_chief:
             self.folder.checkpoints.save(self.state)
 
-    def save_model(self) -> None:
+    def save_model(self, path: Path | None = None) -> None:
+        """Writes the evaluated model to `path`, by default the run's `model.keras`."""
         if self.devices.is_chief:
-            with atomic_write(self.folder.model) as path:
-                self.learner.model.save(path)
+            with atomic_write(path or self.folder.model) as temporary:
+                self.learner.model.save(temporary)
+
+    @property
+    def best_epoch(self) -> dict:
+        """The row of the best top-1 on validation, the first of equal ones."""
+        return max(self.history, key=lambda row: row["val_top1"])
 
     def position(self) -> str:
         return f"{self.epoch} epochs and {self.step_in_epoch} steps"

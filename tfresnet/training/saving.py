@@ -4,7 +4,21 @@ import time
 from collections.abc import Callable, Iterable
 
 from tfresnet.system.signals import Interrupted, StopRequest
+from tfresnet.training.hooks import Hook
 from tfresnet.training.run import Run
+
+
+class KeepBest(Hook):
+    """Keeps the model of the epoch that was best on validation: `best.keras`."""
+
+    only_observes = False
+
+    def __init__(self, run: Run):
+        self.run = run
+
+    def after_epoch(self, row, validation):
+        if row is self.run.best_epoch:
+            self.run.save_model(self.run.folder.best)
 
 
 class Saver:

@@ -33,6 +33,10 @@ def test(run: Run, evaluate: Evaluator, other_work: float | None) -> RunRecord:
             write_test(run, evaluation)
     run.folder.write_result(result)
     run.folder.say(f"{summary_line(result)}  {evaluation.images_per_second:.0f} images/s")
+    if run.config.keep_best:
+        best = run.best_epoch
+        kept = f"best on validation: epoch {best['epoch']}, top-1 {100 * best['val_top1']:.2f} %"
+        run.folder.say(f"{kept}; {run.folder.best}")
     return RunRecord(run.folder.path, history=run.history, model=model, result=result)
 
 

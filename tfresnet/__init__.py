@@ -1,9 +1,11 @@
 """Residual networks on CIFAR-10 in TensorFlow and Keras 3.
 
-Importing the package is light: the first use of a name loads TensorFlow.
+Importing the package is light: the first use of a name loads TensorFlow. After `import keras` it
+also makes the layers known to `keras.saving.load_model`.
 """
 
 import importlib
+import sys
 
 from tfresnet.errors import InputError
 
@@ -37,3 +39,8 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
+
+
+# Keras has loaded TensorFlow by then, so this costs little.
+if "keras" in sys.modules and sys.modules["keras"].config.backend() == "tensorflow":
+    importlib.import_module("tfresnet.layers")

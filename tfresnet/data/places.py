@@ -39,7 +39,10 @@ def keras_datasets() -> list[Path]:
     They are below $KERAS_HOME or ~/.keras and, if that is not writable, also below `.keras` in the
     temporary folder, as in `keras.utils.get_file`. Keras itself would load TensorFlow to answer.
     """
-    home = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")).absolute()
+    place = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
+    if place.startswith("~"):  # a user without a home
+        return [_TEMPORARY / ".keras" / "datasets"]
+    home = Path(place).absolute()
     existing = next(path for path in (home, *home.parents) if os.path.exists(path))
     homes = [home] if os.access(existing, os.W_OK) else [home, _TEMPORARY / ".keras"]
     return [home / "datasets" for home in homes]

@@ -65,7 +65,8 @@ def create_model(
         input_shape: (height, width, channels), by default the paper's. A side may be None if the
             network takes images of any size.
         include_top: False ends the network in feature maps, with `pooling` "avg", "max" or None.
-        classifier_activation: of the last layer; None: logits.
+        classifier_activation: of the last layer, such as "softmax"; None: logits, whose loss is
+            `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`.
         weights: a run, a file or a shipped name (see `read_weights`); None: fresh weights. A
             classifier for other classes keeps its fresh weights. Unless `stride_in_3x3` is given,
             bottlenecks have their stride where the weights need it.

@@ -23,7 +23,8 @@ def _configured_backend():
     """Follows Keras' own rule: the environment first, then keras.json."""
     if name := os.environ.get("KERAS_BACKEND"):
         return name
-    folder = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    # Not `Path.expanduser`, which raises for a user without a home.
+    folder = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
     try:
         settings = json.loads((folder / "keras.json").read_text(encoding="utf-8"))
         return settings.get("backend", "tensorflow")

@@ -57,7 +57,7 @@ def train(
         print(f"{record.path} is finished: {summary_line(record.result)}")
         return record
     callbacks = list(callbacks)
-    if config:
+    if config and callbacks:
         check_callbacks(callbacks, validates=config.val_size != 0)
     begun = (
         setup.start_run(replace(config, **moved)) if config else setup.resume_run(resume, **moved)

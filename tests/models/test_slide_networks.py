@@ -1,4 +1,4 @@
-"""AlexNet, VGG-19, Network in Network, GoogLeNet, Inception v3: counts, structure, stems."""
+"""AlexNet, VGG, Network in Network, GoogLeNet, Inception v3: counts, structure, stems."""
 
 import re
 
@@ -16,7 +16,8 @@ SMALL = (32, 32, 3)
 # Published counts of the same variant, and where they come from.
 PUBLISHED = {
     "alexnet-2014": ("alexnet", {"widths": "2014", "input_shape": (224, 224, 3)}, 61_100_840),
-    "vgg19": ("vgg19", {}, 143_667_240),  # Keras Applications, torchvision
+    "vgg16": ("vgg16", {}, 138_357_544),  # Keras Applications, torchvision
+    "vgg19": ("vgg19", {}, 143_667_240),  # likewise
     "nin": ("nin", {}, 7_595_176),  # the authors' Caffe model
     "nin-cifar": ("nin", {"stem": "cifar", "batch_norm": False}, 966_986),  # likewise
     "googlenet": ("googlenet", {}, 6_998_552),  # bvlc_googlenet without auxiliary classifiers
@@ -64,7 +65,8 @@ def test_auxiliary_head_of_inception_v3_by_hand():
 
 @pytest.mark.usefixtures("structure")
 @pytest.mark.parametrize(
-    ("name", "depth"), [("alexnet", 8), ("vgg19", 19), ("googlenet", 22), ("inception_v3", 48)]
+    ("name", "depth"),
+    [("alexnet", 8), ("vgg16", 16), ("vgg19", 19), ("googlenet", 22), ("inception_v3", 48)],
 )
 def test_depth_is_the_one_in_the_title(name, depth):
     assert complexity.count(tfresnet.create_model(name)).depth == depth
@@ -195,6 +197,7 @@ def copy_by_kind(source, target):
 @pytest.mark.parametrize(
     ("name", "builder", "side"),
     [
+        ("vgg16", keras.applications.VGG16, 32),
         ("vgg19", keras.applications.VGG19, 64),
         ("inception_v3", keras.applications.InceptionV3, 139),
     ],

@@ -9,7 +9,7 @@ from tfresnet.models import (
     resnet_d,
     resnet_v2,
     small,
-    vgg19,
+    vgg,
 )
 from tfresnet.models.files import load_model
 from tfresnet.models.inference import inference_copy, of_any_size, refold, without_auxiliary

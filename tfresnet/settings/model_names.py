@@ -16,7 +16,7 @@ CIFAR_NETWORKS = (  # section 4.2 of the paper: 16 to 64 channels
 MODELS = (
     *RESNETS,
     *CIFAR_NETWORKS,
-    *("alexnet", "vgg19", "nin", "googlenet", "inception_v3"),
+    *("alexnet", "vgg16", "vgg19", "nin", "googlenet", "inception_v3"),
     *("resnet50v2", "resnet110v2", "wrn16_2", "wrn16_4", "wrn28_10"),
     *("cnn3", "inception3"),
 )

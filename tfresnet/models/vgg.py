@@ -1,6 +1,7 @@
-"""VGG-19: only 3x3 convolutions, 2x2 poolings and dense layers.
+"""VGG-16 and VGG-19: only 3x3 convolutions, 2x2 poolings and dense layers.
 
-Source: Simonyan and Zisserman, 2014, https://arxiv.org/abs/1409.1556, Table 1, configuration E.
+Source: Simonyan and Zisserman, 2014, https://arxiv.org/abs/1409.1556, Table 1, configurations D
+and E.
 
 The dense layers fix the size of the images.
 
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from tfresnet.models.network import CIFAR, Network
 from tfresnet.models.registry import register
 
-# (convolutions, filters) of each block; a 2x2 / 2 max pooling follows.
-BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
+FILTERS = (64, 128, 256, 512, 512)  # of each block; a 2x2 / 2 max pooling follows
+CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # in each block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +29,18 @@ class VGG(Network):
     dense: tuple[int, ...] = (4096, 4096)
     dropout_rate: float = 0.5
     batch_norm: bool = False
-    smallest: int = 2 ** len(BLOCKS)
+    smallest: int = 2 ** len(FILTERS)
 
     OPTIONS = ("batch_norm",)
 
     def features(self, x):
-        for block, (convolutions, filters) in enumerate(BLOCKS, start=1):
+        blocks = zip(CONVOLUTIONS[self.name], FILTERS, strict=True)
+        for block, (convolutions, filters) in enumerate(blocks, start=1):
             for number in range(1, convolutions + 1):
                 x = self.conv(filters, 3, name=f"block{block}_conv{number}")(x)
             x = self.pool("max", 2, 2, name=f"block{block}_pool")(x)
         return x
 
 
-register("vgg19", VGG(), VGG(dense=(512, 512), batch_norm=True, **CIFAR))
+for _name in CONVOLUTIONS:
+    register(_name, VGG(), VGG(dense=(512, 512), batch_norm=True, **CIFAR))

@@ -250,3 +250,17 @@ def test_help_names_the_flags(capsys):
     shown = capsys.readouterr().out
     for flag in ("--input-size", "--num-classes", "--format", "--by-layer"):
         assert flag in shown
+
+
+def test_with_option_a_a_residual_network_has_no_more_parameters_than_a_plain_one(capsys):
+    flags = ("--input-size", "32", "--format", "json")
+    (plain,) = json.loads(run(capsys, "plain18", *flags))
+    (residual,) = json.loads(run(capsys, "resnet18", "--shortcut", "A", *flags))
+    assert residual["params"] == plain["params"]
+    (projections,) = json.loads(run(capsys, "resnet18", *flags))
+    assert projections["params"] > plain["params"]
+
+
+def test_a_network_without_shortcuts_takes_no_option(capsys):
+    with pytest.raises(InputError, match=r"shortcut of plain18 must be 'auto'\. Received: 'A'"):
+        main(["plain18", "--shortcut", "A"])

@@ -16,13 +16,16 @@ def parse(argv: list[str] | None = None):
     add("--input-size", type=at_least_1, metavar="N", help=about)
     about = "number of classes; None: the network's own"
     add("--num-classes", type=at_least_1, metavar="N", help=about)
+    about = "shortcuts of residual networks: with A they have no more parameters than plain ones"
+    add("--shortcut", choices=("A", "B", "C"), help=about + "; None: the network's own")
     formats = ("table", "json", "csv", "markdown")
     add("--format", choices=formats, default="table", help="output format")
     add("--by-layer", action="store_true", help="add one row per layer")
-    about = "check every number of the lecture's slides; combines with --format only"
+    about = "check the slides' numbers about networks; combines with --format only"
     add("--slides", action="store_true", help=about)
     args = parser.parse_args(argv)
-    if args.slides and (args.models or args.input_size or args.num_classes or args.by_layer):
+    others = (args.models, args.input_size, args.num_classes, args.by_layer, args.shortcut)
+    if args.slides and any(others):
         parser.error(
             "--slides must stand alone or with --format. Received also: another flag or a network"
         )
@@ -41,7 +44,8 @@ def main(argv: list[str] | None = None) -> None:
         return
     from tfresnet.param_count import reports
 
-    counted = reports.measure_all(args.models, args.input_size, args.num_classes)
+    options = {"shortcut": args.shortcut} if args.shortcut else {}
+    counted = reports.measure_all(args.models, args.input_size, args.num_classes, **options)
     print(reports.RENDERERS[args.format](counted, args.by_layer))
 
 

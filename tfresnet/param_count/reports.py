@@ -57,16 +57,21 @@ def measure(
 
 
 def measure_all(
-    names: Sequence[str], input_size: int | None = None, num_classes: int | None = None
+    names: Sequence[str],
+    input_size: int | None = None,
+    num_classes: int | None = None,
+    **options,
 ) -> list[Report]:
     """Counts networks by name; without names, those of the lecture, by default in both sizes.
+    `options` go to `create_model`.
 
     Raises:
         InputError: see `measure`.
     """
     given = (input_size, num_classes)
     settings = [given] if names or any(given) else _SETTINGS
-    return [measure(name, *setting) for setting in settings for name in names or _COMPARED]
+    names = names or _COMPARED
+    return [measure(name, *setting, **options) for setting in settings for name in names]
 
 
 def _as_text(table: Callable, reports: Sequence[Report], by_layer: bool) -> str:

@@ -9,7 +9,7 @@ from tfresnet.complexity import Complexity, count, structure_only
 from tfresnet.layers import Conv2D, ConvBN, IdentityBlock, InceptionModule
 from tfresnet.models import create_model, stage_of
 from tfresnet.models.alexnet import KERNELS, WIDTHS
-from tfresnet.models.googlenet import MODULES, branches
+from tfresnet.models.googlenet import MODULES, POOLED, branches
 from tfresnet.slides.stated import NIN_SIZES, WORKED_EXAMPLE
 
 
@@ -38,8 +38,9 @@ def _worked_example() -> Iterator:
 
 
 def _dense_shares() -> Iterator:
-    def share(found: Complexity):
-        return sum(row.params for row in found.by_layer if row.kind == "Dense") / found.params
+    def share(found: Complexity, quantity="params"):
+        dense = (getattr(row, quantity) for row in found.by_layer if row.kind == "Dense")
+        return sum(dense) / getattr(found, quantity)
 
     alexnets = {widths: count(create_model("alexnet", widths=widths)) for widths in WIDTHS}
     for widths, alexnet in alexnets.items():
@@ -49,9 +50,14 @@ def _dense_shares() -> Iterator:
     yield "params/alexnet", alexnet.params
     yield "params/alexnet groups", in_two_towers
     yield "dense/alexnet groups", share(alexnet) * alexnet.params / in_two_towers
+    yield "ops/alexnet 2012", share(alexnet, "multiply_adds")
+    yield "layers/alexnet", alexnet.depth
     vgg19 = count(create_model("vgg19"))
     yield "dense/vgg19", share(vgg19)
+    yield "ops/vgg19", share(vgg19, "multiply_adds")
     yield "flops/vgg19", vgg19.multiply_adds
+    yield "layers/vgg19", vgg19.depth
+    yield "layers/vgg16", count(create_model("vgg16")).depth
 
 
 def _split_convolutions(groups):
@@ -70,12 +76,16 @@ def _nin() -> Iterator:
     small = create_model("nin", stem="cifar", batch_norm=False, input_shape=(None, None, 3))
     yield "params/nin cifar", small.count_params()
     for size in NIN_SIZES:
-        yield f"nin/{size}", count(small, (size, size, 3)).multiply_adds
+        yield f"nin/{size}/output", _shape(small(keras.Input((size, size, 3))))
+        yield f"nin/{size}/ops", count(small, (size, size, 3)).multiply_adds
 
 
 def _googlenet() -> Iterator:
     model = create_model("googlenet")
-    costs = {stage.name: stage.multiply_adds for stage in count(model).by_stage}
+    counts = count(model)
+    yield "layers/googlenet", counts.depth
+    costs = {stage.name: stage.multiply_adds for stage in counts.by_stage}
+    pools = {"conv1": "pool1", "conv2": "pool2"} | POOLED
     rows = {"conv1": ["conv1"], "conv2": ["conv2_block1", "conv2_block2"]}
     rows |= {name: [f"inception{name}"] for name in MODULES} | {"linear": ["predictions"]}
     for row, names in rows.items():
@@ -83,6 +93,8 @@ def _googlenet() -> Iterator:
         yield f"googlenet/{row}/output", _shape(layers[-1].output)
         yield f"googlenet/{row}/params", sum(layer.count_params() for layer in layers)
         yield f"googlenet/{row}/ops", costs[stage_of(names[0])]
+        if row in pools:
+            yield f"googlenet/{row}/pooled", _shape(model.get_layer(pools[row]).output)
 
 
 def _separable() -> Iterator:
@@ -106,6 +118,7 @@ def _modules() -> Iterator:
     yield "naive/params", _stack(before, naive)
     yield "naive/improved", _stack(before, improved)
     yield "naive/channels", naive.output.shape[-1]
+    yield "naive/wider", naive.output.shape[-1] / before
     yield "naive/plain", _stack(before, Conv2D(improved.output.shape[-1], 3))
 
 
@@ -139,13 +152,27 @@ def _grid_reduction() -> Iterator:
 
 def _inception_v3() -> Iterator:
     model = create_model("inception_v3")
-    for layer in model.layers:
-        yield f"inception_v3/{layer.name}", _shape(layer.output)
+    modules = [layer.name for layer in model.layers if layer.name.startswith("mixed")]
+    after = {name: _shape(model.get_layer(name).output) for name in modules}
+    for row in ("conv1", "conv2", "conv3", "pool1", "conv4", "conv5"):
+        yield f"inception_v3/{row}", _shape(model.get_layer(row).input)
+    yield "inception_v3/conv6", _shape(model.get_layer("pool2").input)  # published code: a pooling
+    yield "inception_v3/modules at 35x35", _shape(model.get_layer(modules[0]).input)
+    for side, first in (("17x17", "mixed3"), ("8x8", "mixed8")):
+        yield f"inception_v3/modules at {side}", after[first]
+    last = model.get_layer(modules[-1]).output
+    yield "inception_v3/average pooling", _shape(last)
+    yield "inception_v3/dense layer", _shape(keras.layers.AveragePooling2D(last.shape[1])(last))
+    for side in ("35x35", "17x17", "8x8"):
+        found = [name for name in modules if after[name].startswith(side)]
+        found = found[1:] if side == "8x8" else found  # the reduction to it stands apart
+        yield f"inception_v3/number {side}", len(found)
     # The rows of the paper's Table 1 that the published code and our network change.
     x = model.get_layer("pool1").output
-    for name, filters, strides in (("conv4", 80, 1), ("conv5", 192, 2)):
-        x = ConvBN(filters, 3, strides, padding="valid")(x)
-        yield f"paper/inception_v3/{name}", _shape(x)
+    changed = (("conv5", 80, 1, "valid"), ("conv6", 192, 2, "valid"))
+    for row, filters, strides, padding in (*changed, ("modules at 35x35", 288, 1, "same")):
+        x = ConvBN(filters, 3, strides, padding=padding)(x)
+        yield f"paper/inception_v3/{row}", _shape(x)
 
 
 def _units() -> Iterator:
@@ -167,8 +194,11 @@ def _resnets(found) -> Iterator:
     for stage in ("conv1", "conv2", "conv3", "conv4", "conv5"):
         last = [layer for layer in model.layers if stage_of(layer.name) == stage][-1]
         yield f"side/{stage}", last.output.shape[1]
-    option_a = create_model("resnet34", shortcut="A")
-    yield "flops/resnet34 option A", count(option_a).multiply_adds
+    for depth in (18, 34):
+        option_a = count(create_model(f"resnet{depth}", shortcut="A"))
+        plain = count(create_model(f"plain{depth}"))
+        yield f"more/resnet{depth} option A", option_a.params - plain.params
+    yield "flops/resnet34 option A", option_a.multiply_adds
     more = params["resnet101"] - params["resnet50"]
     yield "101/more", more
     yield "101/share", more / params["resnet50"]

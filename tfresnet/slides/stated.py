@@ -1,4 +1,4 @@
-"""The numbers on the lecture's slides about networks. No other file repeats them.
+"""The slides' numbers about networks that can be counted. No other file repeats them.
 
 Numbers are text, as printed, which keeps their precision.
 """
@@ -27,6 +27,13 @@ class Stated:
     unit: str = ""
 
 
+def _nin():
+    for size in NIN_SIZES:
+        what = f"NIN, these weights on {size}x{size}"
+        yield Stated("B", f"nin/{size}/output", f"{what}: output", None)
+        yield Stated("B", f"nin/{size}/ops", f"{what}: operations", None, "M")
+
+
 def _googlenet():
     table = (  # row, output, parameters in K, operations in M
         ("conv1", "112x112x64", "2.7", "34"),
@@ -42,29 +49,41 @@ def _googlenet():
         ("5b", "7x7x1024", "1388", "71"),
         ("linear", "1000", "1000", "1"),
     )
+    pooled = {"conv1": "56x56x64", "conv2": "28x28x192", "3b": "14x14x480", "4e": "7x7x832"}
     for row, output, params, ops in table:
         yield Stated("B", f"googlenet/{row}/output", f"GoogLeNet {row}: output", output)
         yield Stated("B", f"googlenet/{row}/params", f"GoogLeNet {row}: parameters", params, "K")
         yield Stated("B", f"googlenet/{row}/ops", f"GoogLeNet {row}: operations", ops, "M")
+        if row in pooled:
+            what = f"GoogLeNet, max pooling after {row}: output"
+            yield Stated("B", f"googlenet/{row}/pooled", what, pooled[row])
     key, what = "googlenet/conv1 separable", "GoogLeNet conv1, if separable"
     yield Stated("B", f"{key}/params", f"{what}: parameters", "2.7", "K")
     yield Stated("B", f"{key}/ops", f"{what}: operations", "34", "M")
 
 
 def _grid_reduction():
-    for key, other in (("first", "pooling first"), ("parallel", "both in parallel")):
+    others = (("first", "pooling first", "2", "4"), ("parallel", "both in parallel", None, None))
+    for key, other, params, ops in others:
         what = "Widening before pooling: times the"
-        yield Stated("B", f"grid/params {key}", f"{what} parameters of {other}", "2")
-        yield Stated("B", f"grid/ops {key}", f"{what} operations of {other}", "4")
+        yield Stated("B", f"grid/params {key}", f"{what} parameters of {other}", params)
+        yield Stated("B", f"grid/ops {key}", f"{what} operations of {other}", ops)
 
 
 def _inception_v3():
-    outputs = {"conv1": "149x149x32", "conv2": "147x147x32", "conv3": "147x147x64"}
-    outputs |= {"pool1": "73x73x64", "conv4": "71x71x80", "conv5": "35x35x192"}
-    outputs |= {"mixed2": "35x35x288", "mixed7": "17x17x768", "mixed8": "8x8x1280"}
-    outputs |= {"mixed10": "8x8x2048"}
-    for layer, output in outputs.items():
-        yield Stated("B", f"inception_v3/{layer}", f"Inception v3 {layer}: output", output)
+    """The slide prints the input of each row: the output of the row before."""
+    inputs = {"conv1": "299x299x3", "conv2": "149x149x32", "conv3": "147x147x32"}
+    inputs |= {"pool1": "147x147x64", "conv4": "73x73x64", "conv5": "71x71x80"}
+    inputs |= {"conv6": "35x35x192", "modules at 35x35": "35x35x288"}
+    inputs |= {"modules at 17x17": "17x17x768", "modules at 8x8": "8x8x1280"}
+    inputs |= {"average pooling": "8x8x2048", "dense layer": "1x1x2048"}
+    for row, shape in inputs.items():
+        yield Stated("B", f"inception_v3/{row}", f"Inception v3, {row}: input", shape)
+    numbers = {"35x35": "3", "17x17, with the reduction to it": "5"}
+    numbers |= {"8x8, without the reduction to it": "2"}
+    for place, number in numbers.items():
+        key = f"inception_v3/number {place.partition(',')[0]}"
+        yield Stated("B", key, f"Inception v3: modules at {place}", number)
 
 
 def _resnets():
@@ -78,11 +97,16 @@ def _resnets():
     for name in flops:
         what = f"{name}: layers with weights, without those beside a branch"
         yield Stated("C", f"layers/{name}", what, name.removeprefix("resnet"))
+    for name, text in (("alexnet", "7"), ("vgg16", "16"), ("vgg19", "19"), ("googlenet", "22")):
+        yield Stated("B", f"layers/{name}", f"{name}: layers with weights", text)
     for name, text in (("vgg19", "19.6"), ("plain34", "3.6"), ("resnet34 option A", "3.6")):
         yield Stated("C", f"flops/{name}", f"{name}: multiply-adds", text, "G")
     params = {20: "0.27", 32: "0.46", 44: "0.66", 56: "0.85", 110: "1.7", 1202: "19.4"}
     for depth, text in params.items():
         yield Stated("D", f"params/resnet{depth}", f"Table 6, resnet{depth}: parameters", text, "M")
+    for depth in (18, 34):
+        what = f"resnet{depth}, option A, over plain{depth}: more parameters"
+        yield Stated("D", f"more/resnet{depth} option A", what, "0")
     yield Stated("B", "unit/basic 64", "Basic unit at 64 channels: weights", "73728")
     yield Stated("E", "unit/basic 256", "Two 3x3 at 256 channels: weights", "1179648")
     yield Stated("B, E", "unit/bottleneck 256", "Bottleneck at 256 channels: weights", "69632")
@@ -100,17 +124,18 @@ _STEP = "Input {}, output {}, then {}".format(*WORKED_EXAMPLE)
 SLIDES = (
     Stated("A", "example/plain", f"{_STEP}: change of H(x)", "1.6", "%"),
     Stated("A", "example/residual", f"{_STEP}: change of F(x) = H(x) - x", "100", "%"),
-    Stated("B", "dense/alexnet groups", "AlexNet in two towers: dense layers' share", "95", "%"),
-    Stated("B", "dense/alexnet 2012", "AlexNet in one tower: dense layers' share", "95", "%"),
+    # One 95 % stands on the slide, without the form of AlexNet that it is of.
     Stated("B", "dense/alexnet 2014", "AlexNet, later form: dense layers' share", "95", "%"),
+    Stated("B", "dense/alexnet 2012", "AlexNet in one tower: dense layers' share", None, "%"),
+    Stated("B", "dense/alexnet groups", "AlexNet in two towers: dense layers' share", None, "%"),
     Stated("B", "dense/vgg19", "VGG-19: dense layers' share", "86", "%"),
+    Stated("B", "ops/alexnet 2012", "AlexNet in one tower: their share of operations", None, "%"),
+    Stated("B", "ops/vgg19", "VGG-19: their share of operations", None, "%"),
     Stated("B", "params/nin", "NIN, ImageNet form: parameters", None),
     Stated("B", "params/nin cifar", "NIN, CIFAR-10 form: parameters", None),
-    *(
-        Stated("B", f"nin/{size}", f"NIN, these weights on {size}x{size}: operations", None, "M")
-        for size in NIN_SIZES
-    ),
-    Stated("B", "naive/channels", "Naive module with 3a's filters: output channels", None),
+    *_nin(),
+    Stated("B", "naive/channels", "Naive module with 3a's filters: output channels", "416"),
+    Stated("B", "naive/wider", "Naive module with 3a's filters: of its input channels", None, "%"),
     Stated("B", "naive/params", "Naive module with 3a's filters: weights", None),
     Stated("B", "naive/improved", "Improved module 3a: weights", None),
     Stated("B", "naive/plain", "Plain 3x3 convolution to as many channels as 3a: weights", None),

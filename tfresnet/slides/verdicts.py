@@ -15,14 +15,12 @@ _CONV1 = "the row is a full 7x7 convolution; its numbers are those of a separabl
 _FIVE_A = "the row's two numbers agree with each other, but not with its filters"
 # The reasons that `_reason` cannot derive.
 REASONS = {
-    "dense/alexnet groups": "95 is between this form and the one in one tower",
-    "dense/alexnet 2012": "without the split, three convolutions have twice the weights",
     "googlenet/conv1/params": _CONV1,
     "googlenet/conv1/ops": _CONV1,
     "googlenet/5a/params": _FIVE_A,
     "googlenet/5a/ops": _FIVE_A,
     "grid/params first": "the same convolution in both; the number fits both in parallel",
-    "grid/ops parallel": "the number fits pooling first, with twice the filters",
+    "layers/alexnet": "five convolutions and three dense layers",
 }
 
 

@@ -23,7 +23,7 @@ benchmark: errors system benchmarks
 data: errors settings system
 layers: errors settings
 models: errors pretrained settings weights layers
-check_unit: errors settings system layers models
+check_unit: errors settings system layers models weights
 complexity: errors layers models
 runs: errors settings system data layers models
 evaluation: errors pretrained settings system data layers models runs

@@ -138,6 +138,8 @@ def test_a_stride_that_the_shortcut_lacks(style, file):
     line = next(n for n, text in enumerate(lines, 1) if text.strip() == f"return {ENDS[style]}")
     words = found(path)
     assert words.startswith(f"mine.py, line {line}: ")
+    assert "Could not automatically infer" not in words
+    assert re.search(r"[45], ?[45], ?128\D.*[89], ?[89], ?128\D", words)
     assert "stride of the convolution 1x1, 64 to 128 channels: 1, ours 2" in words
 
 

@@ -1,8 +1,11 @@
 """Checks a student's file: `python -m tfresnet.check_unit --help`."""
 
 import sys
+from pathlib import Path
 
 from tfresnet.system import commands
+
+STATE_DICTS = (".pth", ".pt", ".th")
 
 
 def parse(argv: list[str] | None = None):
@@ -15,14 +18,20 @@ def parse(argv: list[str] | None = None):
     )
     parser = ArgumentParser("check_unit", about)
     add = parser.add_argument
-    about = "Python file that defines a Keras layer, a function that builds one, or a model"
-    add("file", type=existing, metavar="FILE.py", help=about)
+    about = (
+        "Python file that defines a Keras layer, a function that builds one, or a model; or a "
+        "state dict of PyTorch (.pth), whose names and shapes are compared"
+    )
+    add("file", type=existing, metavar="FILE", help=about)
     about = "class, function or model in the file; None: the only one that it defines"
     add("name", nargs="?", metavar="NAME", help=about)
-    about = "basic, bottleneck or a network; None: basic for a unit, resnet18 for a network"
+    about = (
+        "basic or bottleneck; naive, inception or mlpconv; or a network. None: basic for a unit, "
+        "resnet18 for a network"
+    )
     add("--against", metavar="WHAT", help=about)
     args = parser.parse_args(argv)
-    if args.against not in (None, "basic", "bottleneck"):
+    if args.against not in (None, "basic", "bottleneck", "naive", "inception", "mlpconv"):
         check_flag(parser, check_model_name, args.against)
     return args
 
@@ -30,10 +39,15 @@ def parse(argv: list[str] | None = None):
 def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     commands.load_tensorflow()
-    from tfresnet.check_unit.comparison import compare
-    from tfresnet.check_unit.student import load
+    if args.file.endswith(STATE_DICTS):
+        from tfresnet.check_unit.state_dict import compare
 
-    comparison = compare(load(args.file, args.name), args.against)
+        comparison = compare(Path(args.file), args.against)
+    else:
+        from tfresnet.check_unit.comparison import compare
+        from tfresnet.check_unit.student import load
+
+        comparison = compare(load(args.file, args.name), args.against)
     print(comparison)
     if not comparison.same:
         sys.exit(1)

@@ -1,13 +1,14 @@
 """Common mistakes in residual units, to find the one that explains a student's outputs."""
 
 import contextlib
+import itertools
 import types
 from collections.abc import Iterator
 
 import keras
 from keras import ops
 
-from tfresnet.layers import IdentityBlock, ProjectionBlock
+from tfresnet.layers import ConvBN, IdentityBlock, InceptionModule, ProjectionBlock
 
 
 def _branch(steps, last):
@@ -67,6 +68,7 @@ def variants(model: keras.Model) -> Iterator[str]:
     Yields the description of each mistake while it is in place.
     """
     layers = [*model._flatten_layers()]
+    yield from _module_variants(layers)
     units = [layer for layer in layers if isinstance(layer, IdentityBlock)]
     projections = [layer for layer in layers if isinstance(layer, ProjectionBlock)]
     places = {"": units + projections}
@@ -74,17 +76,45 @@ def variants(model: keras.Model) -> Iterator[str]:
         places |= {"in the units of equal shape, ": units, "in the projections, ": projections}
     for where, chosen in places.items():
         for words, methods in MISTAKES.items():
-            with _override_methods(chosen, methods):
+            with _override(chosen, methods, bind=True):
                 yield where + words
 
 
+def _module_variants(layers):
+    """Mistakes in Inception modules and in mlpconv; nothing in other models."""
+    if any(isinstance(layer, (IdentityBlock, ProjectionBlock)) for layer in layers):
+        return
+    convolutions = [layer for layer in layers if isinstance(layer, ConvBN)]
+    pools = [layer for layer in layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    modules = [layer for layer in layers if isinstance(layer, InceptionModule)]
+    linear = {"activation": keras.activations.linear}
+    with _override(convolutions, linear):
+        yield "no ReLU follows the convolutions"
+    with _override(convolutions[-1:], linear):
+        yield "the ReLU after the last convolution is missing"
+    mean = {"call": lambda x: ops.average_pool(x, 3, 1, "same", "channels_last")}
+    with _override(pools, mean):
+        yield "the pooling takes the mean of 3x3 pixels and must take their largest"
+    for order in itertools.permutations(range(4)) if modules else ():
+        names = modules[0]._names
+        with _override(modules, {"_names": [names[number] for number in order]}):
+            branches = [[*modules[0].branches][number] for number in order]
+            yield f"the outputs stand in another order: {', '.join(branches)}"
+
+
 @contextlib.contextmanager
-def _override_methods(units, methods):
-    places = [(unit, name) for unit in units for name in methods]
-    for unit, name in places:
-        setattr(unit, name, types.MethodType(methods[name], unit))
+def _override(layers, attributes, bind=False):
+    """Puts attributes into layers; with `bind` they are functions that become methods."""
+    before = [
+        {name: vars(layer)[name] for name in attributes if name in vars(layer)} for layer in layers
+    ]
+    for layer in layers:
+        for name, value in attributes.items():
+            vars(layer)[name] = types.MethodType(value, layer) if bind else value
     try:
         yield
     finally:
-        for unit, name in places:
-            delattr(unit, name)
+        for layer, values in zip(layers, before, strict=True):
+            for name in attributes:
+                del vars(layer)[name]
+            vars(layer).update(values)

@@ -2,25 +2,34 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 
 from tfresnet.layers.recorder import Call, record_calls, walk_calls
 
+NORM = "batch normalisation"
 _KINDS = {
     keras.layers.Conv2D: "convolution",
-    keras.layers.BatchNormalization: "batch normalisation",
+    keras.layers.BatchNormalization: NORM,
     keras.layers.Dense: "dense layer",
 }
 
 
+# Layers with weights that only scale pixels: no part of a network that takes scaled ones.
+SCALINGS = (keras.layers.Rescaling, keras.layers.Normalization)
+
+
 @dataclass(frozen=True)
 class Part:
-    """One layer with its own weights. Two parts are equal if their `key` is."""
+    """One layer with its own weights. Two parts are equal if their `key` is.
+
+    `output` is the shape that its first call gives, without the batch; None if the call failed.
+    """
 
     layer: keras.Layer
+    output: tuple[int, ...] | None = field(default=None, compare=False)
 
     @property
     def weights(self) -> dict[str, keras.Variable]:
@@ -68,15 +77,22 @@ def list_parts(calls: Sequence[Call], model: keras.Model | None = None) -> list[
     `calls` are those that built `model`. A forward pass adds the calls inside layers that compute
     their own output shape: Keras does not call those while it builds.
     """
-    inside = {}
+    forward = calls
     if model is not None:
         with record_calls() as forward:
             model(np.zeros((1, *model.input_shape[1:]), "float32"), training=False)
-        inside = {id(call.layer): call.inside for call in walk_calls(forward)}
+    inside = {id(call.layer): call.inside for call in walk_calls(forward)}
+    outputs = {id(call.layer): call.output for call in reversed([*walk_calls(forward)])}
     layers = {id(call.layer): call.layer for call in _flatten(calls, inside)}
     wanted = layers if model is None else {id(layer) for layer in model._flatten_layers()}
-    parts = [Part(layer) for key, layer in layers.items() if key in wanted]
-    return [part for part in parts if part.weights]
+    parts = [
+        Part(layer, _shape(outputs.get(key))) for key, layer in layers.items() if key in wanted
+    ]
+    return [part for part in parts if part.weights and not isinstance(part.layer, SCALINGS)]
+
+
+def _shape(output):
+    return None if output is None else tuple(keras.tree.flatten(output)[0].shape[1:])
 
 
 def _flatten(calls, inside):
@@ -85,8 +101,9 @@ def _flatten(calls, inside):
         yield from _flatten(call.inside or inside.get(id(call.layer), ()), inside)
 
 
-def orders(parts: list[Part]) -> Iterator[list[Part]]:
-    """Our parts in the order of their calls, and with each shortcut before its branch."""
+def orders(parts: list[Part], theirs: Sequence[Part]) -> Iterator[list[Part]]:
+    """Our parts in the order of their calls, with each shortcut before its branch, and with the
+    convolutions of a module, which run side by side, in the order of `theirs`."""
     yield parts
     first, branch = [], []
     for part in parts:
@@ -95,6 +112,15 @@ def orders(parts: list[Part]) -> Iterator[list[Part]]:
         (first if part.layer.name.startswith("shortcut_") else branch).append(part)
     if first + branch != parts:
         yield first + branch
+    if all(part.layer.name in ("conv", "bn") for part in parts):
+        keys = [part.key for part in theirs]
+        pairs = [
+            [part, *(bn for bn in parts[number + 1 : number + 2] if bn.layer.name == "bn")]
+            for number, part in enumerate(parts)
+            if part.layer.name == "conv"
+        ]
+        pairs.sort(key=lambda pair: keys.index(pair[0].key) if pair[0].key in keys else len(keys))
+        yield [part for pair in pairs for part in pair]
 
 
 def align(ours: Sequence[Part], theirs: Sequence[Part]) -> list[tuple[Part | None, Part | None]]:

@@ -18,7 +18,9 @@ from tfresnet.errors import InputError
 from tfresnet.layers.recorder import Call, record_calls
 
 _MODULE = "student"  # not "__main__": a file may train below that
-_CHANNELS = ("filter", "channel", "planes")
+_CHANNELS = r"filter|channel|planes|kernels?_?num|num_?kernel|^n?_?kernels$"
+_INPUT = r"(?i)x|inp\w*|net|tensor|images?"
+_SHORTCUT = r"downsample|shortcut|residual|project|1x1"
 
 
 @contextlib.contextmanager
@@ -48,6 +50,7 @@ def _place(error, file):
 
 def _one_line(error):
     text = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = text.rpartition("Error encountered:")[2]  # Keras wraps errors of a layer's `call`
     text = re.sub(r"\{\{.*?\}\}|\[Op:.*|\x1b\[\d*m", "", text, flags=re.DOTALL).strip()
     first = text.partition("\n")[0].strip()
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
@@ -76,7 +79,7 @@ class Student:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
             is_needed = parameter.default is parameter.empty
-            role = _role(parameter.name) or ("input" if is_needed else None)
+            role = _role(parameter) or ("input" if is_needed else None)
             if role == "input" and (role in roles.values() or inspect.isclass(self.thing)):
                 raise InputError(
                     f"{self.name} of {os.path.basename(self.file)} must be made of filters, "
@@ -97,10 +100,12 @@ class Student:
             x, made = values.get("input"), self.thing
             if not isinstance(made, keras.Model):
                 x = values["input"] = _make_input(values["input_shape"]) if x is None else x
-                made = made(**{name: values[role] for name, role in self.roles.items()})
+                made = self._call(values)
             if isinstance(made, keras.Layer):
                 has_input = getattr(made, "inputs", None)
-                x = _make_input(made.input_shape[1:]) if has_input else x
+                if has_input:
+                    x = _make_input(made.input_shape[1:])
+                x = _make_input(values["input_shape"]) if x is None else x  # not built yet
                 made = made(x)
             if not isinstance(made, keras.KerasTensor):
                 raise InputError(
@@ -109,18 +114,71 @@ class Student:
                 )
             return keras.Model(x, made)
 
+    def module(self, x: keras.KerasTensor, numbers: tuple[int, ...], kernel: int) -> keras.Model:
+        """A Functional model of a module on `x`. Its parameters without a default get `numbers` in
+        order (one for all if there is one), in pairs of a reduction and its convolution if there
+        are four; those named after a size, a stride or padding get `kernel`, 1 and "same".
+
+        Raises:
+            InputError: an error of the file, with its line, or another number of parameters.
+        """
+        given, needed = {}, []
+        for name, parameter in inspect.signature(self.thing).parameters.items():
+            if parameter.default is not parameter.empty or "VAR" in parameter.kind.name:
+                continue
+            fixed = {"stride": 1, "pad": "same", "size": kernel}
+            known = [value for part, value in fixed.items() if part in name.lower()]
+            needed += [] if known else [name]
+            given |= {name: known[0]} if known else {}
+        in_pairs = (numbers[0], numbers[1:3], numbers[3:5], numbers[5]) if numbers[5:] else numbers
+        forms = {len(form): form for form in (numbers, in_pairs)}
+        gives_layer = inspect.isclass(self.thing) or len(needed) in forms
+        if needed and (re.fullmatch(_INPUT, needed[0]) or not gives_layer):
+            given[needed.pop(0)] = x
+        numbers = numbers * len(needed) if len(numbers) == 1 else forms.get(len(needed), numbers)
+        if needed and len(needed) != len(numbers):
+            raise InputError(
+                f"{self.name} of {os.path.basename(self.file)} must take the numbers "
+                f"{', '.join(map(str, numbers))} in this order. Received: {', '.join(needed)}"
+            )
+        given |= dict(zip(needed, numbers, strict=False))
+        with report_errors(self.file):
+            made = self.thing(**given)
+            return keras.Model(x, made if isinstance(made, keras.KerasTensor) else made(x))
+
+    def _call(self, values):
+        arguments = {}
+        for name, role in self.roles.items():
+            default = inspect.signature(self.thing).parameters[name].default
+            if role == "shortcut" and values.get("projection"):
+                projects = default is False  # a switch; None waits for a layer
+                arguments[name] = projects or _make_projection(*values["projection"])
+            elif role in values:
+                arguments[name] = values[role]
+        return self.thing(**arguments)
+
+
+def _make_projection(filters, strides):
+    """What a student's network hands to a unit that takes its shortcut from outside."""
+    convolution = keras.layers.Conv2D(filters, 1, strides, use_bias=False)
+    return keras.Sequential([convolution, keras.layers.BatchNormalization()])
+
 
 def _make_input(shape):
     *sides, channels = shape
     return keras.Input((*(side or 32 for side in sides), channels))
 
 
-def _role(name):
-    name = name.lower()
+def _role(parameter):
+    name, default = parameter.name.lower(), parameter.default
+    if (default is None or default is False) and re.search(_SHORTCUT, name):
+        return "shortcut"
+    if name.startswith(("init", "base", "start")):  # widths of a network's first stage
+        return None
     if "stride" in name:
         return "strides"
-    if any(word in name for word in _CHANNELS):
-        return "in_channels" if name.startswith("in") else "filters"
+    if re.search(_CHANNELS, name) and "size" not in name:
+        return "in_channels" if name.startswith(("in", "last", "prev")) else "filters"
     return "input_shape" if "shape" in name else "num_classes" if "class" in name else None
 
 

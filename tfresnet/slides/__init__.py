@@ -1,3 +1,3 @@
-"""Every number on the lecture's slides about networks, checked against our layers."""
+"""The slides' numbers about networks that can be counted, checked against our layers."""
 
 from tfresnet.slides.verdicts import RENDERERS, check

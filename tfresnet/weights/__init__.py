@@ -23,7 +23,20 @@ READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], bool | None]:
-    """What the file holds, as `layouts.as_ours` gives it; bfloat16 becomes float32.
+    """What the file holds, as `layouts.as_ours` gives it.
+
+    Raises:
+        InputError: see `read_file`.
+    """
+    arrays = read_file(path)
+    try:
+        return layouts.as_ours(arrays)
+    except Exception as error:  # names without the arrays that belong to them
+        raise _unreadable(path, error) from None
+
+
+def read_file(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file under the names of the library that wrote it; bfloat16 becomes float32.
 
     Raises:
         InputError: no such file, another ending, or a content that is not what the ending says.
@@ -37,10 +50,14 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], bool | None]:
     try:
         arrays = reader(path)
         check_size(arrays.values(), path.stat().st_size)
-        return layouts.as_ours({name: _plain(name, array) for name, array in arrays.items()})
+        return {name: _plain(name, array) for name, array in arrays.items()}
     except Exception as error:  # a parser raises whatever the damage leads to
-        reason = str(error).strip().partition("\n")[0][:MAX_REASON] or type(error).__name__
-        raise InputError(f"this weights file cannot be read ({reason}). Received: {path}") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path, error):
+    reason = str(error).strip().partition("\n")[0][:MAX_REASON] or type(error).__name__
+    return InputError(f"this weights file cannot be read ({reason}). Received: {path}")
 
 
 def _plain(name, array):
@@ -52,4 +69,4 @@ def _plain(name, array):
     return array
 
 
-__all__ = ["READERS", "layouts", "read_arrays"]
+__all__ = ["READERS", "layouts", "read_arrays", "read_file"]

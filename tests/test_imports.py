@@ -33,7 +33,7 @@ slides: system layers models complexity
 verify: system runs
 param_count: settings system models complexity slides
 predict: errors pretrained system data models runs evaluation
-training: errors settings system data models runs evaluation
+training: errors pretrained settings system data models runs evaluation
 experiments: errors settings system data layers models complexity runs results param_count training
 export: system evaluation predict
 report: errors settings system data runs results param_count experiments

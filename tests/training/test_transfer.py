@@ -13,6 +13,8 @@ from tfresnet import TrainConfig, models
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
 from tfresnet.models.weights import Weights
+from tfresnet.runs.folder import RunFolder
+from tfresnet.training.flags import parse
 from tfresnet.training.setup import fit_to_weights
 
 
@@ -96,6 +98,26 @@ def test_what_cannot_be(bad, message, tiny, weights, tmp_path):
     with pytest.raises(InputError, match=message):
         tfresnet.train(tiny(**bad))
     assert not (tmp_path / "logs").exists()
+
+
+def test_the_network_is_that_of_the_weights(tmp_path):
+    options = {"shortcut": "B", "model_option": {"dropout": 0.1}}
+    settings = TrainConfig(model="resnet56", output_dir=tmp_path, name="run", **options)
+    run = RunFolder.create(settings.to_dict(), {})
+    for source in (run.path, run.model):
+        config = parse(["--weights", str(source), "--transfer", "head"])["config"]
+        assert (config.model, config.shortcut) == ("resnet56", "B")
+        assert config.model_option == options["model_option"]
+    other = ["--weights", str(run.path), "--model", "resnet18"]
+    assert parse(other)["config"].shortcut == "auto"
+    assert parse(["--weights", "resnet20-cifar10"])["config"].model == "resnet20"
+    run.config.write_text("[]")
+    assert parse(["--weights", str(run.path)])["config"].model == TrainConfig().model
+
+
+def test_weights_of_another_network_are_refused_by_its_name(weights):
+    with pytest.raises(InputError, match=r"must be those of the network, resnet20.*model resnet8"):
+        models.read_weights(weights).fill(models.create_model("resnet20"))
 
 
 def test_pixels_are_prepared_as_for_the_weights(caplog):

@@ -24,6 +24,7 @@ class Weights:
     """Arrays by variable path, and what else their source tells.
 
     preprocessing: of the images; None: unknown.
+    network: name of the network they were trained in; None: unknown.
     stride_in_3x3: where the bottlenecks have their stride; None: no bottlenecks, or unknown.
     """
 
@@ -31,6 +32,7 @@ class Weights:
     arrays: dict[str, np.ndarray]
     preprocessing: Preprocessing | None = None
     stride_in_3x3: bool | None = None
+    network: str | None = None
 
     @property
     def num_classes(self) -> int | None:
@@ -94,6 +96,11 @@ class Weights:
             place = "3x3" if theirs else "first 1x1"
             rule = f"so the network must have stride_in_3x3={theirs}"
             parts.append(f"stride of bottlenecks in the {place}, {rule}")
+        if parts and self.network not in (None, model.name):
+            raise InputError(
+                f"weights must be those of the network, {model.name}. Received: {self.source}, of "
+                f"{self.network} (--model {self.network})"
+            )
         if parts:
             rule = f"weights must be those of {model.name} ({'; '.join(parts)})"
             raise InputError(f"{rule}. Received: {self.source}")
@@ -121,7 +128,7 @@ def read_weights(source: str | Path, network: str | None = None) -> Weights:
     model = load_model(path)
     arrays, stride = layouts.as_ours({n: np.asarray(v) for n, v in _by_path(model).items()})
     stride = stride_in_3x3(model) if stride is None else stride
-    return Weights(str(source), arrays, preprocessing_of(model), stride)
+    return Weights(str(source), arrays, preprocessing_of(model), stride, model.name)
 
 
 def find_source(source: str | Path, network: str | None = None) -> Path:

@@ -1,12 +1,16 @@
 """The flags of train.py, generated from the settings."""
 
 import argparse
+import contextlib
 import dataclasses
+import json
 import os
 import shlex
 import types
 import typing
+from pathlib import Path
 
+from tfresnet import pretrained
 from tfresnet.data import check_dataset_name
 from tfresnet.settings.config import TrainConfig
 from tfresnet.settings.model_names import check_model_name
@@ -32,10 +36,25 @@ def parse(argv: list[str] | None = None) -> dict:
                 f"longer, begin a new one with --weights {longer}). Received also: {flags}"
             )
         return values
+    if "weights" in values and "model" not in values:
+        values = check_flag(parser, network_of, values["weights"]) | values
     config = check_flag(parser, TrainConfig, **values)
     check_flag(parser, check_model_name, config.model)
     check_flag(parser, check_dataset_name, config.dataset)
     return {"config": config}
+
+
+def network_of(weights: str) -> dict:
+    """The settings that make the network of a run or of a shipped model; none for another file."""
+    path = Path(weights)
+    run = path if path.is_dir() else path.parent
+    if path == run or path.name == "model.keras":
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # no run's file
+            settings = json.loads((run / "config.json").read_text("utf-8"))["settings"]
+            names = ("model", "shortcut", "model_option")
+            return {name: settings[name] for name in names if settings.get(name) is not None}
+    shipped = None if path.exists() else pretrained.find(weights)
+    return {"model": shipped.stem.partition("-")[0]} if shipped else {}
 
 
 def _add_setting(parser, item, hint):

@@ -10,7 +10,7 @@ from PIL import Image
 
 import tfresnet
 from tfresnet import models, pretrained
-from tfresnet.errors import InputError
+from tfresnet.errors import InputError, RunError
 from tfresnet.layers import Preprocessing
 from tfresnet.predict import __main__ as command
 from tfresnet.predict import cam
@@ -56,9 +56,32 @@ def test_classes_with_their_probabilities(file, model):
 @pytest.mark.parametrize(
     "bad", [pictures(1)[0], pictures(1, 30), pictures(1).astype("float32"), pictures(1)[..., :1]]
 )
-def test_what_are_no_pictures(bad, file):
+def test_what_are_no_pictures_of_the_networks_size(bad, file):
     with pytest.raises(InputError, match=r"uint8 of shape \(n, 32, 32, 3\)"):
+        tfresnet.load(file).probabilities(bad)
+
+
+@pytest.mark.parametrize("bad", [pictures(1) / 255, pictures(1)[..., 0], [pictures(1)], 3, [None]])
+def test_what_are_no_pictures(bad, file):
+    with pytest.raises(InputError, match=r"must be .*uint8 of shape "):
         tfresnet.load(file).predict(bad)
+
+
+def test_a_picture_is_seen_alike_as_file_and_as_array(file, tmp_path):
+    classifier = tfresnet.load(file)
+    paths = []
+    for side in (32, 30, 50, 200):
+        paths.append(tmp_path / f"{side}.png")
+        Image.fromarray(pictures(1, side)[0]).save(paths[-1])
+    arrays = [np.asarray(Image.open(path)) for path in paths]
+    answers = classifier.predict(paths, top=3)
+    assert classifier.predict(arrays, top=3) == answers
+    assert [classifier.predict(str(path), top=3) for path in paths] == answers
+    assert [classifier.predict(array, top=3) for array in arrays] == answers
+    assert classifier.predict(arrays[2][None], top=3) == answers[2:3]
+    [(name, share), *_] = answers[0]
+    assert name in NAMES
+    assert 0 < share < 1
 
 
 def test_weights_that_do_not_say_how_pixels_are_prepared(model, tmp_path):
@@ -93,8 +116,49 @@ def test_the_command_on_files_and_folders(file, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{folder / 'b.png'}: {found[0]['classes'][0]['class']} ")
     command.main([file, str(folder / "b.png"), "--json", "--cam", str(tmp_path / "cam.png")])
-    assert json.loads(capsys.readouterr().out)[0]["image"] == str(folder / "b.png")
-    assert np.asarray(Image.open(tmp_path / "cam.png")).shape == (32, 32, 3)
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)[0]["image"] == str(folder / "b.png")
+    assert f"written to {tmp_path / 'cam.png'}" in shown.err
+
+
+@pytest.mark.parametrize("size", [(48, 20), (32, 32), (700, 500), (1, 40), (3000, 1)])
+def test_a_map_stands_beside_the_whole_picture(size, file, tmp_path, capsys):
+    picture = np.random.default_rng(2).integers(0, 256, (*reversed(size), 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    command.main([file, str(tmp_path / "a.png"), "--cam", str(tmp_path / "cam.png")])
+    page = Image.open(tmp_path / "cam.png").convert("RGB")
+    scale = max(1, 320 // max(size))
+    if max(size) <= 2048:
+        left = page.crop((0, 0, scale * size[0], scale * size[1]))
+        np.testing.assert_array_equal(np.asarray(left)[::scale, ::scale], picture)
+    assert page.width > 2 * scale * min(size[0], 2048)
+
+
+def test_a_broken_picture_is_left_out_and_named(file, tmp_path, capsys, caplog):
+    (tmp_path / "b.png").write_text("no picture")
+    for name in "ac":
+        Image.fromarray(pictures(1)[0]).save(tmp_path / f"{name}.png")
+    with pytest.raises(RunError, match="1 of 3 pictures could not be read"):
+        command.main([file, str(tmp_path), "--json"])
+    assert [one["image"][-5:] for one in json.loads(capsys.readouterr().out)] == ["a.png", "c.png"]
+    assert "b.png" in caplog.text
+
+
+def test_what_comes_first_is_a_model_or_pictures(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("A", "B", "run"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(pictures(1)[0]).save(f"{name}/a.png")
+    (tmp_path / "run" / "config.json").write_text("{}")
+    assert (command.parse(["A", "B"]).source, command.parse(["A"]).source) == (None, None)
+    assert command.parse(["run", "A"]).source == "run"
+    assert command.parse(["resnet20", "A"]).source == "resnet20"
+    for alone in ("run", "m.keras", "resnet20"):
+        with pytest.raises(SystemExit):
+            command.parse([alone])
+        assert "pictures must come after the run or model" in capsys.readouterr().err
+    with pytest.raises(InputError, match="must not be a run"):
+        command.main([file, "A", "run"])
 
 
 @pytest.mark.parametrize(

@@ -55,21 +55,35 @@ def read(path: str | os.PathLike, shorter_side: int) -> Image.Image:
 
 
 def centre(picture: Image.Image, side: int, whole: int | None = None) -> np.ndarray:
-    """What a network sees of a picture outside of training: its centre, uint8 (side, side, 3).
+    """The `centre_box` of a picture, uint8 (side, side, 3)."""
+    return crop(picture, centre_box(picture.size, side, whole), side)
 
-    The centre is a square of `CENTRE` of the shorter side, or of `whole` pixels (the side of the
+
+def centre_box(
+    size: tuple[int, int], side: int, whole: int | None = None
+) -> tuple[float, float, float, float]:
+    """The part of a picture that a network sees outside of training: (left, top, right, bottom).
+
+    It is the central square of `CENTRE` of the shorter side, or of `whole` pixels (the side of the
     network's images; None: `side`) where that is more and the picture has them. A picture of the
     network's own size therefore stays as it is.
     """
-    width, height = picture.size
+    width, height = size
     seen = min(width, height, max(CENTRE * min(width, height), whole or side))
     left, top = (width - seen) / 2, (height - seen) / 2
-    return crop(picture, (left, top, left + seen, top + seen), side)
+    return left, top, left + seen, top + seen
 
 
 def seen(path: str | os.PathLike, side: int) -> np.ndarray:
     """The `centre` of the picture in a file, as `Pictures` has it."""
     return centre(read(path, 2 * side), side)
+
+
+def seen_of_array(picture: np.ndarray, side: int) -> np.ndarray:
+    """What `seen` gives for a file with this picture, uint8 (height, width, 3)."""
+    image = Image.fromarray(picture)
+    image = image.resize(_size_within(image, 2 * side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return centre(image, side)
 
 
 def crop(picture: Image.Image, box: tuple[float, ...], side: int) -> np.ndarray:
@@ -80,9 +94,13 @@ def crop(picture: Image.Image, box: tuple[float, ...], side: int) -> np.ndarray:
     return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box))
 
 
-def _reduced(picture, shorter_side):
+def _size_within(picture, shorter_side):
     scale = min(1, shorter_side / min(picture.size))
-    size = tuple(max(1, round(scale * length)) for length in picture.size)
+    return tuple(max(1, round(scale * length)) for length in picture.size)
+
+
+def _reduced(picture, shorter_side):
+    size = _size_within(picture, shorter_side)
     picture.draft(picture.mode, size)  # a JPEG is not even decoded larger than twice that
     rgb = _rgb(picture)
     if rgb.size != size:

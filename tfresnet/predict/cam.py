@@ -5,11 +5,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
 
 from tfresnet import models
 from tfresnet.errors import InputError
 
 _OPACITY = 0.5
+_LEGIBLE = 320  # pixels; a smaller picture is shown larger
+_GAP = 16  # pixels
 
 
 def activation_map(model: keras.Model, picture: np.ndarray, class_index: int) -> np.ndarray:
@@ -43,16 +46,41 @@ def activation_map(model: keras.Model, picture: np.ndarray, class_index: int) ->
 
 def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """Colours the picture (uint8) from blue where `heat` is 0 to red where it is 1."""
-    hue = np.stack([heat, 1 - np.abs(2 * heat - 1), 1 - heat], axis=-1)
-    mixed = (1 - _OPACITY) * picture + _OPACITY * 255 * hue
+    mixed = (1 - _OPACITY) * picture + _OPACITY * _colours(heat)
     return mixed.round().astype(np.uint8)
 
 
-def write_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Raises `InputError` if the file cannot be written or its suffix is no picture format."""
-    from PIL import Image
+def _colours(heat):
+    return 255 * np.stack([heat, 1 - np.abs(2 * heat - 1), 1 - heat], axis=-1)
 
+
+def side_by_side(picture: Image.Image, heat: np.ndarray, box: tuple[float, ...]) -> Image.Image:
+    """The picture, the same with the map over the part in `box`, and a bar of the map's colours."""
+    scale = max(1, _LEGIBLE // max(picture.size))
+    picture = picture.resize([scale * length for length in picture.size], Image.Resampling.NEAREST)
+    left, top, right, bottom = (round(scale * place) for place in box)
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    coloured = np.array(picture)
+    size = right - left, bottom - top
+    large = np.asarray(Image.fromarray(heat).resize(size, Image.Resampling.BILINEAR)).clip(0, 1)
+    coloured[top:bottom, left:right] = overlay(coloured[top:bottom, left:right], large)
+
+    width, height = picture.size
+    page = Image.new("RGB", (2 * width + 6 * _GAP, max(height, 4 * _GAP)), "white")
+    page.paste(picture, (0, 0))
+    page.paste(Image.fromarray(coloured), (width + _GAP, 0))
+    levels = np.linspace(1, 0, page.height)[:, None].repeat(_GAP, axis=1)
+    bar = 2 * width + 2 * _GAP
+    page.paste(Image.fromarray(_colours(levels).round().astype(np.uint8)), (bar, 0))
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(_GAP)
+    draw.text((bar + 1.5 * _GAP, 0), "1", "black", font, "lt")
+    draw.text((bar + 1.5 * _GAP, page.height), "0", "black", font, "lb")
+    return page
+
+
+def write_picture(path: str | Path, picture: Image.Image) -> None:
+    """Raises `InputError` if the file cannot be written or its suffix is no picture format."""
     try:
-        Image.fromarray(picture).save(path)
+        picture.save(path)
     except (OSError, ValueError) as error:
         raise InputError(f"--cam must be a picture file ({error}). Received: {path}") from None

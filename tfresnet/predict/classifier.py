@@ -1,5 +1,7 @@
 """A trained network that takes pictures and returns classes."""
 
+import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfresnet import models
+from tfresnet.data import picture_files
 from tfresnet.errors import InputError
 from tfresnet.runs.source import Source
 
@@ -43,9 +46,8 @@ class Classifier:
             InputError: pictures of another type or shape.
         """
         pictures = np.asarray(pictures)
-        size = self.model.input_shape[1:3]
-        shape = tf.TensorShape((None, *size, 3))
-        if pictures.dtype != np.uint8 or not shape.is_compatible_with(pictures.shape):
+        if pictures.dtype != np.uint8 or not self._fits(pictures):
+            size = self.model.input_shape[1:3]
             raise InputError(
                 f"pictures must be uint8 of shape (n, {size[0]}, {size[1]}, 3). "
                 f"Received: {pictures.dtype} {pictures.shape}"
@@ -55,13 +57,49 @@ class Classifier:
         parts = parts if self._softmax else [tf.nn.softmax(part) for part in parts]
         return np.concatenate([np.zeros((0, len(self.class_names)), np.float32), *parts])
 
-    def predict(self, pictures: np.ndarray, top: int = 5) -> list[list[tuple[str, float]]]:
-        """The `top` classes of each picture with their probabilities, the most probable first."""
-        return [self.best(one, top) for one in self.probabilities(pictures)]
+    def predict(self, pictures, top: int = 5) -> list:
+        """The `top` classes with their probabilities, the most probable first: a list of (class,
+        probability) for one picture, a list of such lists for several.
+
+        Args:
+            pictures: the path of a file, or uint8 `(height, width, 3)`; or several, as a list or
+                as uint8 `(n, height, width, 3)`. Of another size than the network's, a picture is
+                shown to it as the command does: scaled, without its border.
+
+        Raises:
+            InputError: a file that is no picture, or an array of another type or shape.
+        """
+        is_array = not isinstance(pictures, list | tuple)
+        if is_array and np.ndim(pictures) != 4:
+            return self.predict([pictures], top)[0]
+        views = iter(pictures)
+        if not (is_array and self._fits(pictures)):
+            views = (seen_by(picture, self.image_size) for picture in pictures)
+        answers: list = []
+        while batch := list(itertools.islice(views, BATCH)):
+            answers += [self.best(one, top) for one in self.probabilities(np.stack(batch))]
+        return answers
+
+    def _fits(self, pictures):
+        size = self.model.input_shape[1:3]
+        return tf.TensorShape((None, *size, 3)).is_compatible_with(np.shape(pictures))
 
     def best(self, probabilities: Sequence[float], top: int = 5) -> list[tuple[str, float]]:
         order = np.argsort(-np.asarray(probabilities), kind="stable")[:top]
         return [(self.class_names[index], float(probabilities[index])) for index in order]
+
+
+def seen_by(picture: str | os.PathLike | np.ndarray, side: int) -> np.ndarray:
+    """A picture, a file or uint8 `(height, width, 3)`, as a network of that side is shown it."""
+    if isinstance(picture, str | os.PathLike):
+        return picture_files.seen(picture, side)
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3 or not picture.size:
+        raise InputError(
+            "a picture must be a file, or uint8 of shape (height, width, 3). "
+            f"Received: {picture.dtype} {picture.shape}"
+        )
+    return picture_files.seen_of_array(picture, side)
 
 
 def load(

@@ -93,6 +93,13 @@ def test_a_pair_that_is_put_back_gives_the_same_output():
     np.testing.assert_array_equal(logits(cut), before)
 
 
+def test_a_lesion_of_a_weak_network_decides_nothing():
+    weak = {"plain": True, "whole": 90.0, "one_deleted": [90.0, 89.0]}
+    good = {"plain": True, "whole": 10.0, "one_deleted": [85.0, 90.0]}
+    verdicts = [lesion.verdict({"images": 9, "networks": {"n": one}})[0] for one in (weak, good)]
+    assert verdicts == ["undecided", "holds"]
+
+
 def gradient(cut, branches, shortcuts):
     gates = (tf.constant(gate, tf.float32) for gate in (branches, shortcuts))
     return paths.input_gradient(cut, tf.constant(PIXELS), tf.constant(LABELS), *gates).numpy()

@@ -2,6 +2,8 @@
 
 from tfresnet.system import commands
 
+OUTPUT = "logs/experiments"
+
 
 def parse(argv: list[str] | None = None):
     """Parses the flags; `names` are all studies by default."""
@@ -13,7 +15,7 @@ def parse(argv: list[str] | None = None):
     parser = ArgumentParser("experiments", about)
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help=f"studies to run: {', '.join(known)}; none: all")
-    about = "train a few steps on shapes10 to try the program; the verdicts mean nothing"
+    about = "rehearse: small networks, a few steps on shapes10; shows that the program works"
     add("--quick", action="store_true", help=about)
     about = "train nothing; list the missing runs and the time they need on this machine"
     add("--plan", action="store_true", help=about)
@@ -25,13 +27,14 @@ def parse(argv: list[str] | None = None):
     )
     add("--runs", type=existing, nargs="+", metavar="DIR", help=about)
     add("--data-dir", type=path, metavar="DIR", help="folder or archive of CIFAR-10")
-    about, default = "folder for runs, results and figures", "logs/experiments"
-    add("--output-dir", type=path, metavar="DIR", default=default, help=about)
+    about = f"runs, results and figures (default: {OUTPUT}; with --quick {OUTPUT}/quick)"
+    add("--output-dir", type=path, metavar="DIR", help=about)
     args = parser.parse_args(argv)
     for name in args.names:
         if name not in known:
             parser.error(f"NAME must be one of {', '.join(known)}. Received: {name!r}")
     args.names = args.names or known
+    args.output_dir = args.output_dir or (f"{OUTPUT}/quick" if args.quick else OUTPUT)
     return args
 
 

@@ -1,6 +1,7 @@
 """The work of `python -m tfresnet.experiments`."""
 
 import argparse
+import logging
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,7 @@ from tfresnet.errors import InputError
 from tfresnet.experiments.engine import plan
 from tfresnet.experiments.engine.budget import BUDGET
 from tfresnet.experiments.engine.runs import StudyRun, TimeLimit
-from tfresnet.experiments.engine.study import conclude, load_studies
+from tfresnet.experiments.engine.study import REHEARSAL, conclude, load_studies
 from tfresnet.runs.finding import is_run, run_folders
 from tfresnet.runs.record import RunRecord
 from tfresnet.system.signals import Interrupted
@@ -18,7 +19,9 @@ from tfresnet.system.signals import Interrupted
 def run(args: argparse.Namespace) -> dict[str, dict]:
     """Trains, measures and judges; returns the results of every study that was concluded."""
     studies = load_studies(args.names)
-    folder = Path(args.output_dir) / "quick" if args.quick else Path(args.output_dir)
+    folder = Path(args.output_dir)
+    # Each run has functions of its own, which TensorFlow takes for one that it compiles anew.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     places = [Path(path) for path in args.runs or []]
     if any(map(is_run, places)):
         records = [RunRecord(path, data_dir=args.data_dir) for path in run_folders(places)]
@@ -31,11 +34,19 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     if args.plan:
         print(plan.table({name: [*runs.values()] for name, runs in wanted.items()}))
         return {}
+    if args.quick:
+        print(f"{REHEARSAL}: it shows that the program works, and decides no claim", flush=True)
     limit, found = TimeLimit(args.minutes), {}
     try:
         for name, study in studies.items():
             runs = {label: run.train(limit) for label, run in wanted[name].items()}
-            found[name] = _conclude(name, study, runs, folder / name)
+            if args.quick:
+                found[name] = conclude(study, runs, folder / name, rehearsal=True)
+                print(
+                    f"\n{name} works with {_stand_ins(wanted[name])}; {folder / name}", flush=True
+                )
+            else:
+                found[name] = _conclude(name, study, runs, folder / name)
     except Interrupted as stopped:
         if not limit.is_over:
             raise
@@ -60,6 +71,19 @@ def _measure_other_runs(studies, runs, folder):
         rule = "--runs is for studies that need no training of their own"
         raise InputError(f"{rule}. Received: {wrong[0]}")
     return {name: _conclude(name, study, runs, folder / name) for name, study in studies.items()}
+
+
+def _stand_ins(runs):
+    """The networks that were trained, with those that they stand in for."""
+    places: dict[str, list[str]] = {}
+    for run in runs.values():
+        meant, trained = run.differences["model"], run.config.model
+        others = places.setdefault(trained, [])
+        others += [meant] if meant not in (trained, *others) else []
+    shown = (
+        f"{name} for {', '.join(others)}" if others else name for name, others in places.items()
+    )
+    return "; ".join(shown)
 
 
 def _conclude(name, study, runs, folder):

@@ -26,6 +26,7 @@ from tfresnet.runs.record import RunRecord
 from tfresnet.system.atomic import atomic_write, write_text
 
 VERDICTS = ("holds", "fails", "undecided")
+REHEARSAL = "rehearsal with small networks on drawn shapes"
 
 
 def load_studies(names: list[str]) -> dict[str, ModuleType]:
@@ -34,17 +35,21 @@ def load_studies(names: list[str]) -> dict[str, ModuleType]:
     return dict(sorted(studies.items(), key=lambda item: item[1].ORDER))
 
 
-def conclude(study: ModuleType, runs: dict[str, RunRecord], folder: Path) -> dict:
+def conclude(
+    study: ModuleType, runs: dict[str, RunRecord], folder: Path, rehearsal: bool = False
+) -> dict:
     """Measures, judges and writes `results.json` and the figures into `folder`.
 
-    Returns the content of `results.json`; what it held before if a model to examine is missing.
+    Returns the content of `results.json`; what it held before if a model to examine is missing. A
+    `rehearsal` does the same work, but keeps no verdict: it writes `rehearsal.json`, and says in
+    each figure and its name what it is.
 
     Raises:
         InputError: the study cannot use a run, or a model is missing and there are no results.
     """
     needs_models = hasattr(study, "examine")
     if needs_models and not all(run.folder.model.exists() for run in runs.values()):
-        results = read_results(folder)
+        results = None if rehearsal else read_results(folder)
         if results is None:
             for run in runs.values():
                 run.check_model()
@@ -62,11 +67,17 @@ def conclude(study: ModuleType, runs: dict[str, RunRecord], folder: Path) -> dic
         "verdict": verdict,
         "why": why,
     }
+    prefix, file = "", "results.json"
+    if rehearsal:
+        prefix, file = "rehearsal-", "rehearsal.json"
+        results = {key: results[key] for key in ("runs", "measured")} | {"about": REHEARSAL}
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in study.figures(measured, runs).items():
-        with atomic_write(folder / name) as path:
+        if rehearsal:
+            figure.suptitle(REHEARSAL, color="red")
+        with atomic_write(folder / f"{prefix}{name}") as path:
             figure.savefig(path, metadata={"Software": None})
-    write_text(folder / "results.json", json.dumps(results, indent=1) + "\n")
+    write_text(folder / file, json.dumps(results, indent=1) + "\n")
     return results
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tfresnet import pretrained
-from tfresnet.data.picture_files import read, seen, centre_box
+from tfresnet.data.picture_files import centre_box, read, seen
 from tfresnet.data.places import PICTURES, is_hidden
 from tfresnet.errors import InputError, RunError
 from tfresnet.predict.cam import activation_map, side_by_side, write_picture

@@ -11,6 +11,7 @@ from tfresnet.settings.schedules import LR_SCHEDULERS, image_side, share_of_peak
 from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.muon import Muon, orthogonalize
 from tfresnet.training.optimizer import SGD
+from tfresnet.training.rmsprop import RMSProp
 
 COURSES = {
     "cosine": lambda t: 0.5 * (1 + math.cos(math.pi * (t - 20) / 80)),
@@ -144,3 +145,24 @@ def test_averages_follow_the_weights_sooner_in_the_beginning():
         stays = min(0.5, (1 + step) / (10 + step))
         expected = stays * expected + (1 - stays) * step
     np.testing.assert_allclose(average, [[expected]], rtol=1e-5)
+
+
+def test_rmsprop_divides_each_gradient_by_the_root_of_its_mean_square():
+    random = np.random.default_rng(0)
+    start = [random.normal(size=shape).astype("float32") for shape in ((3, 2), (2,))]
+    variables = [keras.Variable(value) for value in start]
+    ours = RMSProp(variables, lr=0.1, momentum=0.9, nesterov=False, l2=0.01)
+    squares, velocity = [0.0, 0.0], [0.0, 0.0]
+    for _ in range(3):
+        gradients = [random.normal(size=value.shape).astype("float32") for value in start]
+        ours.apply([tf.constant(g) for g in gradients], tf.constant(0.5))
+        for index, gradient in enumerate(gradients):
+            gradient = gradient + 0.01 * start[index] * (index == 0)  # a bias does not decay
+            squares[index] = 0.9 * squares[index] + 0.1 * gradient**2
+            scaled = gradient / np.sqrt(squares[index] + 1)
+            velocity[index] = 0.9 * velocity[index] - 0.1 * 0.5 * scaled
+            start[index] = start[index] + velocity[index]
+    for variable, expected in zip(variables, start, strict=True):
+        np.testing.assert_allclose(variable, expected, rtol=1e-5)
+    names = [variable.path for variable in ours.variables]
+    assert len(set(names)) == len(names) == 2 + 2 * 2  # with the rate and the number of steps

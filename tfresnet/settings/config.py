@@ -39,7 +39,7 @@ class TrainConfig:
     epochs: int | None = at_least(1, None, "passes over the training images")
     max_steps: int | None = at_least(1, None, "total number of steps, instead of epochs")
     batch_size: int | None = at_least(1, None, "images per step")
-    opt: str | None = setting(None, "optimiser; see training/muon.py", choices=OPTIMIZERS)
+    opt: str | None = setting(None, "optimiser; see its file in training/", choices=OPTIMIZERS)
     lr: float | None = above_0(None, "peak learning rate")
     muon_lr: float | None = above_0(None, "peak learning rate of kernels, with --opt muon")
     lr_scheduler: str | None = setting(None, "schedule after the warm-up", choices=LR_SCHEDULERS)

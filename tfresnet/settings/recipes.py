@@ -16,7 +16,7 @@ paper
 
 from tfresnet.settings.model_names import CIFAR_NETWORKS, RESNETS
 
-OPTIMIZERS = ("sgd", "muon")
+OPTIMIZERS = ("sgd", "muon", "rmsprop")
 PADDING_MODES = ("constant", "reflect")
 # The settings of runs by versions that did not have them yet.
 EARLIER = {"opt": "sgd", "ema": 0.0, "padding_mode": "constant"}

@@ -14,6 +14,7 @@ from tfresnet.settings.config import TrainConfig
 from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.muon import Muon
 from tfresnet.training.optimizer import SGD
+from tfresnet.training.rmsprop import RMSProp
 
 
 @dataclass(frozen=True)
@@ -78,4 +79,4 @@ def _optimizer(config, trainable):
     settings |= {"l2": config.weight_decay, "scaled": config.precision == "mixed_float16"}
     if config.opt == "muon":
         return Muon(trainable, kernel_lr=config.muon_lr, **settings)
-    return SGD(trainable, **settings)
+    return (RMSProp if config.opt == "rmsprop" else SGD)(trainable, **settings)

@@ -75,12 +75,15 @@ class SGD:
         for index, gradient in enumerate(gradients):
             self._descend(index, gradient, rate)
 
+    def _direction(self, index, gradient):
+        """g of the step: the gradient with its share of the decay."""
+        variable = self.trainable[index]
+        return gradient + self.l2 * variable.value if self.decays(variable) else gradient
+
     def _descend(self, index, gradient, rate):
         """v = momentum * v - rate * g, then w += v, or Nesterov's w += momentum * v - rate * g."""
-        variable = self.trainable[index]
-        weights = variable.value
-        if self.decays(variable):
-            gradient += self.l2 * weights
+        gradient = self._direction(index, gradient)
+        weights = self.trainable[index].value
         if not self.momentum:
             weights.assign_sub(rate * gradient)
             return

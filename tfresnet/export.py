@@ -25,11 +25,11 @@ def parse(argv: list[str] | None = None):
 def main(argv: list[str] | None = None):
     args = parse(argv)
     commands.load_tensorflow()
+    from tfresnet.evaluation.flags import source_options
     from tfresnet.predict.classifier import load
     from tfresnet.predict.exported import export
 
-    options = {"model": args.model, "mean": args.mean, "std": args.std}
-    classifier = load(args.source, image_size=args.image_size, **options)
+    classifier = load(args.source, image_size=args.image_size, **source_options(args))
     print(export(classifier, args.format, args.output))
 
 

@@ -62,6 +62,49 @@ def test_same_outputs_as_keras_applications(name, tmp_path):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
+def test_the_original_brings_its_pixels(tmp_path, caplog):
+    theirs = keras.applications.ResNet50(weights=None, input_shape=SHAPE)
+    randomise(theirs)
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE)).astype("f4")
+    want = theirs(keras.applications.resnet50.preprocess_input(pixels.copy()), training=False)
+    ours = tfresnet.create_model(
+        "resnet50",
+        input_shape=SHAPE,
+        classifier_activation="softmax",
+        weights=tmp_path / "m.weights.h5",
+    )
+    np.testing.assert_allclose(ours(pixels, training=False), want, atol=1e-5)
+    theirs.save(tmp_path / "m.keras")
+    whole = tfresnet.load(tmp_path / "m.keras", pixels="caffe")
+    np.testing.assert_allclose(whole.probabilities(pixels.astype("u1")), want, atol=1e-5)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("is_nested", [True, False])
+def test_a_fine_tune(is_nested, tmp_path, caplog):
+    base = keras.applications.ResNet50(include_top=False, weights=None, input_shape=SHAPE)
+    randomise(base)
+    ends = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(5, name="head")]
+    theirs = keras.Sequential([base, *ends])
+    if not is_nested:
+        theirs = keras.Model(base.input, ends[1](ends[0](base.output)))
+    theirs.save(tmp_path / "m.keras")
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE)).astype("u1")
+    scaled = pixels / np.float32(127.5) - 1
+    want = theirs(scaled, training=False)
+    for name in ("m.keras", "m.weights.h5"):
+        ours = tfresnet.create_model("resnet50", input_shape=SHAPE, weights=tmp_path / name)
+        np.testing.assert_allclose(ours(scaled, training=False), want, atol=1e-4)
+        assert f"{name} does not say how its pixels are prepared" in caplog.text
+    whole = tfresnet.load(tmp_path / "m.keras", pixels="tf")
+    want = tf.nn.softmax(want)
+    np.testing.assert_allclose(whole.probabilities(pixels), want, atol=1e-5)
+    named = tfresnet.load(tmp_path / "m.keras", model="resnet50", pixels="tf", image_size=64)
+    np.testing.assert_allclose(named.probabilities(pixels), want, atol=1e-5)
+
+
 def test_counts_differ_from_keras_applications_by_the_biases_alone():
     theirs = keras.applications.ResNet50(weights=None).count_params()
     ours = tfresnet.create_model("resnet50").count_params()

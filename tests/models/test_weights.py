@@ -148,3 +148,71 @@ def test_a_network_is_made_with_the_stride_of_its_weights():
     assert model.get_layer("conv3_block1").stride_in_3x3
     basic = keras.Model(x := keras.Input((8, 8, 8)), IdentityBlock(8, name="a")(x))
     Weights("here", by_path(basic), stride_in_3x3=True).fill(basic)
+
+
+@pytest.mark.parametrize(
+    ("name", "shortcut"), [("resnet8", "B"), ("resnet8", "C"), ("resnet18", "A")]
+)
+def test_names_show_the_shortcuts(name, shortcut):
+    shape = {"num_classes": 10, "input_shape": (32, 32, 3)}
+    theirs = models.create_model(name, shortcut=shortcut, **shape)
+    weights = Weights("here", by_path(theirs))
+    ours = models.create_model(name, weights=weights, **shape)
+    for path, value in by_path(ours).items():
+        np.testing.assert_array_equal(value, by_path(theirs)[path])
+    other = "B" if shortcut == "A" else "A"
+    with pytest.raises(InputError, match=r"(missing|unknown): conv"):
+        models.create_model(name, shortcut=other, weights=weights, **shape)
+
+
+def test_whether_a_small_stem_pools_is_asked(caplog):
+    small = {"num_classes": 3, "input_shape": (32, 32, 3), "stem": "cifar_pool"}
+    arrays = by_path(models.create_model("resnet18", **small))
+    weights = Weights("here", arrays, library="torchvision")
+    model = models.create_model("resnet18", weights=weights)
+    assert "here does not say whether max pooling follows its 3x3 stem" in caplog.text
+    assert (model.input_shape, model.output_shape) == ((None, 32, 32, 3), (None, 3))
+    caplog.clear()
+    pooled = models.create_model("resnet18", stem="cifar_pool", weights=weights)
+    assert pooled.get_layer("pool1").output.shape == (None, 16, 16, 64)
+    kuangliu = Weights("here", arrays, library="torch")
+    models.create_model("resnet18", weights=kuangliu)
+    thin = by_path(models.create_model("resnet8"))
+    models.create_model("resnet8", weights=Weights("thin", thin, library="torchvision"))
+    assert caplog.text == ""
+
+
+def test_weights_bring_their_preparation_of_pixels(folder, trained):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3))
+    model = models.create_model("resnet8", weights=folder / "m.keras")
+    want = trained.predict(pixels, verbose=0)
+    np.testing.assert_allclose(model.predict(pixels, verbose=0), want, atol=1e-5)
+    assert models.preprocessing_of(model).class_names == PIXELS.class_names
+    bare = models.create_model("resnet8", weights=folder / "m.keras", preprocessing=None)
+    normalised = (pixels / 255 - 0.5) / 0.25
+    np.testing.assert_allclose(bare.predict(normalised, verbose=0), want, atol=1e-5)
+    other = models.create_model("resnet8", weights=folder / "m.keras", num_classes=4)
+    assert models.preprocessing_of(other).class_names == ()
+    assert models.preprocessing_of(models.create_model("resnet8")) is None
+
+
+@pytest.mark.parametrize("method", ["__call__", "predict", "predict_on_batch"])
+def test_who_normalises_for_a_network_that_does_is_warned_once(method, folder, caplog):
+    made = models.create_model("resnet8", weights=folder / "m.keras")
+    for model in (made, tfresnet.load_model(folder / "m.keras")):
+        for images in (np.full((1, 32, 32, 3), 200, "f4"), np.zeros((1, 32, 32, 3), "u1")):
+            getattr(model, method)(images)
+        assert "look normalised" not in caplog.text
+        for _ in range(2):
+            getattr(model, method)(np.random.default_rng(0).normal(size=(1, 32, 32, 3)))
+        assert caplog.text.count("look normalised") == 1
+        caplog.clear()
+
+
+def test_pixels_by_name(folder, caplog):
+    with pytest.raises(InputError, match="says how its pixels are prepared"):
+        models.read_weights(folder / "m.keras", pixels="torch")
+    with pytest.raises(InputError, match="pixels must be one of caffe, torch, tf, unit, raw"):
+        models.read_weights(folder / "m.weights.h5", pixels="bgr")
+    weights = models.read_weights(folder / "m.weights.h5", pixels="tf")
+    assert weights.preprocessing.mean == (0.5,) * 3

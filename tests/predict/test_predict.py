@@ -16,6 +16,7 @@ from tfresnet.predict import __main__ as command
 from tfresnet.predict import cam
 
 NAMES = tuple("abcdefghij")
+BGR = np.array([103.939, 116.779, 123.68], np.float32)  # of preprocess_input
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +209,36 @@ def test_a_map_is_that_of_zhou_behind_average_pooling(model):
     expected = tf.image.resize(np.maximum(maps @ kernel, 0)[..., None], (32, 32))[..., 0]
     np.testing.assert_allclose(heat, expected / np.max(expected), atol=1e-4)
     assert cam.overlay(picture, heat).shape == picture.shape
+
+
+def test_networks_of_others_go_through_every_command(tmp_path, capsys):
+    images = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="convolution")(images)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    theirs = keras.Model(images, keras.layers.Dense(10)(x))
+    theirs.save(tmp_path / "theirs.keras")
+    pixels = pictures(2)
+    want = softmax(theirs.predict(pixels[..., ::-1] - BGR, verbose=0))
+    classifier = tfresnet.load(tmp_path / "theirs.keras", pixels="caffe")
+    np.testing.assert_allclose(classifier.probabilities(pixels), want, atol=1e-4)
+    assert cam.activation_map(classifier.model, pixels[0], 0).shape == (32, 32)
+    Image.fromarray(pixels[0]).save(tmp_path / "a.png")
+    how = ["--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5"]
+    command.main([str(tmp_path / "theirs.keras"), str(tmp_path / "a.png"), *how, "--json"])
+    found = json.loads(capsys.readouterr().out)[0]["classes"]
+    best = softmax(theirs.predict(pixels[:1] / np.float32(127.5) - 1, verbose=0)).max()
+    assert found[0]["probability"] == pytest.approx(best, abs=1e-4)
+    with pytest.raises(SystemExit):
+        command.main([str(tmp_path / "theirs.keras"), str(tmp_path / "a.png"), "--stem", "cifar"])
+    assert "--stem must come with --model" in capsys.readouterr().err
+
+
+def test_shortcuts_and_stem_by_flag(tmp_path):
+    options = {"num_classes": 4, "input_shape": (32, 32, 3)}
+    theirs = models.create_model("resnet18", stem="cifar_pool", **options)
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    how = {"model": "resnet18", "stem": "cifar_pool", "shortcut": "B", "pixels": "unit"}
+    ours = tfresnet.load(tmp_path / "m.weights.h5", **how)
+    pixels = pictures(2)
+    want = softmax(theirs.predict(pixels / np.float32(255), verbose=0))
+    np.testing.assert_allclose(ours.probabilities(pixels), want, atol=1e-4)

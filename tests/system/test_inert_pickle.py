@@ -92,7 +92,6 @@ ORDERED = b"ccollections\nOrderedDict\n"
         (b"\x80\x02" + ORDERED + b"}b.", "what has none"),
         (b"\x80\x02K\x01)R.", "no function"),
         (b"\x80\x02" + ORDERED + b"]R.", "no function"),
-        (b"\x80\x02" + ORDERED + b")\x81.", "opcode NEWOBJ"),
         (b"(icollections\nOrderedDict\n.", "opcode INST"),
         (b"\x80\x02\x82\x01.", "opcode EXT1"),
         (b"\xff", "unknown"),
@@ -102,6 +101,24 @@ ORDERED = b"ccollections\nOrderedDict\n"
 def test_what_is_refused(content, reason):
     with pytest.raises(ValueError, match=reason):
         load(content)
+
+
+def test_any_name_without_a_list():
+    assert inert_pickle.load(BytesIO(pickle.dumps(Evil(), 2)), None).function == "posix.mkdir"
+    made = inert_pickle.load(BytesIO(pickle.dumps({Evil: {1, 2}}, 4)), None)
+    assert [type(key) for key in made] == [Name]
+    with pytest.raises(ValueError, match="a name of more than 1000"):
+        inert_pickle.load(BytesIO(b"\x80\x04\x8c\x01a" + text(1001) + b"\x93."), None)
+
+
+def text(length):
+    return b"X" + struct.pack("<I", length) + b"a" * length
+
+
+def test_a_long_module_of_many_names_takes_no_memory():
+    many = b"\x80\x04" + text(2**20) + b"\x94" + b"(" + b"h\x00h\x00\x93" * 1000 + b"t."
+    with takes_at_most(50), pytest.raises(ValueError, match="a name of more than"):
+        inert_pickle.load(BytesIO(many), None)
 
 
 def test_a_state_is_set_once():

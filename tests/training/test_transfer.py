@@ -142,6 +142,31 @@ def test_the_stride_of_bottlenecks_comes_along(option):
     assert fitted == option | {"stride_in_3x3": True}
 
 
+def test_options_that_the_weights_show_come_along(caplog):
+    arrays = {f"conv{n}_block1/conv1/kernel": np.zeros(1) for n in (2, 3)}
+    arrays |= {"conv3_block1/shortcut_conv/kernel": np.zeros(1), "conv5_block1/bn1/beta": 0}
+    arrays["conv1/conv/kernel"] = np.zeros((3, 3, 3, 16))
+    weights = Weights("theirs", arrays, library="torchvision")
+    config = TrainConfig(model="resnet20", weights="theirs")
+    assert fit_to_weights(config, weights).model_option == {"shortcut": "B", "stem": "cifar"}
+    assert "does not say whether max pooling follows" in caplog.text
+    caplog.clear()
+    given = replace(config, shortcut="C", model_option={"stem": "cifar_pool"})
+    assert fit_to_weights(given, weights) == given
+    assert caplog.text == ""
+
+
+def test_pixels_are_a_name_for_mean_and_std(tiny, tmp_path):
+    models.create_model("resnet8").save_weights(tmp_path / "m.weights.h5")
+    config = tiny(weights=str(tmp_path / "m.weights.h5"), pixels="tf")
+    run = tfresnet.train(config)
+    assert models.preprocessing_of(run.model).mean == (0.5,) * 3
+    assert run.config.resolved().mean == (0.5,) * 3  # the recorded settings can train again
+    for bad in ({"weights": None}, {"mean": "0,0,0", "std": "1,1,1"}):
+        with pytest.raises(InputError, match="pixels must come with weights, in place of mean"):
+            tfresnet.train(replace(config, name="bad", **bad))
+
+
 def test_a_run_keeps_how_its_pixels_are_prepared(weights, tiny, caplog):
     how = {"mean": "0.1,0.2,0.3", "std": "0.5,0.6,0.7"}
     run = tfresnet.train(tiny(weights=str(weights), **how))

@@ -33,10 +33,12 @@ def torch_arrays(model):
 
 def test_torch_names_of_a_network_with_projections():
     model = create_model("resnet8", shortcut="B")
-    for prefix in ("", "module."):
+    prefixes = ("", "module.", "_orig_mod.", "module.model.", "backbone.", "net.", "1.")
+    for prefix in prefixes:
         theirs = {prefix + name: array for name, array in torch_arrays(model).items()}
-        ours, stride = layouts.as_ours(theirs)
-        assert stride is None
+        theirs["n_averaged"] = np.ones((), "<i8")  # of torch.optim.swa_utils
+        ours, library = layouts.as_ours(theirs)
+        assert library == "torchvision"
         assert ours.keys() == {v.path for v in model.variables}
         for v in model.variables:
             np.testing.assert_array_equal(ours[v.path], v)
@@ -60,12 +62,12 @@ def test_without_projections_the_channels_move_to_where_ours_are():
     assert first.shape == (3, 3, 32, 32)
 
 
-def test_the_stride_of_bottlenecks_is_told_by_the_library():
+def test_the_names_show_the_library():
     weight = {"conv1.weight": np.zeros((4, 3, 7, 7)), "layer1.0.conv3.weight": np.zeros((4,) * 4)}
-    assert layouts.as_ours(weight)[1] is True
+    assert layouts.as_ours(weight)[1] == "torch"
     keras = {"conv1_conv/kernel": np.zeros((7, 7, 3, 4))}
-    assert layouts.as_ours(keras)[1] is False
-    assert layouts.as_ours({"conv1/conv/kernel": 0}) == ({"conv1/conv/kernel": 0}, None)
+    assert layouts.as_ours(keras)[1] == "keras.applications"
+    assert layouts.as_ours({"conv1/conv/kernel": 0}) == ({"conv1/conv/kernel": 0}, "")
 
 
 def test_names_that_are_not_understood_stay():
@@ -79,3 +81,19 @@ def test_a_bias_that_does_not_fit_its_mean():
     arrays["conv1_bn/moving_mean"] = np.zeros((2**20, 1))
     with pytest.raises(ValueError, match=r"conv1_bn/moving_mean must have the shape"):
         layouts.as_ours(arrays)
+
+
+@pytest.mark.parametrize("name", ["linear", "classifier", "head.fc", "fc.1"])
+def test_a_lone_dense_layer_is_the_classifier(name):
+    arrays = {f"backbone.{n}": a for n, a in torch_arrays(create_model("resnet8")).items()}
+    for kind in ("weight", "bias"):
+        arrays[f"{name}.{kind}"] = arrays.pop(f"backbone.fc.{kind}")
+    assert layouts.as_ours(arrays)[0]["predictions/kernel"].shape == (64, 10)
+    arrays["projection.weight"] = np.zeros((4, 4))
+    assert "predictions/kernel" not in layouts.as_ours(arrays)[0]
+
+
+def test_two_arrays_of_a_name():
+    arrays = {"net.conv1.weight": np.zeros((4, 3, 3, 3)), "net.fc.bias": np.zeros(4)}
+    with pytest.raises(ValueError, match=r"two arrays for fc\.bias"):
+        layouts.as_ours(arrays | {"fc.bias": np.zeros(2)})

@@ -1,7 +1,10 @@
 """State dicts of PyTorch, without PyTorch."""
 
+import argparse
 import pickle
 import zipfile
+from collections import Counter, defaultdict, deque
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,14 +60,54 @@ def test_other_strides_and_types(tmp_path):
 @pytest.mark.parametrize(
     "function", [("os", "system"), ("builtins", "eval"), ("torch.hub", "load"), ("torch", "load")]
 )
-def test_a_call_is_refused_and_not_made(write, function, tmp_path, monkeypatch):
+def test_a_call_is_no_array_and_not_made(write, function, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command = "touch created" if function[0] == "os" else "open('created', 'w')"
     parts = {"a.weight": call(*function, text(command))}
     path = write(tmp_path / "m.pth", parts, {})
-    with pytest.raises(InputError, match=rf"names {function[0]}\.{function[1]}, which is not"):
+    with pytest.raises(InputError, match="no dict of arrays"):
         read_arrays(path)
     assert not (tmp_path / "created").exists()
+
+
+class Evil:
+    def __reduce__(self):
+        return exec, ("open('created', 'w')",)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_what_training_scripts_put_beside_a_state_dict(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    others = {
+        "args": argparse.Namespace(lr=0.1, path=Path("data")),
+        "best": np.float64(91.5),
+        "milestones": Counter([100, 150]),
+        "random": np.arange(3),
+        "set": {1, 2},
+        "frozen": frozenset("ab"),
+        "queue": deque([1], maxlen=2),
+        "default": defaultdict(list, a=[1]),
+        "bytes": bytearray(b"ab"),
+        "evil": Evil(),
+        "callbacks": {argparse.Namespace: 1},
+    }
+    others = {name: pickle.dumps(value, 2)[2:-1] for name, value in others.items()}
+    arrays = some_arrays()
+    path = write(tmp_path / "m.ckpt", others | {"state_dict": dict_of(described(arrays))}, arrays)
+    found, library = read_arrays(path)
+    assert library == ""
+    assert list(found) == list(arrays)
+    path = write(tmp_path / "m.ckpt", described(arrays) | {"epoch": number(3)}, arrays)
+    assert list(torch_pickle.read(path)) == list(arrays)
+    assert not (tmp_path / "created").exists()
+
+
+def test_several_networks_in_a_file(tmp_path):
+    arrays = some_arrays()
+    parts = {"generator": dict_of(described(arrays)), "discriminator": dict_of(described(arrays))}
+    path = torch_files.write_zip(tmp_path / "m.pth", parts, arrays)
+    with pytest.raises(InputError, match="several dicts of arrays"):
+        read_arrays(path)
 
 
 @pytest.mark.parametrize(

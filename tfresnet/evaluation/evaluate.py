@@ -17,6 +17,9 @@ def evaluate(
     model: str | None = None,
     mean: str | None = None,
     std: str | None = None,
+    pixels: str | None = None,
+    stem: str | None = None,
+    shortcut: str | None = None,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
     classes: str | None = None,
@@ -32,7 +35,7 @@ def evaluate(
         source: run folder, `.keras` file or shipped name; with `model` any file of weights. Of an
             unfinished run the newest checkpoint is evaluated, and the result has `unfinished`.
         model: name of the network that gets the weights of `source`.
-        mean, std: of the pixels, `R,G,B` in 0..1, if `source` lacks them.
+        mean, std, pixels, stem, shortcut: see `Source`.
         dataset, data_dir, classes, skip_broken: see `TrainConfig`; default: the run's.
         image_size: side of the pictures of a folder, with `model`; None: the network's own.
         split: "test", or "val" and "train" as the run split them (for a file: as the default
@@ -50,7 +53,7 @@ def evaluate(
     """
     _check_choice("split", split, (None, *SPLITS))
     _check_choice("precision", precision, PRECISIONS)
-    run = Source(source, model, mean, std)
+    run = Source(source, model, mean, std, pixels, stem=stem, shortcut=shortcut)
     options = {"classes": classes, "skip_broken": skip_broken, "image_size": image_size}
     data = run.dataset(dataset, data_dir, **options)
     network, unfinished = run.model(data)

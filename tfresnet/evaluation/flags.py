@@ -7,8 +7,16 @@ from tfresnet import pretrained
 from tfresnet.data import check_dataset_name
 from tfresnet.settings.config import PRECISIONS
 from tfresnet.settings.model_names import check_model_name
+from tfresnet.settings.pixels import PIXELS, PIXELS_HELP
 from tfresnet.settings.values import channels
-from tfresnet.system.arguments import ArgumentParser, at_least_1, check_flag, output_file, path
+from tfresnet.system.arguments import (
+    ArgumentParser,
+    at_least_1,
+    check_flag,
+    flag,
+    output_file,
+    path,
+)
 
 IMAGE_SIZE = "side of the pictures, with --model; None: the network's own"
 
@@ -50,11 +58,25 @@ def add_weights_options(parser):
     add("--model", metavar="NAME", help=about)
     add("--mean", metavar="R,G,B", help="mean of the pixels in 0..1, if the file does not say")
     add("--std", metavar="R,G,B", help="deviation of the pixels; goes with --mean")
+    add("--pixels", choices=tuple(PIXELS), help=f"in place of --mean and --std: {PIXELS_HELP}")
+    about = "stem of --model; None: as the weights show"
+    add("--stem", choices=("imagenet", "cifar", "cifar_pool"), help=about)
+    about = "shortcuts of --model; None: as the weights show"
+    add("--shortcut", choices=("A", "B", "C"), help=about)
+
+
+def source_options(args: argparse.Namespace) -> dict[str, object]:
+    """The flags of `add_weights_options` as arguments of `Source`."""
+    names = ("model", "mean", "std", "pixels", "stem", "shortcut")
+    return {name: getattr(args, name) for name in names}
 
 
 def check_source(parser, args):
-    if getattr(args, "image_size", None) and args.model is None:
-        parser.error(f"--image-size must come with --model. Received: {args.image_size}")
+    for name in ("image_size", "stem", "shortcut"):
+        if getattr(args, name, None) and args.model is None:
+            parser.error(f"{flag(name)} must come with --model. Received: {getattr(args, name)}")
+    if args.pixels and (args.mean or args.std):
+        parser.error(f"--pixels must come without --mean and --std. Received: {args.pixels}")
     if args.model is not None:
         check_flag(parser, check_model_name, args.model)
     for name in ("mean", "std"):

@@ -1,10 +1,16 @@
 """The first layer of a trained model: from pixels to normalised images."""
 
+import logging
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfresnet.errors import InputError
+
+_NORMALISED = 4  # no deviation of a normalised colour is larger; hardly a pixel is as dark
+_LOOKED_AT = 64  # images of a batch
+logger = logging.getLogger("tfresnet")
 
 
 @keras.saving.register_keras_serializable(package="tfresnet")
@@ -29,6 +35,7 @@ class Preprocessing(keras.layers.Layer):
         self.mean = tuple(float(x) for x in mean)
         self.std = tuple(float(x) for x in std)
         self.class_names = tuple(class_names)
+        self._has_warned = False
         received = f"Received: {mean}, {std}"
         if not self.mean or len(self.mean) != len(self.std):
             raise InputError(f"mean and std must have a number for each channel. {received}")
@@ -43,6 +50,8 @@ class Preprocessing(keras.layers.Layer):
             )
 
     def call(self, inputs):
+        if tf.executing_eagerly():
+            self.warn_if_normalised(inputs)
         shape = inputs.shape[1:]
         scale = 1 / (255 * np.asarray(self.std))
         offset = -np.asarray(self.mean) / np.asarray(self.std)
@@ -55,6 +64,23 @@ class Preprocessing(keras.layers.Layer):
         x = x * np.tile(scale, pixels).astype(np.float32)
         x = x + np.tile(offset, pixels).astype(np.float32)
         return tf.reshape(x, (-1, *shape))
+
+    def warn_if_normalised(self, images: object) -> None:
+        """Warns, once, if a batch of floats looks normalised already.
+
+        It needs values, so a graph cannot do it: printing there prevents XLA and TFLite.
+        """
+        is_floating = "float" in str(getattr(images, "dtype", ""))
+        if self._has_warned or not is_floating or len(images.shape) != 4:
+            return
+        some = np.abs(np.asarray(images[:_LOOKED_AT], np.float32))
+        if some.any() and np.mean(some <= _NORMALISED) > 0.9:
+            self._has_warned = True
+            logger.warning(
+                "this network normalises pixels of 0 to 255 itself, but these images look "
+                "normalised: at least 90 %% of their values are within -%d and %d",
+                *(_NORMALISED, _NORMALISED),
+            )
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -21,5 +21,12 @@ from tfresnet.models.inspection import (
     stage_of,
     train_last_stages,
 )
-from tfresnet.models.registry import create_model, has_auxiliary, image_side, list_models
+from tfresnet.models.preparing import preparing, swap_colours
+from tfresnet.models.registry import (
+    create_model,
+    has_auxiliary,
+    image_side,
+    list_models,
+    options_for,
+)
 from tfresnet.models.weights import Weights, find_source, read_weights

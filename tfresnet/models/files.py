@@ -12,6 +12,7 @@ import h5py
 import keras
 
 from tfresnet.errors import InputError
+from tfresnet.models.watched import watched
 from tfresnet.weights import hdf5
 from tfresnet.weights.size import limit
 
@@ -36,7 +37,7 @@ def load_model(path: str | Path) -> keras.Model:
         )
     try:
         _check_archive(path)
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return watched(keras.saving.load_model(path, compile=False, safe_mode=True))
     except Exception as error:  # a damaged file can raise anything
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         rule = f"Keras cannot read this model file ({reason})"

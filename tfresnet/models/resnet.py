@@ -16,7 +16,8 @@ from tfresnet.models.registry import register
 class ResNet(Network):
     """One column of a table: stage i has `units[i]` units with `filters[i]` channels.
 
-    The stem is a 7x7 / 2 with max pooling ("imagenet") or one 3x3 ("cifar").
+    The stem is a 7x7 / 2 with max pooling ("imagenet"), one 3x3 ("cifar"), or a 3x3 with max
+    pooling ("cifar_pool", which no paper has, but some files of weights).
 
     Options: `shortcut`: "A", "B" or "C" of section 4.1; "auto" is B for Table 1, A for section 4.2,
     and none for a plain network, which allows no other. `stride_in_3x3`: the later "v1.5"
@@ -36,7 +37,7 @@ class ResNet(Network):
 
     @property
     def smallest(self):
-        return 2 ** (len(self.units) - 1 + (2 if self.stem == "imagenet" else 0))
+        return 2 ** (len(self.units) - 1 + {"imagenet": 2, "cifar_pool": 1, "cifar": 0}[self.stem])
 
     def with_options(self, shortcut="auto", **options):
         if shortcut == "auto":
@@ -57,9 +58,12 @@ class ResNet(Network):
 
     def _stem(self, x):
         filters = self.stem_filters or self.filters[0]
+        if self.stem == "imagenet":
+            x = self.large_convolution(x, filters)
+        else:
+            x = self.conv(filters, 3, name="conv1")(x)
         if self.stem == "cifar":
-            return self.conv(filters, 3, name="conv1")(x)
-        x = self.large_convolution(x, filters)
+            return x
         # After a ReLU nothing is negative, so zero padding does not change a maximum.
         x = self.pad(1, name="pool1_pad")(x)
         return self.pool("max", 3, 2, name="pool1")(x)
@@ -105,4 +109,4 @@ NETWORKS = {
 
 
 for _name, _row in NETWORKS.items():
-    register(_name, _row)
+    register(_name, _row, cifar_pool=_row)

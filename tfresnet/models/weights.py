@@ -1,7 +1,8 @@
 """Weights of a run, a file or a shipped network, assigned to a network by variable path."""
 
 import logging
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -13,9 +14,14 @@ from tfresnet.layers import Preprocessing
 from tfresnet.models.files import load_model
 from tfresnet.models.inference import without_auxiliary
 from tfresnet.models.inspection import preprocessing_of
+from tfresnet.settings.pixels import pixel_statistics
 from tfresnet.weights import layouts, read_arrays
 
 _SHOWN = 5  # mismatches of one kind in a message
+_STEM = "conv1/conv/kernel"
+_STEMS = {7: "imagenet", 3: "cifar"}  # by the side of that kernel
+# Whether bottlenecks of a library have their stride in the 3x3.
+_STRIDES = {"torchvision": True, "torch": True, "keras.applications": False}
 logger = logging.getLogger("tfresnet")
 
 
@@ -26,6 +32,7 @@ class Weights:
     preprocessing: of the images; None: unknown.
     network: name of the network they were trained in; None: unknown.
     stride_in_3x3: where the bottlenecks have their stride; None: no bottlenecks, or unknown.
+    library: see `layouts.as_ours`; "" is ours, or unknown.
     """
 
     source: str
@@ -33,6 +40,60 @@ class Weights:
     preprocessing: Preprocessing | None = None
     stride_in_3x3: bool | None = None
     network: str | None = None
+    library: str = ""
+
+    @property
+    def options(self) -> dict[str, object]:
+        """Options of the network that the names show; for another library also the stem."""
+        shown = {"stride_in_3x3": True} if self.stride_in_3x3 else {}
+        places = [re.match(r"(conv\d+_block\d+)/(conv1|shortcut_conv)/", n) for n in self.arrays]
+        units, projections = (
+            {place[1] for place in places if place and place[2] == kind}
+            for kind in ("conv1", "shortcut_conv")
+        )
+        if units:
+            shown["shortcut"] = "C" if units == projections else "B" if projections else "A"
+        if self.library and _STEM in self.arrays:
+            shown["stem"] = _STEMS.get(self.arrays[_STEM].shape[0], "auto")
+        return shown
+
+    @property
+    def may_pool(self) -> bool:
+        """Whether max pooling may follow a 3x3 stem, since no name shows it.
+
+        Some networks with torchvision's names have it, as huyvnphan/PyTorch_CIFAR10. The thin ones
+        of three stages have not.
+        """
+        has_four_stages = any(name.startswith("conv5_") for name in self.arrays)
+        is_small = self.options.get("stem") == "cifar"
+        return self.library == "torchvision" and is_small and has_four_stages
+
+    def prepared_as(self, pixels: str | None) -> "Weights":
+        """The weights for RGB images, with the preprocessing that `PIXELS` has by this name.
+
+        None keeps what the source says. A ResNet of `keras.applications` with 1000 classes is the
+        original, so its pixels are known: "caffe".
+
+        Raises:
+            InputError: an unknown name, or a source that has its own preprocessing.
+        """
+        is_original = self.library == "keras.applications" and self.num_classes == 1000
+        if pixels is None and is_original:
+            pixels = "caffe"
+        if pixels is None:
+            return self
+        statistics = pixel_statistics(pixels)
+        if self.preprocessing:
+            raise InputError(
+                f"pixels must not be given: {self.source} says how its pixels are prepared. "
+                f"Received: {pixels!r}"
+            )
+        arrays = dict(self.arrays)
+        if pixels == "caffe":
+            if _STEM not in arrays:
+                raise InputError(f"pixels=caffe needs {_STEM} to swap. Received: {self.source}")
+            arrays[_STEM] = arrays[_STEM][:, :, ::-1]
+        return replace(self, arrays=arrays, preprocessing=Preprocessing(*statistics))
 
     @property
     def num_classes(self) -> int | None:
@@ -106,29 +167,43 @@ class Weights:
             raise InputError(f"{rule}. Received: {self.source}")
 
 
-def read_weights(source: str | Path, network: str | None = None) -> Weights:
+def read_weights(
+    source: str | Path, network: str | None = None, pixels: str | None = None
+) -> Weights:
     """Weights of a finished run, a file or a shipped network.
 
     Args:
         source: a run's folder; a `.keras` file or one that `tfresnet.weights` reads; or a name for
             `tfresnet.pretrained.find`.
         network: the name of the network that needs them.
+        pixels: see `Weights.prepared_as`.
 
     Raises:
-        InputError: the source does not exist or cannot be read.
+        InputError: the source does not exist or cannot be read, or `pixels` do not fit it.
     """
+    return _read(source, network).prepared_as(pixels)
+
+
+def _read(source, network):
     path = find_source(source, network)
     if path.is_dir():
         path = path / "model.keras"
         if not path.is_file():
             raise InputError(f"a run must be finished to give its weights. Received: {source}")
     if path.suffix != ".keras":
-        arrays, stride = read_arrays(path)
-        return Weights(str(source), arrays, stride_in_3x3=stride)
-    model = load_model(path)
-    arrays, stride = layouts.as_ours({n: np.asarray(v) for n, v in _by_path(model).items()})
-    stride = stride_in_3x3(model) if stride is None else stride
-    return Weights(str(source), arrays, preprocessing_of(model), stride, model.name)
+        arrays, library = read_arrays(path)
+        found = Weights(str(source), arrays, library=library)
+    else:
+        model = load_model(path)
+        arrays, library = layouts.as_ours({n: np.asarray(v) for n, v in _by_path(model).items()})
+        if library and any(isinstance(x, keras.layers.GlobalMaxPooling2D) for x in model.layers):
+            raise InputError(f"the classifier must follow average pooling. Received: {source}")
+        network = None if library else model.name
+        own = preprocessing_of(model), stride_in_3x3(model), network
+        found = Weights(str(source), arrays, *own, library)
+    if library and any("/conv3/" in name for name in arrays):
+        found = replace(found, stride_in_3x3=_STRIDES[library])
+    return found
 
 
 def find_source(source: str | Path, network: str | None = None) -> Path:

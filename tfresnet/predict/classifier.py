@@ -108,6 +108,9 @@ def load(
     model: str | None = None,
     mean: str | None = None,
     std: str | None = None,
+    pixels: str | None = None,
+    stem: str | None = None,
+    shortcut: str | None = None,
     image_size: int | None = None,
 ) -> Classifier:
     """Loads a trained network.
@@ -115,10 +118,11 @@ def load(
     Args:
         source: run folder, `.keras` file or shipped name; with `model`, any file of weights.
         model: name of the network that the weights belong to.
-        mean, std: normalisation of the pixels, `R,G,B` in 0..1, if `source` does not store it.
+        mean, std, pixels, stem, shortcut: see `Source`.
         image_size: side of the pictures, with `model`; None: the network's own.
 
     Raises:
         InputError: no such source, or one that needs `model`, `mean` or `std`.
     """
-    return Classifier(Source(source, model, mean, std).pixel_model(image_size))
+    found = Source(source, model, mean, std, pixels, stem=stem, shortcut=shortcut)
+    return Classifier(found.pixel_model(image_size))

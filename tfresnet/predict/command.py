@@ -13,6 +13,7 @@ from tfresnet import pretrained
 from tfresnet.data.picture_files import centre_box, read, seen
 from tfresnet.data.places import PICTURES, is_hidden
 from tfresnet.errors import InputError, RunError
+from tfresnet.evaluation.flags import source_options
 from tfresnet.predict.cam import activation_map, side_by_side, write_picture
 from tfresnet.predict.classifier import BATCH, Classifier, load
 from tfresnet.runs.finding import is_run
@@ -32,8 +33,7 @@ def predict(args: argparse.Namespace) -> list[dict]:
     if args.cam and len(paths) != 1:
         raise InputError(f"--cam must be of one picture. Received: {len(paths)} pictures")
     source = args.source or pretrained.default()
-    options = {"model": args.model, "mean": args.mean, "std": args.std}
-    classifier = load(source, image_size=args.image_size, **options)
+    classifier = load(source, image_size=args.image_size, **source_options(args))
     if not (args.source or args.json):
         print(f"by {source.stem}, which comes with the package:")
     results, broken = [], []

@@ -49,8 +49,8 @@ def make_preprocessing(
     `source`, the name of weights that come without them, it warns about that choice."""
     if source and mean is None:
         logger.warning(
-            "%s does not say how its pixels are prepared: they are fed as %s has it (--mean and "
-            "--std say otherwise)",
+            "%s does not say how its pixels are prepared: they are fed as %s has it (--pixels, "
+            "or --mean and --std, say otherwise)",
             source,
             dataset.name,
         )

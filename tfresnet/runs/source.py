@@ -15,6 +15,7 @@ from tfresnet.runs.record import RunRecord
 from tfresnet.runs.variables import model_variables, restore
 from tfresnet.settings import values
 from tfresnet.settings.config import TrainConfig
+from tfresnet.settings.pixels import pixel_statistics
 
 
 class Source:
@@ -24,9 +25,11 @@ class Source:
         source: run folder, model file or shipped name; with `network`, the name of the network
             that gets the weights, everything that `models.read_weights` takes.
         mean, std: of the pixels, `R,G,B` in 0..1, if the source lacks them.
+        pixels: in place of both, see `models.Weights.prepared_as`.
+        options: `stem` and `shortcut` of `network`; None: as its weights show.
 
-    Raises `InputError`: no such source, a run without model and checkpoint, or only one of `mean`
-    and `std`.
+    Raises `InputError`: no such source, a run without model and checkpoint, only one of `mean` and
+    `std`, or `pixels` for a source that has its own preprocessing.
     """
 
     def __init__(
@@ -35,18 +38,23 @@ class Source:
         network: str | None = None,
         mean: str | Channels = None,
         std: str | Channels = None,
+        pixels: str | None = None,
+        **options: str | None,
     ):
         self.name, self.network = source, network
+        self.options = {name: value for name, value in options.items() if value is not None}
         self.path = models.find_source(source, network)
         self.run = RunRecord(self.path) if self.path.is_dir() else None
         self.config = self.run.config if self.run else TrainConfig()
-        self.weights = models.read_weights(source, network) if network else None
+        self.weights = models.read_weights(source, network, pixels) if network else None
         mean, std = mean and values.channels(mean, "mean"), std and values.channels(std, "std")
         self.mean, self.std = mean_and_std(mean, std, self.weights)
         file = self.run.folder.model if self.run else self.path
         is_final = not self.network and (file.is_file() or not self.run)
         self.final = models.load_model(file) if is_final else None
         self.state = None if is_final or self.network else self._newest_state()
+        if pixels and not network:
+            self._prepare_as(pixels)
 
     def dataset(
         self, name: str | None = None, data_dir: str | Path | None = None, **options: object
@@ -65,7 +73,8 @@ class Source:
         if self.run and dataset in (None, self.config.dataset):
             return None
         if self.network:
-            return models.image_side(self.network)
+            stem = self.weights.options | self.options
+            return models.image_side(self.network, stem.get("stem", "auto"))
         return self.run.dataset.image_shape[0]
 
     def model(self, data: Dataset | None) -> tuple[keras.Model, str]:
@@ -82,6 +91,16 @@ class Source:
         except ValueError as error:
             raise InputError(f"not a run of this network: {error}. Received: {self.path}") from None
         return models.without_auxiliary(network), f"step {self.state.step}"
+
+    def _prepare_as(self, pixels):
+        if self.final is None or models.preprocessing_of(self.final):
+            raise InputError(
+                f"pixels must not be given: {self.name} says how its pixels are prepared. "
+                f"Received: {pixels!r}"
+            )
+        self.mean, self.std = pixel_statistics(pixels)
+        if pixels == "caffe":
+            models.swap_colours(self.final)
 
     def _newest_state(self):
         """The newest checkpoint of a run without a model."""
@@ -105,6 +124,7 @@ class Source:
             input_shape=data.image_shape,
             preprocessing=make_preprocessing(self.mean, self.std, data, self.name),
             weights=replace(self.weights, preprocessing=None),  # the data set names the classes
+            **self.options,
         )
 
     def pixel_model(self, image_size: int | None = None) -> keras.Model:
@@ -112,36 +132,40 @@ class Source:
         Raises `InputError` as `model`, and if mean and deviation are unknown."""
         if self.network is None:
             model, _ = self.model(None if self.final else self.dataset())
-            if models.preprocessing_of(model) is None:
-                raise InputError(
-                    "a model must say how its pixels are prepared; this one needs --model, --mean "
-                    f"and --std. Received: {self.name}"
-                )
-            return model
+            self._check_own(model)
+            if models.preprocessing_of(model):
+                return model
         if self.mean is None:
             raise InputError(
-                f"mean and std must be given: {self.name} does not say how pixels are prepared. "
-                "Received: none"
+                "a model must say how its pixels are prepared, or mean and std must be given, or "
+                f"pixels. Received: {self.name}"
             )
+        if self.network is None:
+            return models.preparing(model, Preprocessing(self.mean, self.std))
         own = self.weights.preprocessing
         return models.create_model(
             self.network,
             num_classes=self.weights.num_classes,
             input_shape=image_size and (image_size, image_size, 3),
             preprocessing=Preprocessing(self.mean, self.std, own.class_names if own else ()),
+            **self.options,
             weights=self.weights,
         )
 
     def missing_preprocessing(self, model: keras.Model, data: Dataset) -> Preprocessing | None:
         """The preprocessing for a model that has none; None for one that has."""
-        if own := models.preprocessing_of(model):
-            if self.mean and not self.network:
-                raise InputError(
-                    f"mean and std must not be given: {self.name} has its own. Received: "
-                    f"{self.mean} in place of {own.mean}"
-                )
+        self._check_own(model)
+        if models.preprocessing_of(model):
             return None
         return make_preprocessing(self.mean, self.std, data, model.name)
+
+    def _check_own(self, model):
+        own = models.preprocessing_of(model)
+        if own and self.mean and not self.network:
+            raise InputError(
+                f"mean and std must not be given: {self.name} has its own. Received: "
+                f"{self.mean} in place of {own.mean}"
+            )
 
     def images(self, data: Dataset, split: str) -> Split:
         """The images of "test", "val" or "train"; the last two as the run split them."""

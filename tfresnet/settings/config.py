@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tfresnet.errors import InputError
 from tfresnet.settings import values
 from tfresnet.settings.fields import Role, above_0, at_least, check, parsed_by, setting, within
+from tfresnet.settings.pixels import PIXELS, PIXELS_HELP
 from tfresnet.settings.recipes import EARLIER, OPTIMIZERS, PADDING_MODES, RECIPES, recipe_for
 from tfresnet.settings.schedules import LR_SCHEDULERS
 
@@ -79,6 +80,7 @@ class TrainConfig:
         *_CHANNELS, "mean of the pixels in 0..1 (default: the weights' or the data's)"
     )
     std: tuple[float, ...] | None = parsed_by(*_CHANNELS, "deviation of the pixels, with mean")
+    pixels: str | None = setting(None, PIXELS_HELP, choices=tuple(PIXELS))
     transfer: str = setting(
         "all",
         "part of the network to train: all, the last stages, or the classifier alone (head: on "
@@ -169,6 +171,12 @@ class TrainConfig:
         if self.transfer != "all" and self.weights is None:
             raise InputError(
                 f"transfer must be all without weights to start from. Received: {self.transfer!r}"
+            )
+        known = self.pixels and (None, PIXELS[self.pixels][0])
+        if known and (self.mean not in known or self.weights is None):
+            raise InputError(
+                "pixels must come with weights, in place of mean and std. "
+                f"Received: {self.pixels!r}"
             )
         if self.train_stages and self.transfer != "last":
             raise InputError(

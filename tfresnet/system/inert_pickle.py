@@ -13,11 +13,12 @@ from io import BytesIO
 # A step takes a hundred bytes and a microsecond. A batch of CIFAR-10 needs 30,000 of them, the
 # weights of ResNet-1202 need 250,000.
 MAX_STEPS = 2_000_000
+MAX_NAME = 1000  # characters; the module of one name can be that of many
 MAX_KEY = 2**60  # integers from 2**61 - 1 on can have equal hashes, which makes a dict slow
 
 _TEXTS = {"SHORT_BINSTRING", "BINSTRING", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
 _VALUES = _TEXTS | {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
-_BYTES = {"SHORT_BINBYTES", "BINBYTES", "BINBYTES8"}
+_BYTES = {"SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 
 
@@ -38,23 +39,28 @@ class Call:
 
 
 def load(
-    file: BytesIO, names: Collection[str] = (), persistent: Callable[[object], object] | None = None
+    file: BytesIO,
+    names: Collection[str] | None = (),
+    persistent: Callable[[object], object] | None = None,
 ) -> object:
     """The next pickle in a file, of the binary opcodes of protocols 1 to 5.
 
     Ordered dicts become dicts, and byte strings text, a character a byte (latin-1), which is how
-    the older protocols write them. Other calls become `Call`. A value can hold another many times
+    the older protocols write them. Other calls and objects become `Call`, and lose what is put into
+    them as into a list or a dict. A value can hold another many times
     over: compare, hash or print only what is known to be a number or a text.
 
     Args:
-        names: the functions and classes that the pickle may name, as "module.name".
+        names: the functions and classes that the pickle may name, as "module.name"; None: any.
         persistent: what a persistent id stands for; None: there are none.
 
     Raises:
         ValueError: damage, a name or an opcode that is not allowed, keys that are neither text nor
-            integers, more than `MAX_STEPS` steps.
+            numbers nor names, more than `MAX_STEPS` steps.
     """
-    machine = _Machine({*names, "_codecs.encode", "collections.OrderedDict"}, persistent)
+    if names is not None:
+        names = {*names, "_codecs.encode", "collections.OrderedDict"}
+    machine = _Machine(names, persistent)
     try:
         for opcode, argument, _ in pickletools.genops(file):
             machine.steps += 1
@@ -95,28 +101,30 @@ class _Machine:
         match opcode:
             case "MARK":
                 self.marks.append(len(stack))
-            case "EMPTY_LIST":
+            case "EMPTY_LIST" | "EMPTY_SET":  # to hash values can take for ever
                 stack.append([])
             case "EMPTY_DICT":
                 stack.append({})
-            case "TUPLE":
+            case "TUPLE" | "FROZENSET":
                 stack.append(self.taken(self.marks.pop()))
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
                 stack.append(self.taken(len(stack) - int(opcode[-1])))
             case "APPEND":
                 self.extend(self.taken(len(stack) - 1))
-            case "APPENDS":
+            case "APPENDS" | "ADDITEMS":
                 self.extend(self.taken(self.marks.pop()))
             case "SETITEM":
                 self.update(self.taken(len(stack) - 2))
             case "SETITEMS":
                 self.update(self.taken(self.marks.pop()))
             case "GLOBAL":
-                self.name(argument.replace(" ", "."))
+                self.name(argument.split(" "))
             case "STACK_GLOBAL":
-                self.name(".".join(self.taken(len(stack) - 2)))
-            case "REDUCE":
+                self.name(self.taken(len(stack) - 2))
+            case "REDUCE" | "NEWOBJ":
                 stack.append(self.called(*self.taken(len(stack) - 2)))
+            case "NEWOBJ_EX":
+                stack.append(self.called(*self.taken(len(stack) - 3)[:2]))
             case "BUILD":
                 self.build(*self.taken(len(stack) - 1))
             case "BINPERSID" if self.persistent:
@@ -135,17 +143,24 @@ class _Machine:
         return values
 
     def extend(self, values):
-        if type(self.stack[-1]) is not list:
+        target = self.stack[-1]
+        if type(target) is list:
+            target.extend(values)
+        elif type(target) is not Call:
             raise ValueError("it appends to what is no list")
-        self.stack[-1].extend(values)
 
     def update(self, values):
-        if type(self.stack[-1]) is not dict:
+        target = self.stack[-1]
+        if type(target) is dict:
+            target.update(_items(zip(values[::2], values[1::2], strict=True)))
+        elif type(target) is not Call:
             raise ValueError("it sets an item of what is no dict")
-        self.stack[-1].update(_items(zip(values[::2], values[1::2], strict=True)))
 
-    def name(self, text):
-        if text not in self.names:
+    def name(self, parts):
+        if sum(map(len, parts)) > MAX_NAME:
+            raise ValueError(f"a name of more than {MAX_NAME} characters")
+        text = ".".join(parts)
+        if self.names is not None and text not in self.names:
             raise ValueError(f"it names {text[:80]}, which is not allowed")
         self.stack.append(Name(text))
 
@@ -175,7 +190,7 @@ def _items(pairs):
     items = {}
     for key, value in pairs:
         # To hash a tuple of tuples can take for ever.
-        if type(key) is not str and (type(key) is not int or abs(key) > MAX_KEY):
+        if type(key) not in (str, Name) and (type(key) is not int or abs(key) > MAX_KEY):
             raise ValueError("a key must be a text or a number")
         items[key] = value
     return items

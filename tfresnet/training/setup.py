@@ -32,7 +32,7 @@ def start_run(config: TrainConfig) -> Iterator[Run]:
     devices = Devices.choose(config.strategy)
     if devices.is_chief:
         RunFolder.new_path(config.to_dict())  # fails early, before anything slow
-    weights = models.read_weights(config.weights, config.model) if config.weights else None
+    weights = _read_weights(config)
     config, reason = fit_to_machine(fit_to_weights(config, weights))
     config, material = load_material(config)
     _check_workers_agree(devices, config, material, resume=False)
@@ -72,9 +72,8 @@ def resume_run(path: str | Path, **moved: str | Path) -> Iterator[Run]:
             f"of files than when it began, in {config.data_dir}"
         )
     _check_workers_agree(devices, config, material, resume=True)
-    weights = None
-    if config.weights and not folder.checkpoints.paths():  # stopped before its first checkpoint
-        weights = models.read_weights(config.weights, config.model)
+    has_begun = bool(folder.checkpoints.paths())  # or it stopped before its first checkpoint
+    weights = None if has_begun else _read_weights(config)
     with devices.detect_lost_workers(), devices.strategy.scope():
         learner = Learner.build(config, material.dataset, weights)
     with folder.lock(), explain_failures(folder), devices.detect_lost_workers():
@@ -92,12 +91,22 @@ def resume_run(path: str | Path, **moved: str | Path) -> Iterator[Run]:
 
 
 def fit_to_weights(config: TrainConfig, weights: models.Weights | None) -> TrainConfig:
-    """The settings with the weights' mean and deviation, and their place of the stride."""
+    """The settings with the weights' mean and deviation, and the options that their names show."""
     mean, std = mean_and_std(config.mean, config.std, weights)
-    options = config.model_option
-    if weights and weights.stride_in_3x3:
-        options = {"stride_in_3x3": True} | (options or {})
-    return dataclasses.replace(config, mean=mean, std=std, model_option=options)
+    config = dataclasses.replace(config, mean=mean, std=std)
+    if weights is None:
+        return config
+    given = {"shortcut": config.shortcut} | (config.model_option or {})
+    options = models.options_for(config.model, weights, **given)
+    stated = {("stem", "auto"), ("shortcut", config.shortcut)}  # elsewhere
+    options = {name: value for name, value in options.items() if (name, value) not in stated}
+    return dataclasses.replace(config, model_option=options or None)
+
+
+def _read_weights(config):
+    if config.weights is None:
+        return None
+    return models.read_weights(config.weights, config.model, config.pixels)
 
 
 def fit_to_machine(config: TrainConfig) -> tuple[TrainConfig, str]:

@@ -18,11 +18,11 @@ MAX_REASON = 300  # characters; a damaged file can have names of any length
 READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
     ".safetensors": safetensors.read,
     **dict.fromkeys((".h5", ".hdf5"), hdf5.read),
-    **dict.fromkeys((".pth", ".pt", ".th", ".bin"), torch_pickle.read),
+    **dict.fromkeys((".pth", ".pt", ".th", ".bin", ".ckpt", ".tar"), torch_pickle.read),
 }
 
 
-def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], bool | None]:
+def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], str]:
     """What the file holds, as `layouts.as_ours` gives it.
 
     Raises:

@@ -9,41 +9,76 @@ _TORCH_BN |= {"running_mean": "moving_mean", "running_var": "moving_variance"}
 _TORCH_CHILDREN = {"downsample.0": "shortcut_conv", "downsample.1": "shortcut_bn"}  # torchvision
 _TORCH_CHILDREN |= {"shortcut.0": "shortcut_conv", "shortcut.1": "shortcut_bn"}  # akamaster
 _TORCH_ENDS = {"conv1": "conv1/conv", "bn1": "conv1/bn"}
-_TORCH_ENDS |= {"fc": "predictions", "linear": "predictions"}
-_APPLICATIONS_ENDS = {"conv1_conv": "conv1/conv", "conv1_bn": "conv1/bn", "probs": "predictions"}
+_APPLICATIONS_ENDS = {"conv1_conv": "conv1/conv", "conv1_bn": "conv1/bn"}
+# Of a module or submodel; `layer1.0.conv1.weight` is in no wrapper.
+_WRAPPERS = r"((?!layer\d+\.)[^./]+[./])*"
+_COUNTERS = ("n_averaged",)  # beside the arrays: of torch.optim.swa_utils
 
 
-def as_ours(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], bool | None]:
-    """(arrays by our names, whether bottlenecks have their stride in the 3x3; None: unknown).
+def as_ours(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
+    """(arrays by our names, their library: "torchvision", "torch", "keras.applications" or "").
 
-    The names show the library. Arrays of an unknown one stay as they are.
+    The names show the library, whatever wrappers put before them. Arrays of an unknown one stay as
+    they are. "torch" are residual networks for CIFAR-10 in other words than torchvision's.
+
+    Raises:
+        ValueError: two names for one array, or shapes that do not belong together.
     """
-    if "conv1_conv/kernel" in arrays:
-        return from_keras_applications(arrays), False
-    if any(re.search(r"(^|\.)conv1\.weight$", name) for name in arrays):
-        ours = from_torch(arrays)
-        return ours, True if any("/conv3/" in name for name in ours) else None
-    return arrays, None
+    if (bare := _unwrapped(arrays, "conv1_conv/kernel")) is not None:
+        return from_keras_applications(bare), "keras.applications"
+    if (bare := _unwrapped(arrays, "conv1.weight")) is not None:
+        in_torchvision = any(".downsample." in name or name == "fc.weight" for name in bare)
+        return from_torch(bare), "torchvision" if in_torchvision else "torch"
+    return arrays, ""
+
+
+def _unwrapped(arrays, first):
+    """The arrays without the names of the wrappers around the array `first`; None: it lacks.
+
+    Arrays outside the wrapper, such as a classifier, keep their names.
+    """
+    ends = [name.removesuffix(first) for name in arrays if name.endswith(first)]
+    prefixes = [end for end in ends if re.fullmatch(_WRAPPERS, end)]
+    if not prefixes:
+        return None
+    prefix = min(prefixes, key=len)
+    named = [(name.removeprefix(prefix), array) for name, array in arrays.items()]
+    return _each_once((name, array) for name, array in named if name not in _COUNTERS)
+
+
+def _each_once(pairs):
+    found = {}
+    for name, array in pairs:
+        if name in found:
+            raise ValueError(f"it holds two arrays for {name}")
+        found[name] = array
+    return found
+
+
+def _lone_dense(arrays, separator):
+    """The path of the only dense layer, which is the classifier, whatever its name; else None."""
+    dense = [name.rpartition(separator)[0] for name, array in arrays.items() if array.ndim == 2]
+    return dense[0] if len(dense) == 1 else None
 
 
 def from_torch(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Converts a ResNet of torchvision, timm or akamaster/pytorch_resnet_cifar10.
+    """Converts a ResNet of torchvision, timm, chenyaofo or akamaster/pytorch_resnet_cifar10.
 
     Unknown names stay as they are.
     """
-    ours = {}
+    classifier, ours = _lone_dense(arrays, "."), []
     for name, array in arrays.items():
         if name.endswith("num_batches_tracked"):
             continue
-        module, _, kind = name.removeprefix("module.").rpartition(".")
-        layer = _torch_layer(module)
+        module, _, kind = name.rpartition(".")
+        layer = "predictions" if module == classifier else _torch_layer(module)
         normalises = layer.endswith(("bn", "bn1", "bn2", "bn3"))
         kind = _TORCH_BN[kind] if normalises and kind in _TORCH_BN else kind
         if kind == "weight":
             kind = "kernel"
             array = array.transpose({4: (2, 3, 1, 0), 2: (1, 0)}.get(array.ndim))
-        ours[f"{layer}/{kind}" if layer else name] = array
-    return _move_padding_to_end(ours)
+        ours.append((f"{layer}/{kind}" if layer else name, array))
+    return _move_padding_to_end(_each_once(ours))
 
 
 def _torch_layer(module):
@@ -82,11 +117,11 @@ def _move_padding_to_end(arrays):
 
 
 def from_keras_applications(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Converts `keras.applications.ResNet50`, 101 or 152.
+    """Converts `keras.applications.ResNet50`, 101 or 152, or a network that ends otherwise.
 
     Its convolutions have a bias before batch normalisation, which we subtract from the mean.
     """
-    ours = {}
+    classifier, ours = _lone_dense(arrays, "/"), []
     for name, array in arrays.items():
         layer, _, kind = name.rpartition("/")
         if kind == "bias" and layer.endswith("_conv"):
@@ -96,8 +131,9 @@ def from_keras_applications(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarr
             if bias.shape != array.shape:
                 raise ValueError(f"{name} must have the shape of its convolution's bias")
             array = array - bias
-        ours[f"{_applications_layer(layer)}/{kind}"] = array
-    return ours
+        layer = "predictions" if layer == classifier else _applications_layer(layer)
+        ours.append((f"{layer}/{kind}", array))
+    return _each_once(ours)
 
 
 def _applications_layer(layer):

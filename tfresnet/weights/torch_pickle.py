@@ -61,7 +61,7 @@ def _read_zip(file) -> tuple[object, Callable[[_Storage], np.ndarray]]:
     order = f"{root}byteorder"
     if order in members and archive.read(order) != b"little":
         raise ValueError("its numbers must be little-endian")
-    content = _unpickled(BytesIO(archive.read(pickles[0])), _storage)
+    content = inert_pickle.load(BytesIO(archive.read(pickles[0])), None, _storage)
     return content, cache(lambda s: np.frombuffer(archive.read(f"{root}data/{s.key}"), s.dtype))
 
 
@@ -79,7 +79,7 @@ def _read_legacy(file) -> tuple[object, Callable[[_Storage], np.ndarray]]:
     magic, protocol, system = (inert_pickle.load(file) for _ in range(3))
     if (magic, protocol) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL) or not system["little_endian"]:
         raise ValueError("it is no file that torch.save wrote on a little-endian machine")
-    content, keys = _unpickled(file, noted), inert_pickle.load(file)
+    content, keys = inert_pickle.load(file, None, noted), inert_pickle.load(file)
     arrays, position = {}, file.tell()
     for key in keys:
         if type(key) is not str or key not in dtypes:
@@ -88,11 +88,6 @@ def _read_legacy(file) -> tuple[object, Callable[[_Storage], np.ndarray]]:
         arrays[key] = np.frombuffer(data, dtypes[key], count, position + 8)
         position += 8 + arrays[key].nbytes
     return content, lambda storage: arrays[storage.key]
-
-
-def _unpickled(file, persistent):
-    names = {*_STORAGES, *_TENSORS}
-    return inert_pickle.load(file, names, persistent)
 
 
 def _storage(pid):
@@ -104,19 +99,23 @@ def _storage(pid):
 
 
 def _state_dict(content):
-    """The dict of arrays in what was pickled."""
-    parts = content.items() if isinstance(content, dict) else ()
-    if inside := {key: part for key, part in parts if _holds_tensors(part)}:
-        content = inside[next((key for key in _DICTS if key in inside), next(iter(inside)))]
-    if not _holds_tensors(content):
-        raise ValueError("it holds no dict of arrays")
-    if others := [name for name, value in content.items() if not _is_tensor(value)]:
-        raise ValueError(f"its state dict holds {others[0]!r}, which is no array")
-    return content
+    """The arrays in what was pickled: of the state dict, where a checkpoint holds more."""
+    inside = {key: tensors for key, part in _items(content) if (tensors := _tensors(part))}
+    known = [key for key in _DICTS if key in inside]
+    if len(inside) > 1 and not known:
+        raise ValueError("it holds several dicts of arrays, and no name says which is the network")
+    if found := inside[(known or [*inside])[0]] if inside else _tensors(content):
+        return found
+    raise ValueError("it holds no dict of arrays")
 
 
-def _holds_tensors(value):
-    return isinstance(value, dict) and any(map(_is_tensor, value.values()))
+def _tensors(value):
+    """The arrays by name in a dict; whatever else it holds was never called, and is left out."""
+    return {name: one for name, one in _items(value) if type(name) is str and _is_tensor(one)}
+
+
+def _items(value):
+    return value.items() if isinstance(value, dict) else ()
 
 
 def _is_tensor(value):

@@ -51,6 +51,10 @@ def test_metrics_follow_their_definitions():
     assert result["top1"] == 0.25
     assert result["top5"] == 1.0
     assert result["per_class"] == {"a": 0.5, "b": 0.0, "c": 0.0, "d": 0.0}
+    assert result["mean_per_class"] == pytest.approx(0.5 / 3)  # of the classes that are there
+    line = text.summary_line(result | {"split": "test"})
+    assert line.endswith("  mean per class 16.67 %")
+    assert "mean" not in text.summary_line(result | {"split": "test", "mean_per_class": 0.25})
     assert result["confusion"] == [[1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0]]
 
 

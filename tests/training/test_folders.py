@@ -118,6 +118,22 @@ def test_a_run_says_where_its_pictures_come_from(root, no_pages):
     assert held_out in log
 
 
+def test_classes_far_from_balanced(root, no_pages, capsys):
+    make_folder(root, {"train": 60, "test": 15}, ("fox",), ending="png")
+    weighted = config(root, epochs=1, class_weight="balanced", val_size=0)
+    run = tfresnet.train(weighted)
+    log = (run.path / "log.txt").read_text()
+    assert "cat 20, dog 20, fox 60 (far from balanced: " in log
+    assert run.result["mean_per_class"] == pytest.approx(
+        np.mean([*run.result["per_class"].values()])
+    )
+    material = setup.load_material(weighted.resolved())[1]
+    np.testing.assert_allclose(material.class_weights("balanced"), [5 / 3, 5 / 3, 5 / 9])
+    assert material.class_weights("none") is None
+    plain = tfresnet.train(config(root, epochs=1, name="plain", val_size=0))
+    assert plain.history[0]["loss"] != run.history[0]["loss"]
+
+
 def test_the_classes_kept_are_named(tiny):
     run = tfresnet.train(tiny(classes="triangle,circle", batch_size=8, val_size=None))
     assert "2 classes, images to train on: circle " in (run.path / "log.txt").read_text()

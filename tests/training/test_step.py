@@ -118,6 +118,15 @@ def test_two_observed_steps_are_one_graph(batch):
     assert len(step.graph.get_operations()) > 50
 
 
+def test_class_weights_are_those_of_keras():
+    logits = tf.random.stateless_normal((6, 4), (1, 2)) * 5
+    labels, weights = tf.constant([0, 3, 1, 2, 2, 0]), np.array([0.5, 2.0, 1.0, 4.0])
+    reference = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    expected = float(reference(labels, logits, sample_weight=weights[labels.numpy()]))
+    found = float(cross_entropy(labels, logits, 0.0, weights))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_loss_is_that_of_keras_on_one_hot_labels(smoothing):
     logits = tf.random.stateless_normal((6, 4), (1, 2)) * 5

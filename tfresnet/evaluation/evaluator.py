@@ -23,8 +23,8 @@ class Evaluation:
     """The outputs of a model for the images of a split, and their metrics.
 
     logits: `(n, classes)`, float32. metrics: `n`, `loss` (cross-entropy without smoothing), `top1`
-    and `top5` (fractions), `per_class` (top-1 by class name), `confusion` (counts, one row per
-    true class). seconds: duration.
+    and `top5` (fractions), `per_class` (top-1 by class name), `mean_per_class` (over the classes
+    that have images), `confusion` (counts, one row per true class). seconds: duration.
     """
 
     logits: np.ndarray

@@ -18,13 +18,15 @@ def metrics(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
     answered = ~np.isnan(logits).any(axis=1)
     confusion = np.zeros((classes, classes), int)
     np.add.at(confusion, (labels[answered], logits[answered].argmax(axis=1)), 1)
-    totals = np.maximum(np.bincount(labels, minlength=classes), 1)
+    totals = np.bincount(labels, minlength=classes)
+    per_class = confusion.diagonal() / np.maximum(totals, 1)
     return {
         "n": n,
         "loss": float(-log_probabilities[np.arange(n), labels].mean()),
         "top1": float((rank < 1).mean()),
         "top5": float((rank < 5).mean()),
-        "per_class": dict(zip(class_names, (confusion.diagonal() / totals).tolist(), strict=True)),
+        "mean_per_class": float(per_class[totals > 0].mean()),
+        "per_class": dict(zip(class_names, per_class.tolist(), strict=True)),
         "confusion": confusion.tolist(),
     }
 

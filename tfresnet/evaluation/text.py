@@ -8,10 +8,14 @@ from tfresnet.system.atomic import write_text
 
 
 def summary_line(result: dict) -> str:
-    return (
+    """One line; with the mean of top-1 over the classes where these differ in size."""
+    line = (
         f"{result['split']}: {result['n']} images  loss {result['loss']:.4f}  "
         f"top-1 {100 * result['top1']:.2f} %  top-5 {100 * result['top5']:.2f} %"
     )
+    mean = result.get("mean_per_class", result["top1"])
+    differs = abs(mean - result["top1"]) > 5e-5
+    return line + (f"  mean per class {100 * mean:.2f} %" if differs else "")
 
 
 def report(result: dict) -> str:

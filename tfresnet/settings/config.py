@@ -49,6 +49,11 @@ class TrainConfig:
     nesterov: bool | None = setting(None, "use Nesterov momentum")
     weight_decay: float | None = within(0, math.inf, None, "L2 decay, coupled as in the paper")
     label_smoothing: float | None = within(0, 1, None, "share spread over all classes")
+    class_weight: str = setting(
+        "none",
+        "weight of a class in the loss; balanced: the fewer images, the more",
+        choices=("none", "balanced"),
+    )
     image_sizes: tuple[int, ...] | None = parsed_by(
         values.rising_sides,
         "N,N",

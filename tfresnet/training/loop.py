@@ -85,6 +85,7 @@ def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) ->
         run.devices.strategy,
         keep_gradients=run.config.histograms > 0,
         averages=run.learner.averages,
+        class_weights=run.material.class_weights(run.config.class_weight),
     )
     board = TensorBoard(run, step)
     hooks = [board, Progress(run)] if run.devices.is_chief else []

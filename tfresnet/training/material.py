@@ -12,6 +12,7 @@ from tfresnet.errors import InputError
 from tfresnet.settings.config import TrainConfig
 
 MOST_LISTED = 12  # classes
+UNBALANCED = 3  # times as many images of one class as of another
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,25 @@ class Material:
                 folders.add(folder)
         return [*([f"pictures: {', '.join(said)}"] if said else []), self._classes()]
 
+    def class_weights(self, kind: str) -> np.ndarray | None:
+        """Weight of each class in the loss, 1 on average over the images; None for "none"."""
+        if kind == "none":
+            return None
+        counts = self._counts()
+        return len(self.train) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+
+    def _counts(self):
+        return np.bincount(self.train.labels, minlength=self.dataset.num_classes)
+
     def _classes(self):
-        names = self.dataset.class_names
-        counts = np.bincount(self.train.labels, minlength=len(names))
+        names, counts = self.dataset.class_names, self._counts()
         many = len(names) > MOST_LISTED
         shown = (counts.argmin(), counts.argmax()) if many else range(len(names))
         listed = (" to " if many else ", ").join(f"{names[n]} {counts[n]:,}" for n in shown)
-        return f"{len(names)} classes, images to train on: {listed}"
+        line = f"{len(names)} classes, images to train on: {listed}"
+        if counts.max() >= UNBALANCED * max(counts.min(), 1):
+            line += " (far from balanced: read the mean per class, see --class-weight balanced)"
+        return line
 
     @property
     def checksum(self) -> int:

@@ -48,6 +48,7 @@ class TrainStep:
     strategy: tf.distribute.Strategy | None = None  # None: the current one
     keep_gradients: bool = False  # keep the gradients of an observed step in `gradients`
     averages: AveragedWeights | None = None  # are updated after each step
+    class_weights: np.ndarray | None = None  # see `cross_entropy`
 
     def __post_init__(self):
         self.strategy = self.strategy or tf.distribute.get_strategy()
@@ -87,8 +88,9 @@ class TrainStep:
         variables = [variable.value for variable in self.optimizer.trainable]
         with tf.GradientTape() as tape:
             logits, *further = tf.nest.flatten(self.network(images, training=True))
-            loss = cross_entropy(labels, logits, self.label_smoothing) / replicas
-            others = [cross_entropy(labels, one, self.label_smoothing) for one in further]
+            how = self.label_smoothing, self.class_weights
+            loss = cross_entropy(labels, logits, *how) / replicas
+            others = [cross_entropy(labels, one, *how) for one in further]
             auxiliary = AUXILIARY_WEIGHT * tf.reduce_sum(others) / replicas
             scaled = self.optimizer.scale_loss(loss + auxiliary)
         gradients = self.optimizer.unscale(tape.gradient(scaled, variables))
@@ -114,14 +116,23 @@ class TrainStep:
         return [tf.stack([2 * tf.nn.l2_loss(value) for value in group]) for group in groups]
 
 
-def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
+def cross_entropy(
+    labels: tf.Tensor,
+    logits: tf.Tensor,
+    smoothing: float = 0.0,
+    class_weights: np.ndarray | None = None,
+) -> tf.Tensor:
     """Mean softmax cross-entropy of logits `(batch, classes)` against class numbers, in float32.
     The target is `1 - s + s / classes` for the true class and `s / classes` for each other (Szegedy
-    et al., 2015, https://arxiv.org/abs/1512.00567, section 7)."""
+    et al., 2015, https://arxiv.org/abs/1512.00567, section 7).
+    `class_weights`, `(classes,)`, multiply the loss of each image by that of its class."""
     logits = tf.cast(logits, tf.float32)
     classes = logits.shape[-1]
     targets = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+    losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+    if class_weights is not None:
+        losses *= tf.gather(tf.constant(class_weights, tf.float32), labels)
+    return tf.reduce_mean(losses)
 
 
 def _if(observe, values):

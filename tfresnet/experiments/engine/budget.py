@@ -23,6 +23,7 @@ BUDGET = {
     "nesterov": True,
     "weight_decay": 5e-4,
     "label_smoothing": 0.0,
+    "class_weight": "none",
     "ema": 0.0,
     "augment": True,
     "padding_mode": "constant",

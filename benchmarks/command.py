@@ -58,12 +58,15 @@ def parse(argv: list[str] | None = None):
     parser = ArgumentParser(prog="tfresnet.benchmark", description="Compares speed and memory.")
     add = parser.add_argument
     add("--model", nargs="+", metavar="NAME", default=["resnet20", "resnet18"], help="networks")
-    add("--task", nargs="+", choices=TASKS, default=list(TASKS), help="tasks to compare")
-    add("--against", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), help="opponents")
+    for name, what, known in (("task", "tasks", TASKS), ("against", "opponents", CONTESTANTS)):
+        about = f"{what} (default: all): {', '.join(known)}"
+        options = {"choices": known, "default": list(known), "metavar": name.upper()}
+        add(f"--{name}", nargs="+", help=about, **options)
     add("--batch-size", type=at_least_1, default=128, help="images per training step")
     add("--rounds", type=at_least_1, default=5, help="turns of each contestant")
     add("--seconds", type=float, default=3.0, help="shortest turn")
-    add("--precision", choices=PRECISIONS, default="auto", help="our precision")
+    about = f"our precision: {', '.join(PRECISIONS)}"
+    add("--precision", choices=PRECISIONS, default="auto", metavar="NAME", help=about)
     add("--json", type=output_file, metavar="FILE", help="also write all figures to a file")
     return parser.parse_args(argv)
 

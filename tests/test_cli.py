@@ -1,6 +1,7 @@
 """The scripts: good and bad command lines, exit status, nothing written after an error."""
 
 import dataclasses
+import importlib.util
 import json
 import subprocess
 import sys
@@ -55,7 +56,10 @@ def test_a_run_is_continued_with_its_own_settings_and_data_that_may_have_moved()
         (["--lr", "nan"], "--lr must be a number above 0. Received: nan"),
         (["--label-smoothing", "1.5"], "--label-smoothing must be a number from 0 to below 1."),
         (["--precision", "float8"], "argument --precision: invalid choice: 'float8'"),
-        (["--epoch", "3"], "unrecognized arguments: --epoch 3"),
+        (["--epoch", "3"], "unrecognized arguments: --epoch 3; did you mean --epochs?"),
+        (["--epochs=2", "--warmup-epochs=3"], "--warmup-epochs must be at most the epochs of"),
+        (["--opt", "sgd", "--muon-lr", "0.1"], "--muon-lr must come with --opt muon."),
+        (["--model", "cnn3", "--muon-lr", "0.1"], "--muon-lr must come with --opt muon."),
         (["--resume", str(ROOT), "--lr", "1"], "--resume takes all settings but --data-dir and"),
         (["--resume", "nowhere"], "argument --resume: must exist. Received: 'nowhere'"),
         (["--resume", ""], "argument --resume: must be a path. Received: ''"),
@@ -161,6 +165,27 @@ def test_help_of_train_is_complete(capsys):
     for field in dataclasses.fields(TrainConfig):
         assert "--" + field.name.replace("_", "-") in shown
     assert "default: resnet18" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_terminal(command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    spec = importlib.util.spec_from_file_location("command", ROOT / command)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.raises(SystemExit):
+        module.main(["--help"])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "None" not in shown
+
+
+def test_the_effective_settings_are_printed(capsys):
+    with pytest.raises(SystemExit) as caught:
+        train_flags.parse(["--model", "resnet20", "--lr", "0.3", "--show-settings"])
+    assert caught.value.code in (0, None)
+    config = TrainConfig(model="resnet20", lr=0.3).resolved()
+    assert TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config
 
 
 def test_scripts_are_short():

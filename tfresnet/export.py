@@ -14,7 +14,7 @@ def parse(argv: list[str] | None = None):
     add("--image-size", type=at_least_1, metavar="N", help=IMAGE_SIZE)
     formats = ("saved_model", "tflite", "onnx")
     add("--format", choices=formats, default="saved_model", help="format of the output")
-    about = "new file, or new folder for saved_model; None: model.FORMAT in this folder"
+    about = "new file, or new folder for saved_model (default: model.FORMAT in this folder)"
     add("--output", type=path, metavar="PATH", help=about)
     args = parser.parse_args(argv)
     check_source(parser, args)

@@ -149,6 +149,15 @@ def test_a_character_that_the_terminal_cannot_show_is_no_error(environment):
     assert done.stderr == b"script: error: no \\u732b\n"
 
 
+@pytest.mark.parametrize(
+    ("typed", "named"), [("--val-size=9", b"--val-size"), ("--lr=9", b"val_size")]
+)
+def test_an_error_names_the_flag_that_was_typed(typed, named):
+    main = "from tfresnet.errors import InputError; raise InputError('val_size must be less')"
+    done = script(main, arguments=[typed])
+    assert done.stderr == b"script: error: " + named + b" must be less\n"
+
+
 def test_a_name_that_is_no_ascii_where_only_ascii_is_known(tmp_path):
     """The bytes of an argument in another encoding are shown, and open the file that they name."""
     environment = {"LC_ALL": "C", "PYTHONUTF8": "0"}

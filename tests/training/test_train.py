@@ -154,6 +154,7 @@ def test_the_time_to_an_accuracy_is_kept_and_a_target_ends_the_run(settings):
     first = 100 * whole.history[0]["val_top1"]
     stopped = train(settings, name="stopped", epochs=3, lr=1e-9, opt="sgd", target_top1=first)
     assert stopped.history == whole.history[:1]
+    assert "ends after epoch 1 of 3: validation top-1 is at least" in stopped.folder.log.read_text()
     assert tfresnet.train(resume=stopped.path).result == stopped.result
 
 
@@ -162,6 +163,11 @@ def test_seconds_to_an_accuracy_are_of_the_first_epoch_that_has_it():
     found = times(State(history=history, seconds=[2.0, 3.0, 4.0, 5.0, 0.0]))
     assert found["epoch_seconds"] == [2.0, 3.0, 4.0, 5.0]
     assert found["seconds_to"] == {"90": 5.0, "93": 9.0, "94": None}
+
+
+def test_a_target_is_in_percent(settings, caplog):
+    train(settings, target_top1=0.9)
+    assert "the training stops at 0.9 %, not 90 %" in caplog.text
 
 
 def test_a_target_needs_images_to_be_measured_on(settings):

@@ -23,11 +23,11 @@ def parse(argv: list[str] | None = None):
         "state dict of PyTorch (.pth), whose names and shapes are compared"
     )
     add("file", type=existing, metavar="FILE", help=about)
-    about = "class, function or model in the file; None: the only one that it defines"
+    about = "class, function or model in the file (default: the only one that it defines)"
     add("name", nargs="?", metavar="NAME", help=about)
     about = (
-        "basic or bottleneck; naive, inception or mlpconv; or a network. None: basic for a unit, "
-        "resnet18 for a network"
+        "basic or bottleneck; naive, inception or mlpconv; or a network (default: basic for a "
+        "unit, resnet18 for a network)"
     )
     add("--against", metavar="WHAT", help=about)
     args = parser.parse_args(argv)

@@ -18,7 +18,7 @@ from tfresnet.system.arguments import (
     path,
 )
 
-IMAGE_SIZE = "side of the pictures, with --model; None: the network's own"
+IMAGE_SIZE = "side of the pictures, with --model (default: the network's own)"
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -26,13 +26,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("evaluate.py", "Evaluates a run or a model file on a data set.")
     add = parser.add_argument
     add_source(parser)
-    add("--dataset", metavar="NAME", help="data set; None: the run's")
-    add("--data-dir", type=path, metavar="DIR", help="folder of the data; None: the run's")
-    about = "classes to keep, as 0-4 or 0,2,5-7; None: the run's"
-    add("--classes", metavar="NAME", help=about)
+    add("--dataset", metavar="NAME", help="data set (default: the run's)")
+    add("--data-dir", type=path, metavar="DIR", help="folder of the data (default: the run's)")
+    about = "classes to keep, as 0-4 or 0,2,5-7 (default: the run's)"
+    add("--classes", metavar="A,B-C", help=about)
     add("--skip-broken", action="store_true", help="skip broken pictures of a folder")
     add("--image-size", type=at_least_1, metavar="N", help=IMAGE_SIZE)
-    about = "images; None: test, or val if the run is not finished"
+    about = "images (default: test, or val if the run is not finished)"
     add("--split", choices=("test", "val", "train"), help=about)
     add("--tta", action="store_true", help="average over each image and its mirror image")
     add("--precision", choices=PRECISIONS, default="auto", help="arithmetic; auto: the run's")

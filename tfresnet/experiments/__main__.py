@@ -8,7 +8,7 @@ OUTPUT = "logs/experiments"
 def parse(argv: list[str] | None = None):
     """Parses the flags; `names` are all studies by default."""
     from tfresnet.experiments import study_names
-    from tfresnet.system.arguments import ArgumentParser, existing, path, positive
+    from tfresnet.system.arguments import ArgumentParser, did_you_mean, existing, path, positive
 
     known = study_names()
     about = "Trains the runs that a claim of the lecture needs and judges whether the claim holds."
@@ -32,7 +32,8 @@ def parse(argv: list[str] | None = None):
     args = parser.parse_args(argv)
     for name in args.names:
         if name not in known:
-            parser.error(f"NAME must be one of {', '.join(known)}. Received: {name!r}")
+            near = did_you_mean(name, known)
+            parser.error(f"NAME must be one of {', '.join(known)}{near or '.'} Received: {name!r}")
     args.names = args.names or known
     args.output_dir = args.output_dir or (f"{OUTPUT}/quick" if args.quick else OUTPUT)
     return args

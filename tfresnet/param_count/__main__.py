@@ -12,9 +12,9 @@ def parse(argv: list[str] | None = None):
     add = parser.add_argument
     about = "networks; default: resnet18, resnet50 and resnet101 at 224x224x3 and at 32x32x3"
     add("models", nargs="*", metavar="MODEL", help=about)
-    about = "height and width of the image; None: the network's own"
+    about = "height and width of the image (default: the network's own)"
     add("--input-size", type=at_least_1, metavar="N", help=about)
-    about = "number of classes; None: the network's own"
+    about = "number of classes (default: the network's own)"
     add("--num-classes", type=at_least_1, metavar="N", help=about)
     about = "shortcuts of residual networks: with A they have no more parameters than plain ones"
     add("--shortcut", choices=("A", "B", "C"), help=about + "; None: the network's own")

@@ -68,3 +68,15 @@ def recipe_for(model: str, recipe: str) -> dict:
         for networks, others in FAST_FOR.items():
             settings |= others if model in networks else {}
     return settings
+
+
+def defaults(setting: str) -> str:
+    """What the recipes give a setting, for `--help`."""
+    usual, paper = (RECIPES[recipe][setting] for recipe in ("fast", "paper"))
+    text = alone = "none" if usual is None else str(usual)
+    for networks, others in FAST_FOR.items():
+        if others.get(setting, usual) != usual:
+            text += f"; {others[setting]} for {networks[0]} to {networks[-1]}"
+    if text == alone and paper == usual:
+        return text
+    return f"{text}; {'none' if paper is None else paper} with --recipe paper"

@@ -2,23 +2,44 @@
 
 import argparse
 import contextlib
+import difflib
 import os
+from collections.abc import Iterable
 from typing import NoReturn
 
 from tfresnet.errors import InputError
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds a default where there is one that the help text does not give."""
+
+    def _get_help_string(self, action):
+        if action.default is None or action.default is False or "default" in action.help:
+            return action.help
+        return super()._get_help_string(action)
+
+
 class ArgumentParser(argparse.ArgumentParser):
     """Shows defaults in its help, and exits with one line and status 2 on a bad argument."""
 
-    def __init__(self, prog: str, description: str):
-        form = argparse.ArgumentDefaultsHelpFormatter
-        super().__init__(prog, None, description, formatter_class=form, allow_abbrev=False)
+    def __init__(self, prog: str, description: str, epilog: str | None = None):
+        form = _HelpFormatter
+        super().__init__(prog, None, description, epilog, formatter_class=form, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
+        _, unknown, given = message.partition("unrecognized arguments: ")
+        if unknown and given.startswith("-"):
+            typed = given.split()[0].partition("=")[0]
+            message += did_you_mean(typed, self._option_string_actions)
         # An argument may hold bytes that are not text: they are shown as \\udcXX.
         shown = message.encode("utf-8", "backslashreplace").decode()
         self.exit(2, f"{self.prog}: error: {shown}\n")
+
+
+def did_you_mean(text: str, known: Iterable[str]) -> str:
+    """The end of an error message that names the known word nearest to `text`, if one is near."""
+    near = difflib.get_close_matches(text, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def check_flag(parser, check, *args, **kwargs):

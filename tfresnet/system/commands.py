@@ -24,7 +24,7 @@ def run(main: Callable[[], object], program: str) -> None:
         finally:
             signals.ignore_stops()
     except InputError as error:
-        _exit(f"{program}: error: {error}", 2)
+        _exit(f"{program}: error: {_as_typed(str(error))}", 2)
     except KeyboardInterrupt as stop:
         _exit(f"{program}: {str(stop) or 'interrupted'}", 128 + getattr(stop, "signum", 2))
     except BrokenPipeError:  # the reader, such as `| head`, has exited
@@ -96,6 +96,14 @@ def _status(main):
         status = end.code
     sys.stdout.flush()
     return status
+
+
+def _as_typed(message):
+    """The message; a setting at its beginning becomes its flag, if that was typed."""
+    name, space, rest = message.partition(" ")
+    flag = "--" + name.replace("_", "-")
+    typed = {argument.partition("=")[0] for argument in sys.argv[1:]}
+    return f"{flag}{space}{rest}" if flag in typed else message
 
 
 def _repair_streams():

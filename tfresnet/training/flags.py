@@ -13,19 +13,35 @@ from pathlib import Path
 from tfresnet import pretrained
 from tfresnet.data import check_dataset_name
 from tfresnet.settings.config import TrainConfig
-from tfresnet.settings.model_names import check_model_name
-from tfresnet.settings.recipes import RECIPES
+from tfresnet.settings.model_names import MODELS, check_model_name
+from tfresnet.settings.recipes import RECIPES, defaults
 from tfresnet.system.arguments import ArgumentParser, check_flag, existing, flag, path
+
+# The first setting of each group in --help. The groups follow the order of the settings.
+_GROUPS = {
+    "model": "network and data",
+    "recipe": "optimisation (a value takes the place of the recipe's)",
+    "image_sizes": "images, averages, early stop",
+    "shortcut": "form of the network",
+    "weights": "trained weights to start from",
+    "precision": "arithmetic and devices",
+    "output_dir": "the run's folder and what it keeps",
+}
 
 
 def parse(argv: list[str] | None = None) -> dict:
     """Parses the flags of train.py into the arguments of `tfresnet.train`."""
-    parser = ArgumentParser("train.py", "Trains a network and tests it once at the end.")
+    about = "Trains a network and tests it once at the end."
+    parser = ArgumentParser("train.py", about, f"Networks: {', '.join(MODELS)}.")
     about = "run folder to continue exactly, with all of its settings"
     parser.add_argument("--resume", type=existing, metavar="RUN", help=about)
+    about = "print all settings as JSON, with the recipe's values, and train nothing"
+    parser.add_argument("--show-settings", action="store_true", default=None, help=about)
     hints = typing.get_type_hints(TrainConfig)
     for item in dataclasses.fields(TrainConfig):
-        _add_setting(parser, item, hints[item.name])
+        if item.name in _GROUPS:
+            group = parser.add_argument_group(_GROUPS[item.name])
+        _add_setting(group, item, hints[item.name])
     values = {name: v for name, v in vars(parser.parse_args(argv)).items() if v is not None}
     if "resume" in values:
         if others := values.keys() - {"resume", "data_dir", "strategy"}:
@@ -36,11 +52,18 @@ def parse(argv: list[str] | None = None) -> dict:
                 f"longer, begin a new one with --weights {longer}). Received also: {flags}"
             )
         return values
+    is_shown = values.pop("show_settings", False)
     if "weights" in values and "model" not in values:
         values = check_flag(parser, network_of, values["weights"]) | values
     config = check_flag(parser, TrainConfig, **values)
     check_flag(parser, check_model_name, config.model)
     check_flag(parser, check_dataset_name, config.dataset)
+    resolved = check_flag(parser, config.resolved)
+    if config.muon_lr and resolved.opt != "muon":
+        parser.error(f"--muon-lr must come with --opt muon. Received: --opt {resolved.opt}")
+    if is_shown:
+        print(json.dumps(resolved.to_dict(), indent=2))
+        parser.exit()
     return {"config": config}
 
 
@@ -61,9 +84,12 @@ def _add_setting(parser, item, hint):
     """Adds the flag of one setting; without it the parsed values lack the setting."""
     kind = typing.get_args(hint)[0] if isinstance(hint, types.UnionType) else hint
     about, metavar = item.metadata, item.metadata["metavar"]
-    default = "" if item.default is None else f" (default: {item.default})"
-    if item.default is None and item.name in {"warmup_epochs", *RECIPES["fast"]}:
-        default = " (default: the recipe's)"
+    default = item.default
+    if item.name in RECIPES["fast"]:
+        default = defaults(item.name)
+    elif item.name == "warmup_epochs":
+        default = f"{defaults('warmup_fraction')}; as a share of the epochs"
+    default = "" if default is None else f" (default: {default})"
     options = {"default": argparse.SUPPRESS, "help": about["help"] + default}
     if kind is bool:
         options["action"] = argparse.BooleanOptionalAction

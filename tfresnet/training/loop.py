@@ -117,6 +117,8 @@ def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) ->
         saver.save_if_due()
         if run.is_at_end_of_epoch:
             _end_epoch(shown, evaluate, hooks, saver)
+    if reason := run.early_end():
+        run.folder.say(reason)
     hooks.end()
     run.state.ended = True
     saver.save()  # a callback may have changed the weights at the end

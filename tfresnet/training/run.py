@@ -155,12 +155,24 @@ class Run:
         self.state.history.append(row)
         self.state.sums = {}
         self.state.seconds.append(0.0)
-        target = self.config.target_top1
-        # Rounded: 100 * 0.566 is 56.599999999999994 in floating point.
-        if target and round(100 * row["val_top1"], 9) >= target:
-            self.state.stopped = True
+        self.state.stopped |= self._is_at_target
         self.folder.write_history(self.history)
         return row
+
+    @property
+    def _is_at_target(self) -> bool:
+        target = self.config.target_top1
+        # Rounded: 100 * 0.566 is 56.599999999999994 in floating point.
+        return bool(target) and round(100 * self.history[-1]["val_top1"], 9) >= target
+
+    def early_end(self) -> str:
+        """Why the training ended before its last step; "" if it did not."""
+        if self.state.step == self.total_steps:
+            return ""
+        why = "a callback stopped it"
+        if self._is_at_target:
+            why = f"validation top-1 is at least {self.config.target_top1:g} %"
+        return f"the training ends after epoch {self.epoch} of {self.epochs}: {why}"
 
     def save(self) -> None:
         """Writes a checkpoint. Raises `DivergedError` if a weight is not finite."""

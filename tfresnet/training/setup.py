@@ -1,6 +1,7 @@
 """Starts a run, or resumes it from its folder."""
 
 import dataclasses
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +24,17 @@ from tfresnet.training.learner import Learner
 from tfresnet.training.material import Material
 from tfresnet.training.run import Run
 
+logger = logging.getLogger("tfresnet")
+
 
 @contextmanager
 def start_run(config: TrainConfig) -> Iterator[Run]:
     """Makes a new run and locks its folder, which is made last, when all else has succeeded. Raises
     `InputError`: impossible settings, missing data, or the folder exists."""
     config = config.resolved()
+    if config.target_top1 and config.target_top1 <= 1:
+        percent = f"{config.target_top1:g} %, not {100 * config.target_top1:g} %"
+        logger.warning("target_top1 is in percent: the training stops at %s", percent)
     devices = Devices.choose(config.strategy)
     if devices.is_chief:
         RunFolder.new_path(config.to_dict())  # fails early, before anything slow

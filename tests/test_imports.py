@@ -23,17 +23,18 @@ benchmark: errors system benchmarks
 data: errors settings system
 layers: errors settings
 models: errors pretrained settings weights layers
-check_unit: errors settings system layers models weights
+own: errors settings layers models
+check_unit: errors settings system layers models weights own
 complexity: errors layers models
-runs: errors settings system data layers models
+runs: errors settings system data layers models own
 evaluation: errors pretrained settings system data layers models runs
 results: errors settings system data models complexity runs
 ship: pretrained system models runs
 slides: system layers models complexity
 verify: system runs
 param_count: settings system models complexity slides
-predict: errors pretrained system data models runs evaluation
-training: errors pretrained settings system data models runs evaluation
+predict: errors pretrained system data layers models runs evaluation
+training: errors pretrained settings system data layers models own runs evaluation
 experiments: errors settings system data layers models complexity runs results param_count training
 export: system evaluation predict
 report: errors settings system data runs results param_count experiments

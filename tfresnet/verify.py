@@ -7,11 +7,12 @@ from tfresnet.system import commands
 
 def parse(argv: list[str] | None = None):
     """Parses the flags of `python -m tfresnet.verify`."""
-    from tfresnet.system.arguments import ArgumentParser, existing
+    from tfresnet.system.arguments import ArgumentParser, add_own_code, existing
 
     about = "Checks a run folder. Exit status 0: sound; 1: something is damaged."
     parser = ArgumentParser("tfresnet.verify", about)
     parser.add_argument("run", type=existing, metavar="RUN", help="run folder")
+    add_own_code(parser)
     return parser.parse_args(argv)
 
 
@@ -20,7 +21,7 @@ def main(argv: list[str] | None = None):
     commands.load_tensorflow()
     from tfresnet.runs.verification import verify
 
-    report = verify(args.run)
+    report = verify(args.run, args.model, args.trust_code)
     print(report)
     if not report.sound:
         sys.exit(1)

@@ -12,9 +12,9 @@ import pytest
 from tfresnet.check_unit.__main__ import main
 from tfresnet.check_unit.comparison import compare
 from tfresnet.check_unit.mistakes import MISTAKES, variants
-from tfresnet.check_unit.student import load
 from tfresnet.errors import InputError
 from tfresnet.layers import IdentityBlock, PooledProjectionBlock, ProjectionBlock
+from tfresnet.own.student import load
 
 LAYER = """
 from keras import layers, ops

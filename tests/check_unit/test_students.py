@@ -8,8 +8,8 @@ from support.torch_files import described, write_zip
 
 from tfresnet.check_unit import state_dict
 from tfresnet.check_unit.comparison import compare
-from tfresnet.check_unit.student import load
 from tfresnet.errors import InputError
+from tfresnet.own.student import load
 
 HEAD = "import keras\nfrom keras import layers, ops\n\n"
 

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from tfresnet import layers
 
-# Preprocessing has no weights, other channels and a type of its own: tests of its own.
-CLASSES = [
-    c for _, c in inspect.getmembers(layers, inspect.isclass) if c.__name__ != "Preprocessing"
-]
+# What stands before and after a network, or holds one, has no weights and a type of its own, so
+# that there are tests for each.
+AROUND = {"Preprocessing", "Logits", "OwnLayer"}
+CLASSES = [c for _, c in inspect.getmembers(layers, inspect.isclass) if c.__name__ not in AROUND]
 
 # The least that a constructor needs; a layer with other required arguments is added here.
 ARGUMENTS = {

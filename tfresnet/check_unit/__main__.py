@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         comparison = compare(Path(args.file), args.against)
     else:
         from tfresnet.check_unit.comparison import compare
-        from tfresnet.check_unit.student import load
+        from tfresnet.own.student import load
 
         comparison = compare(load(args.file, args.name), args.against)
     print(comparison)

@@ -9,9 +9,9 @@ from tfresnet.check_unit import references
 from tfresnet.check_unit.outputs import adopt, copy_weights, output_differences
 from tfresnet.check_unit.parts import NORM, Part, list_parts
 from tfresnet.check_unit.references import MODULES, UNITS, nearest
-from tfresnet.check_unit.student import Student
 from tfresnet.errors import InputError
 from tfresnet.layers.recorder import record_calls
+from tfresnet.own.student import Student
 
 _SIDE = 9  # odd, so that Keras' own padding agrees with ours at stride 2
 _NO_SHORTCUT = (

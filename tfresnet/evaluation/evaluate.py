@@ -14,7 +14,7 @@ SPLITS = ("test", "val", "train")
 def evaluate(
     source: str | Path,
     *,
-    model: str | None = None,
+    model: object = None,
     mean: str | None = None,
     std: str | None = None,
     pixels: str | None = None,
@@ -28,13 +28,15 @@ def evaluate(
     split: str | None = None,
     tta: bool = False,
     precision: str = "auto",
+    trust_code: bool = False,
 ) -> dict:
     """Evaluates a run, a model file, a shipped model or weights on all images of a split.
 
     Args:
         source: run folder, `.keras` file or shipped name; with `model` any file of weights. Of an
             unfinished run the newest checkpoint is evaluated, and the result has `unfinished`.
-        model: name of the network that gets the weights of `source`.
+        model: name of the network that gets the weights of `source`; or the code that defines its
+            layers: `FILE.py:NAME`, a class or a function.
         mean, std, pixels, stem, shortcut: see `Source`.
         dataset, data_dir, classes, skip_broken: see `TrainConfig`; default: the run's.
         image_size: side of the pictures of a folder, with `model`; None: the network's own.
@@ -42,6 +44,7 @@ def evaluate(
             settings would). Default: "test", but "val" for an unfinished run.
         tta: average the probabilities of each image and its mirror image.
         precision: dtype policy; "auto": the model's.
+        trust_code: run the code of its own network that a run folder holds.
 
     Returns:
         `model`, `dataset`, `split`, `precision`, `images_per_second` and the metrics of
@@ -53,19 +56,20 @@ def evaluate(
     """
     _check_choice("split", split, (None, *SPLITS))
     _check_choice("precision", precision, PRECISIONS)
-    run = Source(source, model, mean, std, pixels, stem=stem, shortcut=shortcut)
+    options = {"stem": stem, "shortcut": shortcut}
+    run = Source(source, model, mean, std, pixels, trust_code, **options)
     options = {"classes": classes, "skip_broken": skip_broken, "image_size": image_size}
     data = run.dataset(dataset, data_dir, **options)
     network, unfinished = run.model(data)
     split = split or ("val" if unfinished else "test")
     images = run.images(data, split)
+    _check_fit(network, data)
     evaluator = Evaluator(
         network,
         data.class_names,
         preprocessing=run.missing_preprocessing(network, data),
         dtype=None if precision == "auto" else precision,
     )
-    _check_fit(network, data)
     evaluation = evaluator(images, tta=tta)
     if evaluation.not_finite:
         raise InputError(

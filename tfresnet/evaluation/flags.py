@@ -6,11 +6,12 @@ import os
 from tfresnet import pretrained
 from tfresnet.data import check_dataset_name
 from tfresnet.settings.config import PRECISIONS
-from tfresnet.settings.model_names import check_model_name
+from tfresnet.settings.model_names import check_model
 from tfresnet.settings.pixels import PIXELS, PIXELS_HELP
 from tfresnet.settings.values import channels
 from tfresnet.system.arguments import (
     ArgumentParser,
+    add_trust_code,
     at_least_1,
     check_flag,
     flag,
@@ -54,8 +55,9 @@ def add_source(parser):
 
 def add_weights_options(parser):
     add = parser.add_argument
-    about = "network that weights belong to, if the file does not say"
+    about = "network of the weights, if the file does not say; or FILE.py[:NAME], your own code"
     add("--model", metavar="NAME", help=about)
+    add_trust_code(parser)
     add("--mean", metavar="R,G,B", help="mean of the pixels in 0..1, if the file does not say")
     add("--std", metavar="R,G,B", help="deviation of the pixels; goes with --mean")
     add("--pixels", choices=tuple(PIXELS), help=f"in place of --mean and --std: {PIXELS_HELP}")
@@ -67,7 +69,7 @@ def add_weights_options(parser):
 
 def source_options(args: argparse.Namespace) -> dict[str, object]:
     """The flags of `add_weights_options` as arguments of `Source`."""
-    names = ("model", "mean", "std", "pixels", "stem", "shortcut")
+    names = ("model", "mean", "std", "pixels", "stem", "shortcut", "trust_code")
     return {name: getattr(args, name) for name in names}
 
 
@@ -78,7 +80,7 @@ def check_source(parser, args):
     if args.pixels and (args.mean or args.std):
         parser.error(f"--pixels must come without --mean and --std. Received: {args.pixels}")
     if args.model is not None:
-        check_flag(parser, check_model_name, args.model)
+        check_flag(parser, check_model, args.model)
     for name in ("mean", "std"):
         if getattr(args, name) is not None:
             check_flag(parser, channels, getattr(args, name), name)

@@ -12,6 +12,7 @@ class Call:
     """One call of a layer, with the calls it makes `inside`. `output` is None if it fails."""
 
     layer: keras.Layer
+    inputs: tuple = ()
     output: object = None
     inside: list["Call"] = field(default_factory=list)
 
@@ -24,7 +25,7 @@ def record_calls() -> Iterator[list[Call]]:
     call_layer = keras.Layer.__call__
 
     def record(layer, *args, **kwargs):
-        call = Call(layer)
+        call = Call(layer, args)
         stack[-1].append(call)
         stack.append(call.inside)
         try:
@@ -45,3 +46,13 @@ def walk_calls(calls: Iterable[Call]) -> Iterator[Call]:
     for call in calls:
         yield call
         yield from walk_calls(call.inside)
+
+
+def feature_maps(calls: Iterable[Call]) -> Iterator[Call]:
+    """The outermost calls with an output `(batch, height, width, channels)`: those of units, not
+    those of the layers inside."""
+    for call in calls:
+        if len(getattr(call.output, "shape", ())) == 4:
+            yield call
+        else:
+            yield from feature_maps(call.inside)

@@ -12,7 +12,13 @@ from tfresnet.models import (
     vgg,
 )
 from tfresnet.models.files import load_model
-from tfresnet.models.inference import inference_copy, of_any_size, refold, without_auxiliary
+from tfresnet.models.inference import (
+    CLASSIFIER_LAYERS,
+    inference_copy,
+    of_any_size,
+    refold,
+    without_auxiliary,
+)
 from tfresnet.models.inspection import (
     gives_probabilities,
     picture_side,

@@ -3,9 +3,11 @@
 import keras
 from keras import layers
 
-# The layers of a classifier beside its dense layer.
-_BESIDE_DENSE = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.Dropout)
-_BESIDE_DENSE += (layers.Activation, layers.Softmax)
+from tfresnet.errors import InputError
+from tfresnet.layers import Logits, OwnLayer
+
+CLASSIFIER_LAYERS = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.Dropout)
+CLASSIFIER_LAYERS += (layers.Dense, layers.Activation, layers.Softmax, Logits)
 
 
 def without_auxiliary(network: keras.Model) -> keras.Model:
@@ -33,7 +35,8 @@ def inference_copy(model: keras.Model, dtype: str | None = None) -> keras.Model:
     The copy has only the first output. Do not train or save it.
 
     Args:
-        model: any model; one that is not Functional is returned as it is.
+        model: any model; one that is not Functional is returned as it is. So is one with nothing to
+            fold if `dtype` is None.
         dtype: dtype policy of the copy, except its float32 classifier; None: that of `model`.
 
     Source: Jacob et al., 2017, https://arxiv.org/abs/1712.05877, section 3.2.
@@ -41,6 +44,15 @@ def inference_copy(model: keras.Model, dtype: str | None = None) -> keras.Model:
     if not hasattr(model, "operations"):  # only Functional models have this list
         return model
     model = without_auxiliary(model)
+    folds = any(getattr(layer, "conv_bn_pairs", ()) for layer in model._flatten_layers())
+    own = [layer.dtype_policy.name for layer in model.layers if isinstance(layer, OwnLayer)]
+    if not folds and (dtype is None or own == [dtype]):
+        return model
+    if own:
+        raise InputError(
+            f"{model.name} must compute in {own[0]}: only its code can make it anew. "
+            f"Received: {dtype}"
+        )
     classifier = _classifier_layers(model)
 
     def copy_layer(layer):
@@ -71,7 +83,7 @@ def _classifier_layers(model):
     found, dense = [], 0
     for layer in reversed(model.layers):
         dense += isinstance(layer, layers.Dense)
-        if dense > 1 or not isinstance(layer, (layers.Dense, *_BESIDE_DENSE)):
+        if dense > 1 or not isinstance(layer, CLASSIFIER_LAYERS):
             break
         found.append(layer)
     return found

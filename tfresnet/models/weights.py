@@ -168,7 +168,10 @@ class Weights:
 
 
 def read_weights(
-    source: str | Path, network: str | None = None, pixels: str | None = None
+    source: str | Path,
+    network: str | None = None,
+    pixels: str | None = None,
+    custom_objects: dict | None = None,
 ) -> Weights:
     """Weights of a finished run, a file or a shipped network.
 
@@ -177,14 +180,15 @@ def read_weights(
             `tfresnet.pretrained.find`.
         network: the name of the network that needs them.
         pixels: see `Weights.prepared_as`.
+        custom_objects: see `load_model`.
 
     Raises:
         InputError: the source does not exist or cannot be read, or `pixels` do not fit it.
     """
-    return _read(source, network).prepared_as(pixels)
+    return _read(source, network, custom_objects).prepared_as(pixels)
 
 
-def _read(source, network):
+def _read(source, network, custom_objects):
     path = find_source(source, network)
     if path.is_dir():
         path = path / "model.keras"
@@ -194,7 +198,7 @@ def _read(source, network):
         arrays, library = read_arrays(path)
         found = Weights(str(source), arrays, library=library)
     else:
-        model = load_model(path)
+        model = load_model(path, custom_objects)
         arrays, library = layouts.as_ours({n: np.asarray(v) for n, v in _by_path(model).items()})
         if library and any(isinstance(x, keras.layers.GlobalMaxPooling2D) for x in model.layers):
             raise InputError(f"the classifier must follow average pooling. Received: {source}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tfresnet.system.tables import csv_text, markdown, text_table
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help has no use for it
+    import keras
+
     from tfresnet.complexity import Complexity
 
 _COMPARED = ("resnet18", "resnet50", "resnet101")
@@ -47,13 +49,20 @@ def measure(
     Raises:
         InputError: an unknown name, or an input that the network cannot take.
     """
-    from tfresnet.complexity import count, structure_only
+    from tfresnet.complexity import structure_only
     from tfresnet.models import create_model
 
     shape = None if input_size is None else (input_size, input_size, 3)
     with structure_only():
         model = create_model(name, num_classes=num_classes, input_shape=shape, **options)
-        return Report(name, tuple(model.input_shape[1:]), model.output_shape[-1], count(model))
+        return measured(model)
+
+
+def measured(model: "keras.Model") -> Report:
+    """The report of a network that is there."""
+    from tfresnet.complexity import count
+
+    return Report(model.name, tuple(model.input_shape[1:]), model.output_shape[-1], count(model))
 
 
 def measure_all(

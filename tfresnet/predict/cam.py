@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tfresnet import models
 from tfresnet.errors import InputError
+from tfresnet.layers.recorder import feature_maps, record_calls
 
 _OPACITY = 0.5
 _LEGIBLE = 320  # pixels; a smaller picture is shown larger
@@ -29,14 +30,14 @@ def activation_map(model: keras.Model, picture: np.ndarray, class_index: int) ->
     https://arxiv.org/abs/1512.04150.
     """
     model = models.without_auxiliary(model)
-    maps = [layer.output for layer in model.layers[1:] if len(layer.output.shape) == 4]
-    if not maps:
+    pixels = tf.constant(picture[None], tf.float32)
+    with tf.GradientTape() as tape, record_calls() as calls:
+        tape.watch(pixels)
+        score = model(pixels, training=False)[0, class_index]
+    maps = [*feature_maps(calls)]
+    if not any(call.layer.weights for call in maps):
         raise InputError(f"a map needs a network with feature maps. Received: {model.name}")
-    features = keras.Model(model.inputs[0], maps[-1])(picture[None], training=False)
-    rest = keras.Model(maps[-1], model.output)
-    with tf.GradientTape() as tape:
-        tape.watch(features)
-        score = rest(features, training=False)[0, class_index]
+    features = maps[-1].output
     gradient = tape.gradient(score, features)
     weights = tf.reduce_mean(tf.cast(gradient, tf.float32), axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(weights * tf.cast(features, tf.float32), axis=-1))

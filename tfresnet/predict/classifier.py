@@ -105,24 +105,28 @@ def seen_by(picture: str | os.PathLike | np.ndarray, side: int) -> np.ndarray:
 def load(
     source: str | Path,
     *,
-    model: str | None = None,
+    model: object = None,
     mean: str | None = None,
     std: str | None = None,
     pixels: str | None = None,
     stem: str | None = None,
     shortcut: str | None = None,
     image_size: int | None = None,
+    trust_code: bool = False,
 ) -> Classifier:
     """Loads a trained network.
 
     Args:
         source: run folder, `.keras` file or shipped name; with `model`, any file of weights.
-        model: name of the network that the weights belong to.
+        model: name of the network that the weights belong to; or the code that defines the layers
+            of `source`: `FILE.py:NAME`, a class or a function.
         mean, std, pixels, stem, shortcut: see `Source`.
         image_size: side of the pictures, with `model`; None: the network's own.
+        trust_code: run the code of its own network that a run folder holds.
 
     Raises:
         InputError: no such source, or one that needs `model`, `mean` or `std`.
     """
-    found = Source(source, model, mean, std, pixels, stem=stem, shortcut=shortcut)
+    options = {"stem": stem, "shortcut": shortcut}
+    found = Source(source, model, mean, std, pixels, trust_code, **options)
     return Classifier(found.pixel_model(image_size))

@@ -4,7 +4,7 @@ from tfresnet.system import commands
 
 
 def parse(argv: list[str] | None = None):
-    from tfresnet.system.arguments import ArgumentParser, add_runs, path
+    from tfresnet.system.arguments import ArgumentParser, add_own_code, add_runs, path
 
     about = (
         "Writes a lab report of finished runs and studies as Markdown and as one HTML page. It has "
@@ -16,6 +16,7 @@ def parse(argv: list[str] | None = None):
     add_runs(parser, "runs and studies, or folders of them", ["logs", "logs/experiments"])
     about = "folder for report.md and report.html (report.zh.md ...) and their figures"
     add("--output-dir", type=path, metavar="DIR", default="logs/report", help=about)
+    add_own_code(parser)
     return parser.parse_args(argv)
 
 
@@ -24,7 +25,8 @@ def main(argv: list[str] | None = None) -> None:
     commands.load_tensorflow()
     from tfresnet.report import command
 
-    for file in command.write(args.runs, args.lang, args.output_dir):
+    code = {"given": args.model, "trusted": args.trust_code}
+    for file in command.write(args.runs, args.lang, args.output_dir, **code):
         print(file)
 
 

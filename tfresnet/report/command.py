@@ -15,16 +15,16 @@ SUFFIXES = {"en": "", "zh": ".zh"}  # of the file names
 TEXTS = Path(__file__).parent / "texts"  # one file for each language
 
 
-def write(paths: list[str], language: str, folder: str | Path) -> list[Path]:
+def write(paths: list[str], language: str, folder: str | Path, **code: object) -> list[Path]:
     """Writes the report of runs and studies, or of folders of them, into `folder`.
 
-    Returns the files.
+    Returns the files. `code` goes to `sources.read`.
 
     Raises:
         InputError: see `render`; or `folder` cannot be written.
     """
     folder = Path(folder)
-    files = render(sources.folders([Path(path) for path in paths]), language, folder)
+    files = render(sources.folders([Path(path) for path in paths]), language, folder, **code)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -38,7 +38,7 @@ def write(paths: list[str], language: str, folder: str | Path) -> list[Path]:
     return [folder / name for name in files]
 
 
-def render(paths: list[Path], language: str, folder: Path) -> dict[str, bytes]:
+def render(paths: list[Path], language: str, folder: Path, **code: object) -> dict[str, bytes]:
     """Name -> content of the report's files: the figures, the Markdown and the page.
 
     Raises:
@@ -47,7 +47,7 @@ def render(paths: list[Path], language: str, folder: Path) -> dict[str, bytes]:
     texts = tomllib.loads((TEXTS / f"{language}.toml").read_text(encoding="utf-8"))
     name = f"report{SUFFIXES[language]}"
     earlier = _earlier_words(folder / f"{name}.md", texts["words"])
-    runs, studies = sources.read(paths)
+    runs, studies = sources.read(paths, **code)
     blocks = document(Material(runs, studies, texts, folder, earlier))
     files = dict(file for block in blocks for file in block.files)
     markdown = "\n\n".join(block.markdown for block in blocks) + "\n"

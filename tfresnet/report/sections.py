@@ -17,6 +17,7 @@ from tfresnet.results import facts, table
 from tfresnet.runs.network import model_options
 from tfresnet.runs.record import RunRecord
 from tfresnet.settings.command_line import command
+from tfresnet.settings.model_names import own_code
 
 SIZE = 32  # pixels of CIFAR-10 and shapes10
 MOST_CLASSES = 50  # in a readable table
@@ -83,7 +84,10 @@ def _networks(material, texts):
         form = ", ".join([run.config.model, *(f"{k}={v}" for k, v in options.items())])
         if (form, *shape) not in seen:
             seen.add((form, *shape))
-            found = reports.measure(run.config.model, *shape, **options)
+            if own_code(run.config.model):
+                found = reports.measured(run.model)
+            else:
+                found = reports.measure(run.config.model, *shape, **options)
             rows += [_counts(form, found.record())]
             rows += [_counts("", stage) for stage in found.stages()]
     titles = ("network", "input", "classes", "stage", *_COUNTED)

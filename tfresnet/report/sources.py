@@ -7,7 +7,9 @@ from tfresnet.errors import InputError
 from tfresnet.experiments import study_names
 from tfresnet.experiments.engine.study import VERDICTS, load_studies, read_results
 from tfresnet.runs.finding import is_run
+from tfresnet.runs.own_code import own_network
 from tfresnet.runs.record import RunRecord
+from tfresnet.settings.model_names import own_code
 
 _RESULT_KEYS = {"dataset", "split", "n", "top1", "top5", "per_class", "confusion"}
 _STUDY_KEYS = {"claim", "source", "verdict", "why"}
@@ -32,14 +34,21 @@ def folders(paths: list[Path]) -> list[Path]:
     return found
 
 
-def read(paths: list[Path]) -> tuple[list[RunRecord], list[Study]]:
+def read(
+    paths: list[Path], given: object = None, trusted: bool = False
+) -> tuple[list[RunRecord], list[Study]]:
     """The runs in the order of their paths, and the studies in the order of the lecture.
+
+    `given` and `trusted` say which code of users' networks may run; see `own_network`.
 
     Raises:
         InputError: a folder that is neither, or damaged; two with the same name; no run.
     """
     studies = {study.name: study for study in map(_read_study, filter(_is_study, paths))}
     runs = [_read_run(path) for path in paths if not _is_study(path)]
+    for run in runs:
+        if own_code(run.config.model):
+            run.own = own_network(run, given, trusted)
     if len({run.name for run in runs}) + len(studies) < len(paths):
         raise InputError(
             f"runs must have names of their own. Received: {', '.join(map(str, paths))}"

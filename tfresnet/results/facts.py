@@ -43,7 +43,8 @@ class RunFacts(RunRecord):
         try:
             self.options = model_options(self.config)
             options = tuple(sorted(self.options.items()))
-            self.parameters = _parameters(self.config.model, classes, options)
+            own = self.environment.get("trainable")  # of a user's network
+            self.parameters = own or _parameters(self.config.model, classes, options)
             self.minutes = _minutes(self)
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"a run must be whole ({error}). Received: {path}") from error

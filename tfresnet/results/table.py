@@ -58,8 +58,9 @@ def rows(folders: Iterable[Path], start: Path = Path()) -> list[list[str]]:
 
 
 def _settings(run):
-    """The settings that the runs of a row share."""
-    return tuple((k, str(v)) for k, v in run.settings.identity.items() if k != "seed")
+    """The settings that the runs of a row share, and the code of the user's network."""
+    code = run.folder.code.read_text() if run.folder.code.exists() else ""
+    return code, *((k, str(v)) for k, v in run.settings.identity.items() if k != "seed")
 
 
 def _row(runs, start):

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from tfresnet.errors import InputError
 from tfresnet.runs import events
 from tfresnet.runs.checkpoints import Checkpoints
 from tfresnet.runs.lock import lock_file
+from tfresnet.settings.model_names import short_name
 from tfresnet.system.atomic import remove_leftovers, write_text
 from tfresnet.system.tables import csv_text
 
@@ -26,6 +28,7 @@ class RunFolder:
     def __init__(self, path: str | Path):
         self.path = Path(path).expanduser()
         self.config = self.path / "config.json"
+        self.code = self.path / "network.py"  # of a user's own network
         self.history = self.path / "history.csv"
         self.log = self.path / "log.txt"
         self.model = self.path / "model.keras"
@@ -38,14 +41,15 @@ class RunFolder:
         self.thumbnails = self.test / "features_sprite.jpg"
 
     @classmethod
-    def create(cls, settings: dict, environment: dict) -> "RunFolder":
-        """Makes the folder of a new run and its config.json; from here on it can be resumed. Raises
-        `InputError` if it exists already or cannot be written. Nothing is left behind."""
+    def create(cls, settings: dict, environment: dict, code: str | None = None) -> "RunFolder":
+        """Makes the folder of a new run, the `code` of its own network if it has one, and its
+        config.json; from here on it can be resumed. Raises `InputError` if it exists already or
+        cannot be written. Nothing is left behind."""
         path = cls.new_path(settings)
         try:
             path.mkdir(parents=True)
         except FileExistsError:  # another run has just taken the name
-            return cls.create(settings, environment)
+            return cls.create(settings, environment, code)
         except OSError as error:
             raise InputError(
                 f"output_dir must be a folder that can be written ({error.strerror}). "
@@ -53,9 +57,11 @@ class RunFolder:
             ) from error
         folder = cls(path)
         try:
+            if code is not None:
+                write_text(folder.code, code)
             folder.write_config(settings, environment)
         except BaseException:
-            path.rmdir()  # else its name would be taken
+            shutil.rmtree(path)  # else its name would be taken
             raise
         return folder
 
@@ -64,7 +70,7 @@ class RunFolder:
         """The path of a new run. Raises `InputError` if it exists or cannot be made."""
         parent = Path(settings["output_dir"]).expanduser()
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-        name = f"{settings['model']}-{settings['dataset']}-{stamp}"
+        name = f"{short_name(settings['model'])}-{settings['dataset']}-{stamp}"
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
         free = (parent / name for name in names if not os.path.lexists(parent / name))
         path = parent / settings["name"] if settings["name"] else next(free)

@@ -9,30 +9,31 @@ from tfresnet import models
 from tfresnet.data.dataset import Dataset
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
+from tfresnet.layers.own import NEEDS_CODE
 from tfresnet.layers.rematerialization import rematerialize
+from tfresnet.own.network import OwnNetwork
 from tfresnet.settings.config import TrainConfig
+from tfresnet.settings.model_names import own_code
 
 logger = logging.getLogger("tfresnet")
 Channels = tuple[float, ...] | None
 
 
-def build_network(config: TrainConfig, dataset: Dataset) -> keras.Model:
+def build_network(
+    config: TrainConfig, dataset: Dataset, own: OwnNetwork | None = None
+) -> keras.Model:
     """The network of resolved settings, from pixels (0 to 255) to logits, initialised by the seed.
-    Raises `InputError`: impossible settings."""
-    options = model_options(config)
-    frozen = config.transfer != "all"
-    if models.has_auxiliary(config.model) and not frozen:
-        options["auxiliary"] = True
-    keras.utils.set_random_seed(config.seed)
-    network = models.create_model(
-        config.model,
-        num_classes=dataset.num_classes,
-        input_shape=dataset.image_shape,
-        preprocessing=make_preprocessing(config.mean, config.std, dataset),
-        dtype=config.precision,
-        **options,
-    )
-    if frozen:
+    `own` makes it if the settings name a user's own. Raises `InputError`: impossible settings, or
+    no such code."""
+    shapes = {"input_shape": dataset.image_shape, "num_classes": dataset.num_classes}
+    preprocessing = make_preprocessing(config.mean, config.std, dataset)
+    if own_code(config.model) is None:
+        network = _create(config, preprocessing, **shapes)
+    elif own is None:
+        raise InputError(f"{NEEDS_CODE}. Received: {config.model}")
+    else:
+        network = own.build(config, preprocessing, **shapes)
+    if config.transfer != "all":
         models.train_last_stages(network, config.train_stages or 0)
         if config.transfer == "head" and not isinstance(network.layers[-1], keras.layers.Dense):
             raise InputError(
@@ -40,6 +41,16 @@ def build_network(config: TrainConfig, dataset: Dataset) -> keras.Model:
                 "Received: 'head'"
             )
     return rematerialize(network) if config.remat else network
+
+
+def _create(config, preprocessing, **shapes):
+    options = model_options(config)
+    if models.has_auxiliary(config.model) and config.transfer == "all":
+        options["auxiliary"] = True
+    keras.utils.set_random_seed(config.seed)
+    return models.create_model(
+        config.model, preprocessing=preprocessing, dtype=config.precision, **shapes, **options
+    )
 
 
 def make_preprocessing(

@@ -9,6 +9,7 @@ from tfresnet import models
 from tfresnet.data import OPTIONS, load_dataset, stored_data_dir
 from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError
+from tfresnet.own.network import OwnNetwork
 from tfresnet.runs.folder import RunFolder
 from tfresnet.runs.network import build_network
 from tfresnet.settings.config import TrainConfig
@@ -17,11 +18,13 @@ from tfresnet.settings.config import TrainConfig
 class RunRecord:
     """What is known of a run. Each file of its folder is read once, on first use.
 
-    `known` holds attributes that need not be read, such as `model` right after a training, or
-    `data_dir`, the place of the data if it is no longer that of the settings.
+    `known` holds attributes that need not be read, such as `model` right after a training;
+    `data_dir`, the place of the data if it is no longer that of the settings; or `own`, the code of
+    a user's network, which may run.
     """
 
     data_dir: str | None = None
+    own: OwnNetwork | None = None
 
     def __init__(self, path: str | Path, **known: object):
         self.path = Path(path).expanduser()
@@ -87,11 +90,11 @@ class RunRecord:
     def model(self) -> keras.Model:
         """The trained network, from pixels to logits. Raises `InputError` for a damaged file."""
         self.check_model()
-        model = models.load_model(self.folder.model)
+        model = models.load_model(self.folder.model, self.own and self.own.custom_objects())
         if models.preprocessing_of(model):
             return model
         # Files of early versions lack the preprocessing layer.
-        network = models.without_auxiliary(build_network(self.config, self.dataset))
+        network = models.without_auxiliary(build_network(self.config, self.dataset, self.own))
         network.set_weights(model.get_weights())
         return network
 

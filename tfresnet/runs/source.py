@@ -1,5 +1,6 @@
 """Loads a trained model from a run, a file or a shipped name."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,18 @@ from tfresnet.data import load_dataset
 from tfresnet.data.dataset import Dataset, Split
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
+from tfresnet.own.behaviour import observe
+from tfresnet.own.network import OwnNetwork
 from tfresnet.runs.network import Channels, build_network, make_preprocessing, mean_and_std
+from tfresnet.runs.own_code import own_network
 from tfresnet.runs.record import RunRecord
 from tfresnet.runs.variables import model_variables, restore
 from tfresnet.settings import values
 from tfresnet.settings.config import TrainConfig
+from tfresnet.settings.model_names import is_name
 from tfresnet.settings.pixels import pixel_statistics
+
+logger = logging.getLogger("tfresnet")
 
 
 class Source:
@@ -24,8 +31,10 @@ class Source:
     Args:
         source: run folder, model file or shipped name; with `network`, the name of the network
             that gets the weights, everything that `models.read_weights` takes.
+            Or the code that defines the layers of the source; see `OwnNetwork`.
         mean, std: of the pixels, `R,G,B` in 0..1, if the source lacks them.
         pixels: in place of both, see `models.Weights.prepared_as`.
+        trust_code: run the code of its own network that a run folder holds.
         options: `stem` and `shortcut` of `network`; None: as its weights show.
 
     Raises `InputError`: no such source, a run without model and checkpoint, only one of `mean` and
@@ -35,23 +44,29 @@ class Source:
     def __init__(
         self,
         source: str | Path,
-        network: str | None = None,
+        network: object = None,
         mean: str | Channels = None,
         std: str | Channels = None,
         pixels: str | None = None,
+        trust_code: bool = False,
         **options: str | None,
     ):
+        code, network = (None, network) if is_name(network) else (network, None)
         self.name, self.network = source, network
         self.options = {name: value for name, value in options.items() if value is not None}
         self.path = models.find_source(source, network)
         self.run = RunRecord(self.path) if self.path.is_dir() else None
+        self.own = own_network(self.run, code, trust_code)
+        if self.run:
+            self.run.own = self.own
         self.config = self.run.config if self.run else TrainConfig()
         self.weights = models.read_weights(source, network, pixels) if network else None
         mean, std = mean and values.channels(mean, "mean"), std and values.channels(std, "std")
         self.mean, self.std = mean_and_std(mean, std, self.weights)
         file = self.run.folder.model if self.run else self.path
         is_final = not self.network and (file.is_file() or not self.run)
-        self.final = models.load_model(file) if is_final else None
+        code = self.own and self.own.custom_objects()
+        self.final = models.load_model(file, code) if is_final else None
         self.state = None if is_final or self.network else self._newest_state()
         if pixels and not network:
             self._prepare_as(pixels)
@@ -68,23 +83,26 @@ class Source:
 
     def _picture_side(self, dataset: str | None) -> int | None:
         """Side of the pictures of a folder, the same as in `whole`; None: as the settings say."""
-        if self.final:
+        if getattr(self.final, "inputs", None):
             return models.picture_side(self.final)
         if self.run and dataset in (None, self.config.dataset):
             return None
         if self.network:
             stem = self.weights.options | self.options
             return models.image_side(self.network, stem.get("stem", "auto"))
-        return self.run.dataset.image_shape[0]
+        return self.run.dataset.image_shape[0] if self.run else None
 
     def model(self, data: Dataset | None) -> tuple[keras.Model, str]:
         """Returns (model, "" or the step of the checkpoint if the run is unfinished). Raises
         `InputError`: weights or a checkpoint of another network."""
         if self.network:
             return self._fill_network(data), ""
-        if self.final:
+        if self.final and (data is None or not self.own or models.preprocessing_of(self.final)):
             return self.final, ""
-        network = build_network(self.config, data)
+        if self.final:  # of Keras' own fit, with layers of its own
+            usual = make_preprocessing(self.mean, self.std, data)
+            return OwnNetwork(self.final).trained(data.image_shape, usual), ""
+        network = build_network(self.config, data, self.own)
         group = self.state.model_group()
         try:
             restore(model_variables(network, group), self.state.group(group))
@@ -133,7 +151,7 @@ class Source:
         if self.network is None:
             model, _ = self.model(None if self.final else self.dataset())
             self._check_own(model)
-            if models.preprocessing_of(model):
+            if models.preprocessing_of(model) or (self.mean is None and _scales_pixels(model)):
                 return model
         if self.mean is None:
             raise InputError(
@@ -157,6 +175,10 @@ class Source:
         self._check_own(model)
         if models.preprocessing_of(model):
             return None
+        seen = None if self.mean else observe(model, data.image_shape)
+        if seen and seen.white:
+            logger.warning("%s scales pixels itself: it gets 0 to %d", model.name, seen.white)
+            return seen.preprocessing(make_preprocessing(None, None, data))
         return make_preprocessing(self.mean, self.std, data, model.name)
 
     def _check_own(self, model):
@@ -176,3 +198,10 @@ class Source:
         if split == "val" and validation is None:
             raise InputError("split must not be val: the run held no images out. Received: 'val'")
         return train if split == "train" else validation
+
+
+def _scales_pixels(model):
+    """Whether a model takes pixels from 0 to 255 although it has no preprocessing of ours."""
+    inputs = getattr(model, "inputs", None) or [model]
+    shape = tuple(getattr(inputs[0], "shape", ()))[1:]
+    return len(shape) == 3 and None not in shape and observe(model, shape).white == 255

@@ -14,7 +14,10 @@ from tfresnet.errors import InputError
 from tfresnet.runs import checkpoints
 from tfresnet.runs.events import read_records
 from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.own_code import own_network
+from tfresnet.runs.record import RunRecord
 from tfresnet.runs.variables import model_variables
+from tfresnet.settings.model_names import short_name
 
 _METRICS = ("loss", "top1", "top5")
 
@@ -49,10 +52,10 @@ class Findings:
         return "\n".join([*lines, *(f"usable: {what}" for what in self.usable or ["nothing"])])
 
 
-def verify(path: str | Path) -> Findings:
+def verify(path: str | Path, code: object = None, trust_code: bool = False) -> Findings:
     """Checks every file of a run against its checksums and against the other files. Reads only; a
-    run that is training may look damaged between two writes. Raises `InputError` without such a
-    folder."""
+    run that is training may look damaged between two writes. `own_network` says which code may run.
+    Raises `InputError` without such a folder."""
     folder, report = RunFolder(path), Findings()
     if not folder.path.is_dir():
         raise InputError(f"RUN must be a run folder. Received: {path}")
@@ -73,7 +76,8 @@ def verify(path: str | Path) -> Findings:
             report.check(f"{events.name}/ (events)", _events, folder, events, prefix, done)
     final = state if len(saved) == len(rows) else None
     has_model = folder.model.exists()
-    model = has_model and report.check("model.keras", _model, folder, settings, final)
+    own = own_network(RunRecord(path), code, trust_code) if settings else None
+    model = has_model and report.check("model.keras", _model, folder, settings, final, own)
     result = report.check("result.json", _result, folder, settings)
     shown = shlex.quote(str(folder.path))
     if settings and (state or not (files or rows or result)):
@@ -126,10 +130,10 @@ def _events(folder, events, prefix, rows):
     return points, f"{len(points)} points agree with history.csv"
 
 
-def _model(folder, settings, state):
+def _model(folder, settings, state, own):
     """The final model. If `state` is the last checkpoint, its weights must be equal."""
-    model = models.load_model(folder.model)
-    if settings and model.name != settings["model"]:
+    model = models.load_model(folder.model, own and own.custom_objects())
+    if settings and model.name != short_name(settings["model"]):
         raise ValueError(f"is a {model.name}, config.json says {settings['model']}")
     for name, variable in model_variables(model, state.model_group()).items() if state else ():
         if "seed_generator_state" in name:  # a model file does not store the seeds of dropout

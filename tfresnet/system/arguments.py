@@ -61,6 +61,18 @@ def add_runs(parser: ArgumentParser, what: str, own: list[str]) -> None:
     parser.add_argument("--runs", type=existing, nargs="+", default=own, metavar="DIR", help=about)
 
 
+def add_own_code(parser: ArgumentParser) -> None:
+    """`--model` and `--trust-code`: which code of a user's network a command may run."""
+    about = "FILE.py[:NAME], the code of a run's own network"
+    parser.add_argument("--model", metavar="FILE.py", help=about)
+    add_trust_code(parser)
+
+
+def add_trust_code(parser: ArgumentParser) -> None:
+    about = "run the code of its own network that a run folder holds"
+    parser.add_argument("--trust-code", action="store_true", help=about)
+
+
 def path(text: str) -> str:
     """The path of a file or folder; `~` is the home folder, as in a shell."""
     if not text:

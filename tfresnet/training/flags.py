@@ -13,7 +13,7 @@ from pathlib import Path
 from tfresnet import pretrained
 from tfresnet.data import check_dataset_name
 from tfresnet.settings.config import TrainConfig
-from tfresnet.settings.model_names import MODELS, check_model_name
+from tfresnet.settings.model_names import MODELS, check_model, own_code
 from tfresnet.settings.recipes import RECIPES, defaults
 from tfresnet.system.arguments import ArgumentParser, check_flag, existing, flag, path
 
@@ -37,6 +37,8 @@ def parse(argv: list[str] | None = None) -> dict:
     parser.add_argument("--resume", type=existing, metavar="RUN", help=about)
     about = "print all settings as JSON, with the recipe's values, and train nothing"
     parser.add_argument("--show-settings", action="store_true", default=None, help=about)
+    about = "with --resume: run the code of its own network that the run holds"
+    parser.add_argument("--trust-code", action="store_true", default=None, help=about)
     hints = typing.get_type_hints(TrainConfig)
     for item in dataclasses.fields(TrainConfig):
         if item.name in _GROUPS:
@@ -44,7 +46,7 @@ def parse(argv: list[str] | None = None) -> dict:
         _add_setting(group, item, hints[item.name])
     values = {name: v for name, v in vars(parser.parse_args(argv)).items() if v is not None}
     if "resume" in values:
-        if others := values.keys() - {"resume", "data_dir", "strategy"}:
+        if others := values.keys() - {"resume", "trust_code", "data_dir", "strategy"}:
             flags = ", ".join(flag(name) for name in sorted(others))
             longer = shlex.quote(os.path.join(values["resume"], "model.keras"))
             parser.error(
@@ -52,11 +54,18 @@ def parse(argv: list[str] | None = None) -> dict:
                 f"longer, begin a new one with --weights {longer}). Received also: {flags}"
             )
         return values
+    if "trust_code" in values:
+        parser.error("--trust-code must come with --resume. Received: no --resume")
     is_shown = values.pop("show_settings", False)
     if "weights" in values and "model" not in values:
         values = check_flag(parser, network_of, values["weights"]) | values
+        if own_code(values.get("model", "")):  # a stranger's run could name any file
+            parser.error(
+                "--model must be given with weights of a network of your own. "
+                f"Received: none, for {values['model']}"
+            )
     config = check_flag(parser, TrainConfig, **values)
-    check_flag(parser, check_model_name, config.model)
+    check_flag(parser, check_model, config.model)
     check_flag(parser, check_dataset_name, config.dataset)
     resolved = check_flag(parser, config.resolved)
     if config.muon_lr and resolved.opt != "muon":

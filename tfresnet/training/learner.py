@@ -8,6 +8,7 @@ import numpy as np
 from tfresnet import models
 from tfresnet.data.dataset import Dataset
 from tfresnet.errors import InputError
+from tfresnet.own.network import OwnNetwork
 from tfresnet.runs.network import build_network
 from tfresnet.runs.variables import model_variables, optimizer_variables
 from tfresnet.settings.config import TrainConfig
@@ -33,15 +34,20 @@ class Learner:
 
     @classmethod
     def build(
-        cls, config: TrainConfig, dataset: Dataset, weights: models.Weights | None = None
+        cls,
+        config: TrainConfig,
+        dataset: Dataset,
+        weights: models.Weights | None = None,
+        own: OwnNetwork | None = None,
     ) -> "Learner":
-        """Builds the learner, with initial weights drawn from the seed or taken from `weights`.
+        """Builds the learner, with initial weights drawn from the seed or taken from `weights`. The
+        network is made by `own` if the settings name a user's own.
         Raises `InputError`: impossible settings, or weights of another network."""
-        whole = _initial_network(config, dataset, weights)
+        whole = _initial_network(config, dataset, weights, own)
         network = _any_size(whole, config.image_sizes) if config.image_sizes else whole
         averages = None
         if config.ema:
-            copy = _initial_network(config, dataset, weights)
+            copy = _initial_network(config, dataset, weights, own)
             averages = AveragedWeights(copy, network, config.ema)
         model = models.without_auxiliary(averages.network if averages else whole)
         return cls(network, _optimizer(config, network.trainable_variables), averages, model)
@@ -58,8 +64,8 @@ class Learner:
         return {name: np.asarray(variable) for name, variable in self.variables.items()}
 
 
-def _initial_network(config, dataset, weights):
-    network = build_network(config, dataset)
+def _initial_network(config, dataset, weights, own):
+    network = build_network(config, dataset, own)
     return weights.fill(network) if weights else network
 
 

@@ -10,6 +10,7 @@ import keras
 from tfresnet.errors import InputError
 from tfresnet.evaluation.evaluator import Evaluation, Evaluator
 from tfresnet.evaluation.text import summary_line
+from tfresnet.runs.own_code import is_unchanged, own_network
 from tfresnet.runs.record import RunRecord
 from tfresnet.settings.config import TrainConfig
 from tfresnet.system.hardware import OtherWork
@@ -23,13 +24,15 @@ from tfresnet.training.run import Run
 from tfresnet.training.saving import KeepBest, Saver
 from tfresnet.training.step import TrainStep
 from tfresnet.training.tensorboard import TensorBoard
-from tfresnet.training.testing import find_finished, test
+from tfresnet.training.testing import is_complete, test
 
 
 def train(
     config: TrainConfig | None = None,
     *,
+    model: object = None,
     resume: str | Path | None = None,
+    trust_code: bool = False,
     data_dir: str | Path | None = None,
     strategy: str | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
@@ -38,7 +41,11 @@ def train(
 
     Args:
         config: settings of a new run.
+        model: your own network in place of that of the settings: a Keras model, or a class or
+            function that makes one. To resume such a run, give the same `model`.
         resume: folder of a run to continue instead, exactly as if it had never stopped.
+        trust_code: run the code that a resumed run holds, even if the file that it came from is not
+            the same any more.
         data_dir, strategy: replace those of the settings, also when a run is resumed.
         callbacks: the caller's Keras callbacks; see `KerasCallbacks`.
 
@@ -53,15 +60,18 @@ def train(
         raise InputError("train takes either a config or a run to resume. Received: both or none")
     moved = {"data_dir": data_dir, "strategy": strategy}
     moved = {name: value for name, value in moved.items() if value is not None}
-    if resume is not None and (record := find_finished(resume)):
-        print(f"{record.path} is finished: {summary_line(record.result)}")
-        return record
     callbacks = list(callbacks)
     if config and callbacks:
         check_callbacks(callbacks, validates=config.val_size != 0)
-    begun = (
-        setup.start_run(replace(config, **moved)) if config else setup.resume_run(resume, **moved)
-    )
+    if resume is None:
+        begun = setup.start_run(replace(config, **moved), model)
+    else:
+        record = RunRecord(resume)
+        record.own = own_network(record, model, trust_code or is_unchanged(record))
+        if is_complete(record):
+            print(f"{record.path} is finished: {summary_line(record.result)}")
+            return record
+        begun = setup.resume_run(record, **moved)
     with begun as run:
         classes = run.material.dataset.class_names
         evaluate = Evaluator(run.learner.model, classes, devices=run.devices)

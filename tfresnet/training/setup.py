@@ -9,6 +9,7 @@ from pathlib import Path
 from tfresnet import models
 from tfresnet.data import OPTIONS, load_dataset, resolve_data_dir, stored_data_dir
 from tfresnet.errors import InputError
+from tfresnet.own.network import OwnNetwork
 from tfresnet.runs.checkpoints import State
 from tfresnet.runs.environment import environment, session
 from tfresnet.runs.folder import RunFolder, SilentFolder
@@ -17,6 +18,7 @@ from tfresnet.runs.record import RunRecord
 from tfresnet.runs.variables import restore
 from tfresnet.settings.config import TrainConfig
 from tfresnet.settings.fields import Role
+from tfresnet.settings.model_names import own_code
 from tfresnet.system.devices import Devices
 from tfresnet.system.hardware import choose_precision
 from tfresnet.training.endings import explain_failures
@@ -28,9 +30,14 @@ logger = logging.getLogger("tfresnet")
 
 
 @contextmanager
-def start_run(config: TrainConfig) -> Iterator[Run]:
-    """Makes a new run and locks its folder, which is made last, when all else has succeeded. Raises
-    `InputError`: impossible settings, missing data, or the folder exists."""
+def start_run(config: TrainConfig, model: object = None) -> Iterator[Run]:
+    """Makes a new run and locks its folder, which is made last, when all else has succeeded.
+    `model` replaces that of the settings; see `OwnNetwork`. Raises `InputError`: impossible
+    settings, missing data, or the folder exists."""
+    own = None
+    if model is not None or own_code(config.model):
+        own = OwnNetwork(config.model if model is None else model)
+        config = dataclasses.replace(config, model=own.title)
     config = config.resolved()
     if config.target_top1 and config.target_top1 <= 1:
         percent = f"{config.target_top1:g} %, not {100 * config.target_top1:g} %"
@@ -38,33 +45,36 @@ def start_run(config: TrainConfig) -> Iterator[Run]:
     devices = Devices.choose(config.strategy)
     if devices.is_chief:
         RunFolder.new_path(config.to_dict())  # fails early, before anything slow
-    weights = _read_weights(config)
+    weights = _read_weights(config, own)
     config, reason = fit_to_machine(fit_to_weights(config, weights))
     config, material = load_material(config)
-    _check_workers_agree(devices, config, material, resume=False)
+    _check_workers_agree(devices, config, material, own, resume=False)
     if weights:
         make_preprocessing(config.mean, config.std, material.dataset, weights.source)  # may warn
     with devices.detect_lost_workers(), devices.strategy.scope():
-        learner = Learner.build(config, material.dataset, weights)
+        learner = Learner.build(config, material.dataset, weights, own)
     about = environment() | {"dtype_policy": config.precision, "devices": str(devices)}
     about["held_out"] = len(material.validation or ())
     if fingerprint := material.dataset.fingerprint:
         about["data"] = fingerprint
-    folder = RunFolder.create(config.to_dict(), about) if devices.is_chief else None
+    if own:
+        about["trainable"] = sum(v.numpy().size for v in learner.network.trainable_variables)
+    code = own and own.text
+    folder = RunFolder.create(config.to_dict(), about, code) if devices.is_chief else None
     path = devices.gather_texts(str(folder.path) if folder else "")[0]
     folder = folder or SilentFolder(path)
     run = Run(config, devices, folder, material, learner, State(replicas=devices.replicas))
-    _introduce(run, reason)
+    _introduce(run, reason, own)
     with folder.lock(), explain_failures(folder), devices.detect_lost_workers():
         yield run
 
 
 @contextmanager
-def resume_run(path: str | Path, **moved: str | Path) -> Iterator[Run]:
+def resume_run(record: RunRecord, **moved: str | Path) -> Iterator[Run]:
     """Restores a run from the newest checkpoint in its folder, which is locked. `moved` holds a new
     `data_dir` or `strategy`, which the settings then keep. Raises `InputError`, without changing a
     file: no such run, missing data, or no checkpoint that fits."""
-    record = RunRecord(path)
+    path, own = record.path, record.own
     record.folder.check_resumable()
     config = record.config
     data_dir = moved.get("data_dir") or stored_data_dir(config.dataset, config.data_dir)
@@ -77,11 +87,11 @@ def resume_run(path: str | Path, **moved: str | Path) -> Iterator[Run]:
             "a run can be continued on the same pictures alone. Received: other names or sizes "
             f"of files than when it began, in {config.data_dir}"
         )
-    _check_workers_agree(devices, config, material, resume=True)
+    _check_workers_agree(devices, config, material, own, resume=True)
     has_begun = bool(folder.checkpoints.paths())  # or it stopped before its first checkpoint
-    weights = None if has_begun else _read_weights(config)
+    weights = None if has_begun else _read_weights(config, own)
     with devices.detect_lost_workers(), devices.strategy.scope():
-        learner = Learner.build(config, material.dataset, weights)
+        learner = Learner.build(config, material.dataset, weights, own)
     with folder.lock(), explain_failures(folder), devices.detect_lost_workers():
         state = _restore_state(learner, folder, devices)
         run = Run(config, devices, folder, material, learner, state or State())
@@ -100,7 +110,7 @@ def fit_to_weights(config: TrainConfig, weights: models.Weights | None) -> Train
     """The settings with the weights' mean and deviation, and the options that their names show."""
     mean, std = mean_and_std(config.mean, config.std, weights)
     config = dataclasses.replace(config, mean=mean, std=std)
-    if weights is None:
+    if weights is None or own_code(config.model):
         return config
     given = {"shortcut": config.shortcut} | (config.model_option or {})
     options = models.options_for(config.model, weights, **given)
@@ -109,10 +119,11 @@ def fit_to_weights(config: TrainConfig, weights: models.Weights | None) -> Train
     return dataclasses.replace(config, model_option=options or None)
 
 
-def _read_weights(config):
+def _read_weights(config, own):
     if config.weights is None:
         return None
-    return models.read_weights(config.weights, config.model, config.pixels)
+    code = own and own.custom_objects()
+    return models.read_weights(config.weights, config.model, config.pixels, code)
 
 
 def fit_to_machine(config: TrainConfig) -> tuple[TrainConfig, str]:
@@ -130,13 +141,14 @@ def load_material(config: TrainConfig) -> tuple[TrainConfig, Material]:
     return config.with_warmup(material.steps_per_epoch), material
 
 
-def _check_workers_agree(devices, config, material, resume):
+def _check_workers_agree(devices, config, material, own, resume):
     facts = config.select(Role.WHAT, Role.HOW)
+    facts["code"] = own and own.text
     facts |= {"training labels (checksum)": material.checksum, "resume": resume}
     devices.check_equal(facts)
 
 
-def _introduce(run, precision_reason):
+def _introduce(run, precision_reason, own):
     config, material = run.config, run.material
     images = f"{len(material.train):,} images"
     images += f", {len(material.validation):,} held out" if material.validation else ""
@@ -145,6 +157,8 @@ def _introduce(run, precision_reason):
         for line in material.describe():
             run.folder.say(line)
     run.folder.say(f"precision {config.precision} ({precision_reason})")
+    for remark in own.remarks if own else ():
+        run.folder.say(remark)
     if run.devices.replicas > 1:
         run.folder.say(f"{run.devices} share the {config.batch_size} images of each step")
 

@@ -92,8 +92,12 @@ class TrainStep:
             loss = cross_entropy(labels, logits, *how) / replicas
             others = [cross_entropy(labels, one, *how) for one in further]
             auxiliary = AUXILIARY_WEIGHT * tf.reduce_sum(others) / replicas
+            for one in self.network.losses:  # of regularizers and `add_loss`
+                auxiliary += tf.cast(one, tf.float32) / replicas
             scaled = self.optimizer.scale_loss(loss + auxiliary)
-        gradients = self.optimizer.unscale(tape.gradient(scaled, variables))
+        none = tf.UnconnectedGradients.ZERO  # a user's network may leave a layer out
+        gradients = tape.gradient(scaled, variables, unconnected_gradients=none)
+        gradients = self.optimizer.unscale(gradients)
         rank = ranks(logits, labels)
         right = [tf.math.count_nonzero(rank < k, dtype=tf.float32) for k in (1, 5)]
         scalars = tf.stack([loss, auxiliary, *right])

@@ -1,7 +1,6 @@
 """The end of a run: the one test, and the result."""
 
 import itertools
-from pathlib import Path
 
 from tfresnet.evaluation.evaluator import Evaluator
 from tfresnet.evaluation.text import summary_line
@@ -40,15 +39,14 @@ def test(run: Run, evaluate: Evaluator, other_work: float | None) -> RunRecord:
     return RunRecord(run.folder.path, history=run.history, model=model, result=result)
 
 
-def find_finished(path: str | Path) -> RunRecord | None:
-    """The run in a folder if it is finished and its files are sound; changes nothing."""
-    record = RunRecord(path)
+def is_complete(record: RunRecord) -> bool:
+    """Whether a run is finished and its files are sound; changes nothing."""
     if not record.is_finished or not record.folder.model.exists():
-        return None
+        return False
     try:
-        return record if record.history and record.model else None
+        return bool(record.history and record.model)
     except ValueError:  # damaged files are made again from the last checkpoint
-        return None
+        return False
 
 
 def times(state: State) -> dict:

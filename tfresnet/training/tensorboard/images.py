@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from tfresnet.data import train_batches
 from tfresnet.data.dataset import Dataset, Split
+from tfresnet.layers.recorder import feature_maps, record_calls
 
 MOST_CLASSES = 50  # a larger matrix cannot be read
 VARIED = 8  # images shown with and without augmentation
@@ -59,17 +60,16 @@ def mistakes(probabilities: np.ndarray, images: Split, names) -> np.ndarray | No
 
 def activation_maps(model: keras.Model, image: np.ndarray) -> np.ndarray:
     """For each resolution, the strongest activations for an image, uint8 (height, width, 3)."""
-    spatial = [v for v in model.layers if v.weights and len(v.output.shape) == 4]
-    layers = list({layer.output.shape[1:3]: layer for layer in spatial}.values())
-    stages = keras.Model(model.inputs, [layer.output for layer in layers])
-    outputs = tf.nest.flatten(stages(tf.constant(image[None]), training=False))
+    with record_calls() as calls:
+        model(tf.constant(image[None]), training=False)
+    by_size = {call.output.shape[1:3]: call for call in feature_maps(calls) if call.layer.weights}
     shown, captions = [image], ["image"]
-    for layer, output in zip(layers, outputs, strict=True):
-        maps = tf.cast(output[0], tf.float32).numpy()
+    for call in by_size.values():
+        maps = tf.cast(call.output[0], tf.float32).numpy()
         room = COLUMNS - len(shown) % COLUMNS  # the image is in the first row
         strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:room]
         shown += [_heat(maps[..., channel]) for channel in strongest]
-        captions += [f"{layer.name}\n{maps.shape[0]} x {maps.shape[1]}"]
+        captions += [f"{call.layer.name}\n{maps.shape[0]} x {maps.shape[1]}"]
         captions += [""] * (len(strongest) - 1)
     return image_grid(shown, captions)
 

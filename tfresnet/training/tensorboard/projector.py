@@ -7,6 +7,7 @@ from tensorboard.plugins import projector
 
 from tfresnet.data import eval_batches
 from tfresnet.data.dataset import Split
+from tfresnet.layers.recorder import record_calls, walk_calls
 from tfresnet.runs.folder import RunFolder
 from tfresnet.training.tensorboard.images import tile_images
 
@@ -15,9 +16,16 @@ THUMBNAIL = 32  # pixels
 
 
 def penultimate_features(model: keras.Model, images: Split) -> np.ndarray:
-    """The inputs of the last layer, `(n, width)`, for `images`."""
-    extractor = keras.Model(model.inputs, model.layers[-1].input)
-    forward = tf.function(lambda batch: extractor(batch, training=False), reduce_retracing=True)
+    """The inputs of the last dense layer, or else of the last layer, `(n, width)`, for `images`."""
+
+    @tf.function(reduce_retracing=True)
+    def forward(batch):
+        with record_calls() as calls:
+            model(batch, training=False)
+        layers = [call for call in walk_calls(calls) if not call.inside]
+        dense = [call for call in layers if isinstance(call.layer, keras.layers.Dense)]
+        return (dense or layers)[-1].inputs[0]
+
     batches = eval_batches(images, batch_size=250)
     parts = [np.asarray(tf.cast(forward(batch), tf.float32)) for batch, _ in batches]
     return np.concatenate(parts).reshape(len(images), -1)

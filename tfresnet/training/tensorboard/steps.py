@@ -70,7 +70,8 @@ class StepCharts:
             "loss_parts/data": measured.loss,
             "loss_parts/decay": optimizer.l2 * float(decayed.sum()) / 2,
         }
-        if len(self.run.learner.network.outputs) > 1:
+        network = self.run.learner.network
+        if len(network.outputs) > 1 or network.losses:
             point["loss_parts/auxiliary"] = measured.auxiliary
         sizes = by_stage(kernels, measured.kernels)
         for stage, square in by_stage(kernels, measured.changes).items():
@@ -82,9 +83,13 @@ class StepCharts:
 
 def by_stage(variables: Sequence, values: Sequence[float]) -> dict[str, float]:
     """Sums `values`, one per variable, over each stage of the network."""
+    paths = [variable.path for variable in variables]
+    is_one = len({path.partition("/")[0] for path in paths}) == 1
+    if is_one and all(path.count("/") > 1 for path in paths):  # a network in one layer
+        paths = [path.partition("/")[2] for path in paths]
     sums = {}
-    for variable, value in zip(variables, values, strict=True):
-        stage = stage_of(variable.path)
+    for path, value in zip(paths, values, strict=True):
+        stage = stage_of(path)
         sums[stage] = sums.get(stage, 0.0) + float(value)
     return sums
 

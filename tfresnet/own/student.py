@@ -9,7 +9,7 @@ import tokenize
 import traceback
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import keras
@@ -182,31 +182,56 @@ def _role(parameter):
     return "input_shape" if "shape" in name else "num_classes" if "class" in name else None
 
 
-def load(file: str, name: str | None = None) -> Student:
-    """Runs a file and returns its definition of `name`; None: the only one to compare.
+def load(
+    file: str, name: str | None = None, suits: Callable[[object], bool] = lambda thing: True
+) -> Student:
+    """Runs a file and returns its definition of `name`; None: the one that `suits`.
 
     Raises:
         InputError: the file fails, does not define `name`, or defines several things to compare.
+    """
+    found, calls = definitions(file)
+    fitting = [key for key, value in found.items() if suits(value)] or [*found]
+    if name is None and len(fitting) == 1:
+        (name,) = fitting
+    if name not in found:
+        known = ", ".join(found) or "no class of Keras layers, no function and no model"
+        rule = f"{os.path.basename(file)} defines {known}: NAME must say which is meant"
+        raise InputError(f"{rule}. Received: {name}")
+    return Student(file, name, found[name], calls)
+
+
+def definitions(file: str) -> tuple[dict[str, object], list[Call]]:
+    """Runs a file: its layers, functions and models by name, and the calls of layers meanwhile.
+
+    Raises:
+        InputError: the file fails.
     """
     module = types.ModuleType(_MODULE)
     module.__file__ = file
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
     try:
-        with report_errors(file), record_calls() as calls:
+        with report_errors(file), _no_training(), record_calls() as calls:
             with tokenize.open(file) as source:
                 code = compile(source.read(), file, "exec")
             exec(code, module.__dict__)
     finally:
         sys.path.pop(0)
     public = ((key, value) for key, value in vars(module).items() if not key.startswith("_"))
-    found = {key: value for key, value in public if _is_comparable(value)}
-    if name is None and len(found) == 1:
-        (name,) = found
-    if name not in found:
-        known = ", ".join(found) or "no class of Keras layers, no function and no model"
-        rule = f"{os.path.basename(file)} defines {known}: NAME must say which is meant"
-        raise InputError(f"{rule}. Received: {name}")
-    return Student(file, name, found[name], calls)
+    return {key: value for key, value in public if _is_comparable(value)}, calls
+
+
+@contextlib.contextmanager
+def _no_training() -> Iterator[None]:
+    def refuse(*_, **__):
+        raise RuntimeError('a file must train below `if __name__ == "__main__":` alone')
+
+    fit = keras.Model.fit
+    keras.Model.fit = refuse
+    try:
+        yield
+    finally:
+        keras.Model.fit = fit
 
 
 def _is_comparable(value):

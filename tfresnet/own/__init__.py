@@ -1,0 +1,1 @@
+"""Networks that users write themselves: their files, and how these become networks to train."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tfresnet import _HOMES as HOMES
+from tfresnet import _MODULES as MODULES
 
 PACKAGE = Path(__file__).parent.parent / "tfresnet"
 
@@ -49,9 +50,17 @@ def part(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def for_editors(tree):
+    """The part of the package's first file that only editors and type checkers read."""
+    return next(n for n in tree.body if ast.unparse(n).startswith("if TYPE_CHECKING:"))
+
+
 def imports(path):
     """Parts of the package, or `benchmarks`, that a file imports, at the top or in a function."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    if path == PACKAGE / "__init__.py":
+        tree.body.remove(for_editors(tree))
+    for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -76,6 +85,14 @@ def test_every_arrow_is_named_and_none_is_granted_that_is_not_used():
     assert arrows() == ARROWS
 
 
+def test_editors_know_every_public_name_from_its_home():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    imported = for_editors(tree).body
+    known = {alias.name: node.module for node in imported for alias in node.names}
+    assert known == HOMES | dict.fromkeys(MODULES, "tfresnet")
+    assert (PACKAGE / "py.typed").exists()
+
+
 def test_imports_go_in_no_circle():
     left = dict(ARROWS)
     while left:
@@ -94,7 +111,10 @@ def test_the_check_sees_a_wrong_arrow(tmp_path):
 
 def test_importing_the_package_has_no_side_effect():
     code = "import sys, tfresnet; assert 'tensorflow' not in sys.modules; tfresnet.list_models"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=PACKAGE.parent, stderr=subprocess.PIPE
+    )
+    assert done.stderr == b""
 
 
 def test_every_public_name_is_there():

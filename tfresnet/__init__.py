@@ -6,8 +6,18 @@ also makes the layers known to `keras.saving.load_model`.
 
 import importlib
 import sys
+from typing import TYPE_CHECKING
 
 from tfresnet.errors import InputError
+
+if TYPE_CHECKING:  # what editors and type checkers know; `_HOMES` says the same
+    from tfresnet import complexity, data, evaluation, layers, models, training
+    from tfresnet.data import load_dataset
+    from tfresnet.evaluation.evaluate import evaluate
+    from tfresnet.models import create_model, list_models, load_model
+    from tfresnet.predict.classifier import load
+    from tfresnet.settings.config import TrainConfig
+    from tfresnet.training.loop import train
 
 __version__ = "0.1.0"
 
@@ -32,6 +42,10 @@ def __getattr__(name):
     from tfresnet.system.backend import require_tensorflow
 
     require_tensorflow()
+    if "tensorflow" not in sys.modules:
+        from tfresnet.system.commands import import_tensorflow
+
+        import_tensorflow()
     if name in _MODULES:
         return importlib.import_module(f"tfresnet.{name}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -165,3 +165,12 @@ def test_import_is_light():
     root = Path(data.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_data_set_prints_in_three_lines():
+    from tfresnet.data import load_dataset
+
+    lines = repr(load_dataset("shapes10")).splitlines()
+    assert len(lines) == 3
+    assert lines[0] == "shapes10: 10,000 training, 2,000 test images of 32x32 pixels"
+    assert max(map(len, lines)) < 100

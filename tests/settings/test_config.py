@@ -193,3 +193,8 @@ def test_a_broken_file_is_answered_in_one_line(content, message, tmp_path):
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(InputError, match=message):
         TrainConfig.from_dict(RunFolder(tmp_path).read_config()["settings"])
+
+
+def test_every_setting_is_documented_where_python_shows_it():
+    for field in dataclasses.fields(TrainConfig):
+        assert f"{field.name}: {field.metadata['help']}" in TrainConfig.__doc__

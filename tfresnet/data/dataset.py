@@ -87,6 +87,18 @@ class Dataset:
     validation: Split | None = None
     fingerprint: str = ""
 
+    def __repr__(self) -> str:
+        parts = {"training": self.train, "validation": self.validation, "test": self.test}
+        sizes = [f"{len(part):,} {what}" for what, part in parts.items() if part]
+        names = [*self.class_names[:10], *(["..."] if self.num_classes > 10 else [])]
+        height, width, _ = self.image_shape
+        return (
+            f"{self.name}: {', '.join(sizes)} images of {height}x{width} pixels\n"
+            f"{self.num_classes} classes: {', '.join(names)}\n"
+            f"mean {_rounded(self.mean)}, std {_rounded(self.std)}, "
+            f"{'mirrored' if self.flip else 'not mirrored'} in training"
+        )
+
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
@@ -156,6 +168,10 @@ class Dataset:
         end = None if train_size is None else val_size + train_size
         train = self.train.take(np.sort(order[val_size:end]))
         return train, self.train.take(np.sort(order[:val_size])) if val_size else None
+
+
+def _rounded(numbers):
+    return ", ".join(f"{number:.3f}" for number in numbers)
 
 
 def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:

@@ -47,8 +47,8 @@ def evaluate(
         trust_code: run the code of its own network that a run folder holds.
 
     Returns:
-        `model`, `dataset`, `split`, `precision`, `images_per_second` and the metrics of
-        `Evaluation`.
+        `model`, `dataset`, `split`, `tta` (if it was used), `precision`, `images_per_second` and
+        the metrics of `Evaluation`.
 
     Raises:
         InputError: no such run, file, data set, split or precision; a model of other shapes, or
@@ -78,6 +78,7 @@ def evaluate(
         )
     about = {"model": network.name, "dataset": data.name, "split": split}
     about |= {"unfinished": unfinished} if unfinished else {}
+    about |= {"tta": True} if tta else {}
     about["precision"] = models.precision_of(network) if precision == "auto" else precision
     return about | evaluation.metrics | {"images_per_second": evaluation.images_per_second}
 

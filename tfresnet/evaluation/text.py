@@ -25,6 +25,7 @@ def report(result: dict) -> str:
     model = result["model"]
     if "unfinished" in result:
         model += f" (unfinished, {result['unfinished']})"
+    model += " with mirrored images (--tta)" if result.get("tta") else ""
     lines = [
         f"{model} on {result['dataset']}, {summary_line(result)}  "
         f"{result['images_per_second']:.0f} images/s",

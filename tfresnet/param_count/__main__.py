@@ -17,7 +17,7 @@ def parse(argv: list[str] | None = None):
     about = "number of classes (default: the network's own)"
     add("--num-classes", type=at_least_1, metavar="N", help=about)
     about = "shortcuts of residual networks: with A they have no more parameters than plain ones"
-    add("--shortcut", choices=("A", "B", "C"), help=about + "; None: the network's own")
+    add("--shortcut", choices=("A", "B", "C"), help=about + "; default: the network's own")
     formats = ("table", "json", "csv", "markdown")
     add("--format", choices=formats, default="table", help="output format")
     add("--by-layer", action="store_true", help="add one row per layer")

@@ -219,3 +219,9 @@ class TrainConfig:
                 hint = f" (nearest: {near[0]})" if near else ""
                 raise InputError(f"settings must be fields of TrainConfig{hint}. Received: {key!r}")
         return cls(**EARLIER | values)
+
+
+if TrainConfig.__doc__:  # absent under -OO
+    TrainConfig.__doc__ += "\n\n" + "\n".join(
+        f"    {item.name}: {item.metadata['help']}" for item in dataclasses.fields(TrainConfig)
+    )

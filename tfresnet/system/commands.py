@@ -26,6 +26,7 @@ def run(main: Callable[[], object], program: str) -> None:
     except InputError as error:
         _exit(f"{program}: error: {_as_typed(str(error))}", 2)
     except KeyboardInterrupt as stop:
+        _end_line()
         _exit(f"{program}: {str(stop) or 'interrupted'}", 128 + getattr(stop, "signum", 2))
     except BrokenPipeError:  # the reader, such as `| head`, has exited
         _exit("", 1)
@@ -119,6 +120,13 @@ def _repair_streams():
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
+
+
+def _end_line():
+    """Ends the line in which a terminal shows ^C, perhaps behind a progress bar."""
+    with suppress(OSError, ValueError):
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
 
 
 def _exit(line, status):

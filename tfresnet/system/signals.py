@@ -29,7 +29,8 @@ def exit_on_stop(program: str, stderr: int) -> None:
 
     def on_signal(signum, _frame):
         try:
-            os.write(stderr, f"{program}: {_MEANING[signum]}\n".encode())
+            start = "\n" if os.isatty(stderr) else ""  # the terminal shows ^C
+            os.write(stderr, f"{start}{program}: {_MEANING[signum]}\n".encode())
         finally:  # also when stderr is closed
             os._exit(128 + signum)
 

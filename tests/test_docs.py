@@ -176,7 +176,7 @@ def test_the_python_of_the_results_runs(pixels):
 def test_the_tree_has_every_part_of_the_package():
     tree = README[README.index("## The tree") :]
     for path in (ROOT / "tfresnet").iterdir():
-        if path.name not in ("__init__.py", "__pycache__"):
+        if path.name not in ("__init__.py", "__pycache__", "py.typed"):
             assert path.name in tree, path.name
 
 

@@ -155,6 +155,12 @@ def test_a_model_file_on_each_split(model_file):
     assert sizes == {None: 510, "val": 520, "train": 4680}
 
 
+def test_a_result_says_that_mirrored_images_were_used(model_file):
+    result = tfresnet.evaluate(model_file, dataset="shapes10", tta=True)
+    assert result["tta"] is True
+    assert "--tta" in text.report(result)
+
+
 def test_keys_of_the_result(model_file, data):
     result = tfresnet.evaluate(model_file, dataset="shapes10")
     assert list(result) == [

@@ -18,27 +18,27 @@ errors:
 pretrained:
 settings: errors
 system: errors
-weights: errors system
 __init__: errors system
 benchmark: errors system benchmarks
 data: errors settings system
 layers: errors settings
-models: errors pretrained settings weights layers
-own: errors settings layers models
-check_unit: errors settings system layers models weights own
+weights: errors system
+models: errors pretrained settings layers weights
 complexity: errors layers models
+own: errors settings layers models
+check_unit: errors settings system layers weights models own
 runs: errors settings system data layers models own
-evaluation: errors pretrained settings system data layers models runs
-results: errors settings system data models complexity runs
-ship: pretrained system models runs
 slides: system layers models complexity
-verify: system runs
+evaluation: errors pretrained settings system data layers models runs
 param_count: settings system models complexity slides
+ship: pretrained system models runs
+verify: system runs
 predict: errors pretrained system data layers models runs evaluation
+results: errors pretrained settings system data models complexity runs param_count
 training: errors pretrained settings system data layers models own runs evaluation
-experiments: errors settings system data layers models complexity runs results param_count training
+experiments: errors settings system data layers models complexity runs param_count results training
 export: system evaluation predict
-report: errors settings system data runs results param_count experiments
+report: errors settings system data runs param_count results experiments
 """
 ARROWS = {
     name: set(others.split())

@@ -8,6 +8,7 @@ import pytest
 from tfresnet.errors import InputError
 from tfresnet.results.__main__ import main
 from tfresnet.results.facts import RunFacts, steady_seconds
+from tfresnet.results.networks import networks
 from tfresnet.results.table import table
 from tfresnet.runs.finding import run_folders
 from tfresnet.runs.folder import RunFolder
@@ -262,3 +263,19 @@ def test_what_cannot_be_compared(run, tmp_path):
         RunFolder(path).write_history([{"epoch": 1, "step": 703, "val_top1": 0.8}])
     with pytest.raises(InputError, match="must differ in the seed alone, not in lr"):
         main(["--compare", str(tmp_path / "a*"), str(tmp_path / "a*")])
+
+
+def test_networks_have_the_best_accuracy_the_pace_on_one_core_and_the_weights(run):
+    epoch = {"epoch_seconds": [45.0] * 10}
+    paths = [
+        run("two", {}, {"top1": 0.86} | epoch, {"cores": 2}),
+        run("one", {}, {"top1": 0.85} | {"epoch_seconds": [90.0] * 10}, {"cores": 1}),
+        run("option", {"shortcut": "B"}, {"top1": 0.99}),
+    ]
+    table = {row["network"]: row for row in rows(networks(["resnet20", "resnet8"], paths))}
+    assert [*table] == ["resnet8", "resnet20"]
+    assert table["resnet8"]["accuracy"].strip() == ""
+    assert table["resnet20"]["accuracy"] == "86.00 %"
+    assert table["resnet20"]["training"] == "10 epochs of 45,000 images"
+    assert table["resnet20"]["images/s on a core"] == f"{703 * 64 / 90:.0f}"
+    assert (table["resnet20"]["shipped"], table["resnet8"]["shipped"].strip("| ")) == ("yes", "")

@@ -10,21 +10,26 @@ import shutil
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tfresnet.errors import InputError
 from tfresnet.experiments import study_names
+from tfresnet.experiments.engine.figures import chart
 from tfresnet.param_count import reports
 from tfresnet.report import drawings, sources
 from tfresnet.report.__main__ import main
-from tfresnet.report.blocks import inline
-from tfresnet.report.command import SUFFIXES, TEXTS, render, write
+from tfresnet.report.command import TEXTS, render, write
+from tfresnet.report.page import page as make_page
+from tfresnet.report.sections import by_network
+from tfresnet.report.translation import say
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "docs" / "runs"
 COMMITTED = ROOT / "docs" / "report"
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "br"}
+SUFFIXES = {"en": "", "zh": ".zh"}
 _count_once = functools.cache(reports.measure)
 
 
@@ -36,11 +41,16 @@ def without_pictures(page):
     return re.sub(r"base64,[^\"]+", "", page)
 
 
+def drawn(figure):
+    """The pictures of a figure as images."""
+    return [Image.open(io.BytesIO(png)) for png in drawings.pictures(figure)]
+
+
 @pytest.fixture
 def drawn_once(monkeypatch):
     """Charts of the committed report in place of new ones, which would take most of the time."""
-    monkeypatch.setattr(drawings, "curves", lambda _: (COMMITTED / "curves.png").read_bytes())
-    monkeypatch.setattr(drawings, "confusion", drawings.curves)
+    png = (COMMITTED / "curves-resnet56.png").read_bytes()
+    monkeypatch.setattr(drawings, "pictures", lambda figure: [png] * len(figure.axes))
     monkeypatch.setattr(drawings, "compress", lambda png: png)
     monkeypatch.setattr(reports, "measure", _count_once)
 
@@ -71,7 +81,7 @@ def study(tmp_path):
     path.mkdir(parents=True)
     results = {"claim": "Deeper is worse.", "source": "deck A", "verdict": "fails", "why": "5 < 6"}
     (path / "results.json").write_text(json.dumps(results))
-    shutil.copy(COMMITTED / "curves.png", path / "error.png")
+    shutil.copy(COMMITTED / "curves-resnet56.png", path / "error.png")
     return str(path)
 
 
@@ -101,17 +111,18 @@ class TestCommitted:
                 kept = (COMMITTED / name).read_text()
                 assert without_pictures(content.decode()) == without_pictures(kept)
         pictures = {name for name in files if name.endswith(".png")}
-        assert pictures == {path.name for path in COMMITTED.glob("*.png")}
+        kept = {path.name for path in COMMITTED.glob("*.png")}
+        assert pictures == {name for name in kept if (".zh." in name) == (language == "zh")}
 
     def test_is_small(self):
-        assert sum(path.stat().st_size for path in COMMITTED.iterdir()) < 2e6
+        assert sum(path.stat().st_size for path in COMMITTED.iterdir()) < 3e6
 
     @pytest.mark.parametrize("suffix", SUFFIXES.values())
     def test_page_holds_the_pictures_that_lie_beside_the_markdown(self, suffix):
         page = (COMMITTED / f"report{suffix}.html").read_text()
         markdown = (COMMITTED / f"report{suffix}.md").read_text()
         inside = [base64.b64decode(data) for data in re.findall(r"base64,([^\"]+)", page)]
-        beside = re.findall(r"^!\[.*\]\((\S+)\)$", markdown, re.MULTILINE)
+        beside = re.findall(r"!\[[^]]*\]\((\S+)\)", markdown)
         assert inside == [(COMMITTED / name).read_bytes() for name in beside]
         assert inside
 
@@ -120,15 +131,31 @@ class TestTexts:
     def test_both_languages_have_the_same_keys_and_gaps(self):
         def shape(table):
             return {
-                key: shape(value) if isinstance(value, dict) else re.findall(r"\{\w+\}", value)
+                key: shape(value) if isinstance(value, dict) else re.findall(r"\{\w*\}", value)
                 for key, value in table.items()
-                if key != "claims"
+                if key not in ("claims", "captions", "phrases", "marks", "fonts")
             }
 
         english, chinese = shape(texts("en")), shape(texts("zh"))
         for part in (english, chinese):  # the order of words is the language's own
             part["studies"]["claim"].sort()
         assert english == chinese
+
+    def test_results_of_the_kept_studies_are_wholly_chinese(self):
+        """Names of networks, of people and of papers remain."""
+        chinese = texts("zh")
+        for file in (RUNS.parent / "studies").glob("*/results.json"):
+            results = json.loads(file.read_text())
+            for text in (results["source"], results["why"]):
+                said = say(text, chinese["phrases"], chinese["marks"])
+                words = re.findall(r"(?<![A-Za-z])[a-z]{2,}(?![a-zA-Z0-9_])", said)
+                assert {*words} <= {"alexnet", "nin"}, said
+                assert " %" not in said
+
+    def test_every_chart_has_its_caption_in_chinese(self):
+        pictures = (RUNS.parent / "studies").glob("*/*.png")
+        expected = {f"{path.parent.name}-{path.stem}" for path in pictures}
+        assert set(texts("zh")["captions"]) == expected
 
     def test_every_study_has_its_claim_in_chinese(self):
         assert set(texts("zh")["claims"]) == set(study_names())
@@ -168,7 +195,7 @@ class TestFolders:
         main([])
         markdown = Path("logs/report/report.md").read_text()
         assert "| `mine` | cifar10 |" in markdown
-        assert "| `degradation` | fails |" in markdown
+        assert "| [`degradation`](#degradation) | fails |" in markdown
         assert "unfinished" not in markdown
 
     def test_are_runs_or_hold_them(self, run, study, tmp_path):
@@ -191,7 +218,7 @@ class TestOwnData:
         config.write_text(json.dumps(content))
         markdown, _ = report(*paths)
         assert "10 %" not in markdown
-        assert re.search(r"\| `folder-300` \| folder \| 10 \| [\d,]+ \| 300 \|", markdown)
+        assert "| `folder-300` | 300 |" in markdown
 
 
 def test_commands_make_new_runs_and_evaluate_those(run, report):
@@ -211,38 +238,106 @@ def test_confusions_are_named_most_frequent_first(run, report):
 def test_a_study_stands_with_claim_verdict_and_chart(run, study, report, language, verdict):
     markdown, page = report(run("a"), study, language=language)
     claim = texts(language)["claims"].get("degradation", "Deeper is worse.")
-    for said in (f"| `degradation` | {verdict} |", claim, "5 < 6", "(degradation-error.png)"):
+    for said in (
+        f"| [`degradation`](#degradation) | {verdict} |",
+        claim,
+        "5 < 6",
+        f"(degradation-error{SUFFIXES[language]}.png)",
+    ):
         assert said in markdown
     assert "5 &lt; 6" in page
-    assert page.count("<img") == 3
+    assert page.count("<img") == 4
 
 
-def test_runs_are_charted_as_many_together_as_can_be_told_apart(run, report, tmp_path):
-    report(*(run(f"run{number}") for number in range(9)))
-    names = {path.name for path in (tmp_path / "report").glob("curves*.png")}
-    assert names == {"curves.png", "curves-8.png"}
+def test_tables_show_the_columns_that_differ(run, report):
+    """What all runs share is said once; a setting without a column of its own gets one."""
+    sizes = {"image_sizes": [24, 32], "padding_mode": "reflect"}
+    markdown, _ = report(run("a"), run("b", settings=sizes.items()))
+    assert "The same for all runs: data cifar10; classes 10; " in markdown
+    assert "| run | --image-sizes | --padding-mode |" in markdown
+    assert "| `b` | 24,32 | reflect |" in markdown
+
+
+def test_contents_lead_to_every_section(run, report):
+    markdown, page = report(run("a"), language="zh")
+    links = re.findall(r"^- \[.*\]\((#.*)\)$", markdown, re.MULTILINE)
+    assert len(links) == 10
+    for link in links:
+        assert f'id="{link[1:]}"' in page
+        assert f'href="{link}"' in page
+
+
+class TestCurves:
+    def test_are_one_chart_for_each_network(self, run, report, tmp_path):
+        report(run("a"), run("b", "resnet56-cifar10-20epochs-seed0"))
+        names = {path.name for path in (tmp_path / "report").glob("curves*.png")}
+        assert names == {"curves-resnet20-1.png", "curves-resnet20-2.png", "curves-resnet56.png"}
+
+    def test_are_as_many_together_as_can_be_told_apart(self, run, report, tmp_path):
+        report(*(run(f"run{n}", settings={"lr": 0.1 + n}.items()) for n in range(9)))
+        names = {path.name for path in (tmp_path / "report").glob("curves*.png")}
+        assert names == {f"curves-resnet20{end}.png" for end in ("-1", "-2", "-8-1", "-8-2")}
+
+    def test_of_seeds_are_one_line(self, run):
+        kept = "resnet20-cifar10-10epochs-val-seed"
+        paths = [run(f"mine-seed{n}", f"{kept}{n}") for n in range(3)]
+        records = sources.read([Path(path) for path in paths])[0]
+        (line,) = drawings.curves({"mine": records}, str).axes[0].lines
+        expected = np.mean([record.curve("top1") for record in records], axis=0)
+        assert line.get_ydata() == pytest.approx(expected)
+        assert [*by_network(records, str)["resnet20"]] == ["mine (3 runs)"]
+
+    def test_say_which_runs_have_no_validation(self, run, report):
+        markdown, _ = report(run("a"), run("b", "resnet20-cifar10-10epochs-seed0"))
+        assert "; without validation images: `b`*" in markdown
+
+
+def test_a_perfect_network_confuses_nothing(run, report):
+    confusion = [[1000 * (row == column) for column in range(10)] for row in range(10)]
+    markdown, _ = report(run("a", result={"confusion": confusion}))
+    assert texts("en")["classes"]["nothing confused"].format(run="a") in markdown
+    assert "taken for |" not in markdown
 
 
 class TestDrawings:
     """A name may hold what begins a formula."""
 
     def test_of_the_same_runs_have_the_same_bytes(self, run):
-        runs, _ = sources.read(
-            [Path(run("$a$")), Path(run("b", "resnet20-cifar10-10epochs-seed0"))]
-        )
-        assert drawings.curves(runs) == drawings.curves(runs)
+        paths = [Path(run("$a$")), Path(run("b", "resnet20-cifar10-10epochs-seed0"))]
+        groups = {one.name: [one] for one in sources.read(paths)[0]}
+        first, second = (drawings.pictures(drawings.curves(groups, str)) for _ in range(2))
+        assert first == second
 
     def test_of_runs_without_validation_are_one_chart(self, run):
-        def width(*paths):
-            return Image.open(io.BytesIO(drawings.curves(sources.read(paths)[0]))).width
-
-        alone = Path(run("a", "resnet20-cifar10-10epochs-seed0"))
-        assert width(alone) < width(alone, Path(run("b")))
+        alone = sources.read([Path(run("a", "resnet20-cifar10-10epochs-seed0"))])[0]
+        assert len(drawn(drawings.curves({"a": alone}, str))) == 1
 
     def test_of_a_confusion_have_a_palette(self):
         result = json.loads((RUNS / "resnet20-cifar10" / "result.json").read_text())
         result["per_class"] = dict(zip(["$x$", *"bcdefghij"], range(10), strict=True))
-        assert Image.open(io.BytesIO(drawings.confusion(result))).mode == "P"
+        (picture,) = drawn(drawings.confusion(result, str))
+        assert picture.mode == "P"
+
+    def test_of_a_study_are_redrawn_in_the_language(self):
+        study = sources.read([RUNS / "resnet20-cifar10", RUNS.parent / "studies" / "shortcuts"])[1][
+            0
+        ]
+        figure = study.redraw()["error.png"]
+        drawings.translate(
+            figure, lambda text: text.replace("A", "零填充").replace("shortcut", "捷径")
+        )
+        (axes,) = figure.axes
+        assert axes.get_xlabel() == "捷径 (option)"
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["零填充", "B", "C"]
+
+    def test_panels_are_pictures_of_their_own(self):
+        """So that they can stand below each other on a phone."""
+        figure, axes = chart("left", "right", x="epoch", y="error")
+        for one in axes:
+            one.plot([1, 2], [3, 4])
+        left, right = drawn(figure)
+        assert left.height == pytest.approx(right.height, abs=4)
+        assert left.width == pytest.approx(right.width, abs=4)
 
 
 class TestOwnWords:
@@ -254,7 +349,7 @@ class TestOwnWords:
         file.write_text(markdown.replace(prompt, f"{prompt} Both fall.\n\nNo **gap** at a < b."))
         markdown, page = report(path)
         assert f"> **Your words:** {prompt}\n\nBoth fall.\n\nNo **gap** at a < b." in markdown
-        assert "Both fall.\n\nNo <strong>gap</strong> at a &lt; b." in page
+        assert "<p>Both fall.</p>\n<p>No <strong>gap</strong> at a &lt; b.</p>" in page
         assert report(path) == [markdown, page]
 
     def test_that_could_not_be_kept_stop_the_command(self, run, report, tmp_path):
@@ -346,7 +441,7 @@ def test_the_page_is_whole_and_needs_nothing_beside_it(run, study, report):
     assert checker.open == []
     assert not {"script", "link", "iframe", "b"} & {tag for tag, _ in checker.seen}
     sources = [attributes["src"] for _, attributes in checker.seen if "src" in attributes]
-    assert len(sources) == 3
+    assert len(sources) == 4
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "url(" not in page
 
@@ -360,4 +455,4 @@ def test_the_page_is_whole_and_needs_nothing_beside_it(run, study, report):
     ],
 )
 def test_marks(text, expected):
-    assert inline(text) == expected
+    assert f"<p>{expected}</p>" in make_page(text, {}, "title", "en")

@@ -4,14 +4,16 @@ import errno
 import tomllib
 from pathlib import Path
 
+from matplotlib import rc_context, rcParams
+
 from tfresnet.errors import InputError
-from tfresnet.report import sources
+from tfresnet.report import drawings, sources
 from tfresnet.report.blocks import read_words
+from tfresnet.report.material import Material
 from tfresnet.report.page import page
-from tfresnet.report.sections import Material, document
+from tfresnet.report.sections import document
 from tfresnet.system.atomic import atomic_write
 
-SUFFIXES = {"en": "", "zh": ".zh"}  # of the file names
 TEXTS = Path(__file__).parent / "texts"  # one file for each language
 
 
@@ -45,14 +47,14 @@ def render(paths: list[Path], language: str, folder: Path, **code: object) -> di
         InputError: see `sources.read`; or the words of an earlier report cannot be kept.
     """
     texts = tomllib.loads((TEXTS / f"{language}.toml").read_text(encoding="utf-8"))
-    name = f"report{SUFFIXES[language]}"
+    name = f"report{texts['suffix']}"
     earlier = _earlier_words(folder / f"{name}.md", texts["words"])
-    runs, studies = sources.read(paths, **code)
-    blocks = document(Material(runs, studies, texts, folder, earlier))
-    files = dict(file for block in blocks for file in block.files)
-    markdown = "\n\n".join(block.markdown for block in blocks) + "\n"
-    html = page(blocks, texts["title"], texts["html"])
-    return files | {f"{name}.md": markdown.encode(), f"{name}.html": html.encode()}
+    font = drawings.font(texts["fonts"])
+    material = Material(*sources.read(paths, **code), texts, folder, earlier, font)
+    with rc_context({"font.family": [*font, *rcParams["font.family"]]}):
+        text = document(material)
+    html = page(text, material.files, texts["title"], texts["html"])
+    return material.files | {f"{name}.md": text.encode(), f"{name}.html": html.encode()}
 
 
 def _earlier_words(file, keys):

@@ -1,65 +1,136 @@
-"""The report's own figures, and their compression."""
+"""The report's own figures, the redrawn ones of studies, and their form as pictures."""
 
+import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
 from PIL import Image
 
 from tfresnet.experiments.engine.figures import COLOURS, chart, lines
 from tfresnet.runs.record import RunRecord
 
-TOGETHER = len(COLOURS)  # runs in one chart
+TOGETHER = len(COLOURS)  # lines in one chart
 _COLOURS = 128  # in the palette of a picture
+_MARGIN = 4  # pixels around a chart
 
 
-def curves(runs: Sequence[RunRecord]) -> bytes:
-    """Training and validation error by epoch of up to `TOGETHER` runs."""
+def curves(groups: Mapping[str, Sequence[RunRecord]], say: Callable[[str], str]) -> Figure:
+    """Training and validation error by epoch: for each label the mean of its runs, and their range.
+
+    Runs without validation have no line in its chart; without any, there is no such chart. `say`
+    translates the words.
+    """
     splits = {"training": "top1", "validation": "val_top1"}
-    if not any("val_top1" in run.history[0] for run in runs):
+    if not any(has_validation(runs) for runs in groups.values()):
         del splits["validation"]
-    names = [run.name.replace("$", r"\$") for run in runs]  # a dollar starts a formula
-    figure, axes = chart(*splits, x="epoch", y="error (%)")
+    figure, axes = chart(*map(say, splits), x=say("epoch"), y=say("error (%)"))
     for one, column in zip(axes, splits.values(), strict=True):
-        # A run without validation has an empty line: every run keeps its colour.
-        found = [run.curve(column) if column in run.history[0] else [] for run in runs]
-        lines(one, dict(zip(names, found, strict=True)))
+        found = {label: _errors(runs, column) for label, runs in groups.items()}
+        lines(
+            one,
+            {_legend(k, errors): errors.mean(axis=0) for k, errors in found.items()},
+            markersize=3,
+        )
+        for colour, errors in zip(COLOURS, found.values(), strict=False):
+            places = np.arange(1, 1 + errors.shape[1])
+            one.fill_between(places, errors.min(0), errors.max(0), color=colour, alpha=0.2)
     for one in axes[1:]:
         one.set_xlim(axes[0].get_xlim())
-        one.get_legend().remove()
-    return _png(figure)
+    return figure
 
 
-def confusion(result: dict) -> bytes:
+def _legend(label, errors):
+    """A dollar starts a formula, and a label without a line an underscore."""
+    return label.replace("$", r"\$") if errors.size else f"_{label}"
+
+
+def has_validation(runs: Sequence[RunRecord]) -> bool:
+    return all("val_top1" in run.history[0] for run in runs)
+
+
+def _errors(runs, column):
+    """`(run, epoch)`: as many epochs as the shortest run has; none without the column."""
+    if column == "val_top1" and not has_validation(runs):
+        return np.empty((1, 0))
+    shortest = min(len(run.history) for run in runs)
+    return np.array([run.curve(column)[:shortest] for run in runs])
+
+
+def confusion(result: dict, say: Callable[[str], str]) -> Figure:
     """The confusion matrix: predicted classes in percent of each true class (a row)."""
     names, counts = [*result["per_class"]], np.asarray(result["confusion"], float)
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 2.2 + 0.42 * len(names)
+    side = 1.6 + 0.38 * len(names)
     figure = Figure(figsize=(side, side), dpi=100, layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
     axes.set_xticks(range(len(names)), names, rotation=90, parse_math=False)
     axes.set_yticks(range(len(names)), names, parse_math=False)
-    axes.set(xlabel="taken for", ylabel="class")
+    axes.set(xlabel=say("taken for"), ylabel=say("class"))
     for (row, column), share in np.ndenumerate(shares.round(0)):
         if share >= 1:
             colour = "white" if share > 30 else "black"
-            about = {"ha": "center", "va": "center", "fontsize": 8, "color": colour}
-            axes.text(column, row, f"{share:.0f}", **about)
-    return _png(figure)
+            axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour)
+    return figure
+
+
+def font(names: Sequence[str]) -> list[str]:
+    """The first of the fonts that this machine has, as a list; empty without one."""
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    if names and known.isdisjoint(names):
+        _add_new_fonts()
+        known = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in names if name in known][:1]
+
+
+def _add_new_fonts():
+    """Matplotlib keeps a list of fonts, which lacks those that were installed after it."""
+    listed = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in {*font_manager.findSystemFonts()} - listed:
+        with contextlib.suppress(OSError, RuntimeError, ValueError, NotImplementedError):
+            font_manager.fontManager.addfont(path)
+
+
+def translate(figure: Figure, say: Callable[[str], str]) -> None:
+    """Replaces every text of a figure."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_locator(), FixedLocator):
+                axis.set_ticklabels([say(text.get_text()) for text in axis.get_ticklabels()])
+    for text in figure.findobj(Text):
+        text.set_text(say(text.get_text()))
+
+
+def pictures(figure: Figure) -> list[bytes]:
+    """A PNG of each chart of a figure, so that a narrow screen can stack them."""
+    for axes in figure.axes[1:]:
+        axes.tick_params(labelleft=True)
+        axes.set_ylabel(figure.axes[0].get_ylabel())
+    written = io.BytesIO()
+    figure.savefig(written)
+    whole = Image.open(written).convert("RGB")
+    return [_png(whole.crop(_box(axes, whole))) for axes in figure.axes]
+
+
+def _box(axes: Axes, whole):
+    """Left, upper, right and lower edge of a chart with its words, in pixels of the figure."""
+    box = axes.get_tightbbox().padded(_MARGIN)
+    return round(box.x0), round(whole.height - box.y1), round(box.x1), round(whole.height - box.y0)
 
 
 def compress(png: bytes) -> bytes:
     """The picture with a palette, a third of the size: charts have few colours."""
-    written, picture = io.BytesIO(), Image.open(io.BytesIO(png)).convert("RGB")
-    picture = picture.quantize(_COLOURS, dither=Image.Dither.NONE)
-    picture.save(written, "png", optimize=True)
-    return min(png, written.getvalue(), key=len)
+    return min(png, _png(Image.open(io.BytesIO(png)).convert("RGB")), key=len)
 
 
-def _png(figure):
+def _png(picture):
     written = io.BytesIO()
-    figure.savefig(written, metadata={"Software": None})
-    return compress(written.getvalue())
+    picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(written, "png", optimize=True)
+    return written.getvalue()

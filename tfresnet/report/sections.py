@@ -1,78 +1,53 @@
 """The sections of the report: each is a function of the `Material` and its texts to blocks."""
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from html import escape
 
 import numpy as np
 
 from tfresnet.data import folder
 from tfresnet.experiments.engine.judging import bar
 from tfresnet.param_count import reports
-from tfresnet.report import blocks, drawings
-from tfresnet.report.blocks import Block, code, heading, paragraph, picture
-from tfresnet.report.sources import Study
+from tfresnet.report import drawings
+from tfresnet.report.blocks import code, heading
+from tfresnet.report.material import Material
+from tfresnet.report.page import anchor
 from tfresnet.results import facts, table
 from tfresnet.runs.network import model_options
 from tfresnet.runs.record import RunRecord
 from tfresnet.settings.command_line import command
 from tfresnet.settings.model_names import own_code
+from tfresnet.settings.values import as_text
 
 SIZE = 32  # pixels of CIFAR-10 and shapes10
 MOST_CLASSES = 50  # in a readable table
 _CONFUSIONS = 5  # pairs of classes in the table of confusions
 _COUNTED = {"layers": "layers", "parameters": "params", "trainable": "trainable_params"}
 _COUNTED |= {"multiply-adds": "multiply_adds"}
+# Settings with a column in the tables of the data and of the recipe, or with none by intent.
+_IN_COLUMNS = {"model", "dataset", "val_size", "epochs", "recipe", "batch_size", "opt", "lr"}
+_IN_COLUMNS |= {"muon_lr", "lr_scheduler", "warmup_epochs", "weight_decay", "label_smoothing"}
+_IN_COLUMNS |= {"augment", "seed"}
 
 
-@dataclass(frozen=True)
-class Material:
-    """The content of a report.
-
-    Attributes:
-        texts: the texts of one language, a file of `texts/`.
-        place: folder of the report; links are relative to it.
-        written: key -> the reader's words in an earlier report.
-    """
-
-    runs: list[RunRecord]
-    studies: list[Study]
-    texts: dict
-    place: Path
-    written: dict[str, str]
-
-    def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
-        """A table without its empty columns; titles that have no translation stay as they are."""
-        used = [n for n, _ in enumerate(titles) if any(row[n] for row in rows)]
-        named = [self.texts["columns"].get(titles[n], titles[n]) for n in used]
-        return blocks.table(named, [[row[n] for n in used] for row in rows])
-
-    def by_run(self, **columns: Callable[[RunRecord], object]) -> Block:
-        """One row for each run; each column is a function of the run."""
-        titles = [name.replace("_", " ") for name in ("run", *columns)]
-        say = columns.values()
-        return self.table(titles, [[f"`{r.name}`", *(str(f(r)) for f in say)] for r in self.runs])
-
-    def words(self, key: str) -> Block:
-        prompt = f"{self.texts['your words']} {self.texts['words'][key]}"
-        written = self.written.get(key, "").removeprefix(f"> {prompt}").strip()
-        return blocks.words(key, prompt, written)
-
-
-def document(material: Material) -> list[Block]:
-    """The whole report."""
+def document(material: Material) -> str:
+    """The whole report in Markdown; its pictures are then in `material.files`."""
     texts = material.texts
-    made = [heading(texts["title"], 1), paragraph(texts["about"]), material.words("author")]
-    for section in _SECTIONS:
-        name = section.__name__.removeprefix("_")
+    made = [heading(texts["title"], 1), texts["about"], material.words("author")]
+    sections = {section.__name__.removeprefix("_"): section for section in _SECTIONS}
+    titles = [texts[name]["title"] for name in sections]
+    links = [f"- [{title}]({anchor(title)})" for title in titles]
+    made += [heading(texts["contents"]), "\n".join(links)]
+    for name, section in sections.items():
         made += [heading(texts[name]["title"]), *section(material, texts[name])]
         made += [material.words(name)] if name in texts["words"] else []
-    return made
+    return "\n\n".join(made) + "\n"
 
 
 def _background(material, texts):
-    return [paragraph(text) for name, text in texts.items() if name != "title"]
+    return [text for name, text in texts.items() if name != "title"]
 
 
 def _networks(material, texts):
@@ -91,7 +66,7 @@ def _networks(material, texts):
             rows += [_counts(form, found.record())]
             rows += [_counts("", stage) for stage in found.stages()]
     titles = ("network", "input", "classes", "stage", *_COUNTED)
-    yield paragraph(texts["about"])
+    yield texts["about"]
     yield material.table(titles, rows)
 
 
@@ -103,9 +78,9 @@ def _counts(name, record):
 
 def _data(material, texts):
     for name in dict.fromkeys(run.config.dataset for run in material.runs):
-        yield paragraph(texts[name])
-    yield paragraph(texts["split"])
-    yield material.by_run(
+        yield texts[name]
+    yield texts["split"]
+    yield from material.by_run(
         data=lambda run: run.config.dataset,
         classes=lambda run: len(run.result["per_class"]),
         images_an_epoch=lambda run: f"{run.history[0]['step'] * run.config.batch_size:,}",
@@ -121,8 +96,9 @@ def _held_out(run):
 
 
 def _recipe(material, texts):
-    yield paragraph(texts["about"])
-    yield material.by_run(
+    yield texts["about"]
+    yield from material.by_run(
+        network=lambda run: run.config.model,
         epochs=lambda run: len(run.history),
         images_a_step=lambda run: run.config.batch_size,
         optimiser=lambda run: run.config.opt,
@@ -134,9 +110,25 @@ def _recipe(material, texts):
         augmentation=lambda run: material.texts["yes" if run.config.augment else "no"],
         precision=facts.arithmetic,
         seed=lambda run: run.config.seed,
+        **_other_differences(material.runs),
     )
-    yield paragraph(texts["commands"])
+    yield texts["commands"]
     yield code("\n".join(map(_command, material.runs)))
+
+
+def _other_differences(runs):
+    """Flag -> its value by run, for the settings without a column of their own that differ."""
+    identities = [run.config.identity for run in runs]
+    return {
+        f"--{name.replace('_', '-')}": lambda run, name=name: _setting(run.config, name)
+        for name in identities[0]
+        if name not in _IN_COLUMNS and len({str(one[name]) for one in identities}) > 1
+    }
+
+
+def _setting(config, name):
+    value = getattr(config, name)
+    return "" if value is None else as_text(value)
 
 
 def _highest_rate(run):
@@ -155,19 +147,43 @@ def _new_name(run):
 
 
 def _curves(material, texts):
-    yield paragraph(texts["about"])
-    for start in range(0, len(material.runs), drawings.TOGETHER):
-        file = f"curves-{start}.png" if start else "curves.png"
-        png = drawings.curves(material.runs[start : start + drawings.TOGETHER])
-        yield picture(file, png, texts["figure"])
-    yield paragraph(texts["table"])
-    yield material.by_run(
+    yield texts["about"]
+    for model, groups in by_network(material.runs, material.say_in_figure).items():
+        for start in range(0, len(groups), drawings.TOGETHER):
+            some = dict([*groups.items()][start : start + drawings.TOGETHER])
+            caption = texts["figure"].format(network=model)
+            without = [label for label, runs in some.items() if not drawings.has_validation(runs)]
+            if without:
+                names = material.say(", ").join(f"`{label}`" for label in without)
+                caption += texts["without"].format(runs=names)
+            name = f"curves-{model}-{start}" if start else f"curves-{model}"
+            pngs = drawings.pictures(drawings.curves(some, material.say_in_figure))
+            yield material.picture(name, caption, pngs)
+    yield texts["table"]
+    yield from material.by_run(
         training_error=lambda run: _error(run.history[-1].get("top1")),
         validation_error=lambda run: _error(run.history[-1].get("val_top1")),
         test_error=_test_error,
         **{"test top-5 error": lambda run: _error(run.result["top5"])},
         with_flip=lambda run: _error(run.result.get("top1_flip")),
     )
+
+
+def by_network(
+    runs: Sequence[RunRecord], say: Callable[[str], str]
+) -> dict[str, dict[str, list[RunRecord]]]:
+    """Network -> label -> runs that differ in nothing but the seed. `say` translates labels."""
+    alike = {}
+    for run in runs:
+        settings = tuple((k, str(v)) for k, v in run.config.identity.items() if k != "seed")
+        alike.setdefault(settings, []).append(run)
+    networks = {}
+    for same in alike.values():
+        label = same[0].name
+        if len(same) > 1:
+            label = re.sub(r"-seed\d+$", "", label) + say(f" ({len(same)} runs)")
+        networks.setdefault(same[0].config.model, {})[label] = same
+    return networks
 
 
 def _test_error(run):
@@ -181,22 +197,24 @@ def _error(top1):
 
 def _classes(material, texts):
     """A table and a confusion matrix for each set of classes, unless it is too large."""
-    alike: dict[tuple, list[RunRecord]] = {}
+    alike = {}
     for run in material.runs:
         alike.setdefault((run.config.dataset, *run.result["per_class"]), []).append(run)
     for (_, *names), runs in alike.items():
         if len(names) > MOST_CLASSES:
             continue
-        yield paragraph(texts["about"])
+        yield texts["about"]
         tops = [(run.name, run.result["per_class"].values()) for run in runs]
         rows = [[f"`{name}`", *(f"{100 * top1:.1f}" for top1 in values)] for name, values in tops]
-        yield material.table(("run", *names), rows)
+        yield material.table(("run", *map(escape, names)), rows)
         best = max(runs, key=lambda run: run.result["top1"])
-        yield paragraph(texts["confused"].format(run=best.name))
-        rows = _confusions(best.result["confusion"], names)
-        yield material.table(("class", "taken for", "test images"), rows)
+        rows = _confusions(best.result["confusion"], [*map(escape, names)])
+        yield texts["confused" if rows else "nothing confused"].format(run=best.name)
+        if rows:
+            yield material.table(("class", "taken for", "test images"), rows)
+        pngs = drawings.pictures(drawings.confusion(best.result, material.say_in_figure))
         caption = texts["figure"].format(run=best.name)
-        yield picture(f"confusion-{best.name}.png", drawings.confusion(best.result), caption)
+        yield material.picture(f"confusion-{best.name}", caption, pngs)
 
 
 def _confusions(confusion, names):
@@ -210,46 +228,58 @@ def _confusions(confusion, names):
 
 def _studies(material, texts):
     if not material.studies:
-        yield paragraph(texts["none"])
+        yield texts["none"]
         return
-    yield paragraph(texts["about"])
+    yield texts["about"]
     verdicts = {study.name: texts[study.results["verdict"]] for study in material.studies}
-    rows = [(f"`{name}`", verdict) for name, verdict in verdicts.items()]
+    rows = [(f"[`{name}`]({anchor(name)})", verdict) for name, verdict in verdicts.items()]
     yield material.table(("study", "verdict"), rows)
     for study in material.studies:
         results = study.results
         claim = material.texts["claims"].get(study.name, results["claim"])
         yield heading(study.name, 3)
-        yield paragraph(texts["claim"].format(claim=claim, source=results["source"]))
-        yield paragraph(texts["found"].format(why=results["why"]))
-        yield paragraph(texts["verdict_is"].format(verdict=verdicts[study.name]))
+        yield texts["claim"].format(claim=claim, source=material.say(results["source"]))
+        yield texts["found"].format(why=material.say(results["why"]))
+        yield texts["verdict_is"].format(verdict=verdicts[study.name])
+        figures = study.redraw()
         for file in study.pictures:
-            png, caption = drawings.compress(file.read_bytes()), f"{study.name}: {file.stem}"
-            yield picture(f"{study.name}-{file.name}", png, caption)
+            name = f"{study.name}-{file.stem}"
+            caption = material.texts["captions"].get(name, f"{study.name}: {file.stem}")
+            if file.name in figures:
+                drawings.translate(figures[file.name], material.say_in_figure)
+                pngs = drawings.pictures(figures[file.name])
+            else:
+                pngs = [drawings.compress(file.read_bytes())]
+            yield material.picture(name, caption, pngs)
 
 
 def _results(material, texts):
     rows = table.rows([run.path for run in material.runs], material.place)
     if not rows:
-        yield paragraph(texts["none"])
+        yield texts["none"]
         return
     # The section on the recipes has the commands.
     kept = [n for n, title in enumerate(table.TITLES) if title != "command"]
-    shown = [[row[n] for n in kept] for row in rows]
-    yield paragraph(texts["about"])
+    shown = [[_say_cell(material, row[n]) for n in kept] for row in rows]
+    yield texts["about"]
     yield material.table([table.TITLES[n] for n in kept], shown)
 
 
+def _say_cell(material, cell):
+    """Links have the names of runs, which stay as they are."""
+    return cell if "](" in cell else material.say(cell)
+
+
 def _reproduce(material, texts):
-    yield paragraph(texts["about"])
+    yield texts["about"]
     packages = ("python", "tensorflow", "keras", "numpy")
-    yield material.by_run(
+    yield from material.by_run(
         started=lambda run: run.environment.get("started", "")[:10],
         commit=lambda run: (run.environment.get("commit") or "")[:7],
         **{name: lambda run, name=name: run.environment.get(name, "") for name in packages},
         machine=facts.machine,
     )
-    yield paragraph(texts["then"])
+    yield texts["then"]
     lines = [f"python evaluate.py logs/{_new_name(run)}" for run in material.runs]
     lines += [f"python -m tfresnet.experiments {study.name}" for study in material.studies]
     yield code("\n".join([*lines, f"python -m tfresnet.report --lang {material.texts['lang']}"]))

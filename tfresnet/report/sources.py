@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from tfresnet.errors import InputError
 from tfresnet.experiments import study_names
 from tfresnet.experiments.engine.study import VERDICTS, load_studies, read_results
@@ -22,6 +24,15 @@ class Study:
     name: str
     results: dict
     pictures: list[Path]
+
+    def redraw(self) -> dict[str, Figure]:
+        """File name -> figure, of those that need nothing but the numbers in results.json."""
+        if self.name not in study_names():
+            return {}
+        try:
+            return load_studies([self.name])[self.name].figures(self.results["measured"], {})
+        except (KeyError, TypeError, ValueError):  # of another version: its pictures remain
+            return {}
 
 
 def folders(paths: list[Path]) -> list[Path]:

@@ -10,7 +10,9 @@ def parse(argv: list[str] | None = None):
         "tfresnet.results", "Writes a Markdown table of finished CIFAR-10 runs."
     )
     add_runs(parser, "runs, or folders of them", ["logs"])
-    about = "Markdown page to update, between the marks `results: begin` and `results: end`"
+    about = "the table of all networks instead: costs, best accuracy and speed of the runs"
+    parser.add_argument("--networks", action="store_true", help=about)
+    about = "Markdown page to update, between `results: begin` (`networks: begin`) and its end"
     parser.add_argument("--into", type=existing, metavar="PAGE", help=about)
     about = "compare two sets of runs: run folders or shell patterns, in quotes"
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help=about)
@@ -23,7 +25,9 @@ def main(argv: list[str] | None = None) -> str:
     args = parse(argv)
     commands.load_tensorflow()
     from tfresnet.errors import InputError
+    from tfresnet.models import list_models
     from tfresnet.results.comparison import compare
+    from tfresnet.results.networks import networks
     from tfresnet.results.table import table
     from tfresnet.runs.finding import run_folders
     from tfresnet.system import tables
@@ -33,14 +37,18 @@ def main(argv: list[str] | None = None) -> str:
         print(text)
         return text
     page = Path(args.into) if args.into else None
-    text = table(run_folders(map(Path, args.runs)), page.parent if page else Path())
+    folders = run_folders(map(Path, args.runs))
+    if args.networks:
+        text = networks(list_models(), folders)
+    else:
+        text = table(folders, page.parent if page else Path())
     if not text:
         raise InputError(
             "a table must have a finished CIFAR-10 run (--runs names other folders). "
             f"Received: none in {', '.join(args.runs)}"
         )
     if page:
-        tables.replace_table(page, "results", text)
+        tables.replace_table(page, "networks" if args.networks else "results", text)
     print(page or text)
     return text
 

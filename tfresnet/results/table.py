@@ -3,7 +3,7 @@
 import logging
 import os
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tfresnet.errors import InputError
@@ -45,6 +45,14 @@ def rows(folders: Iterable[Path], start: Path = Path()) -> list[list[str]]:
         start: folder that the links are relative to.
     """
     alike: dict[tuple, list[RunFacts]] = {}
+    for run in find_facts(folders):
+        alike.setdefault(_settings(run), []).append(run)
+    by_size = sorted(alike.values(), key=lambda runs: (runs[0].parameters, runs[0].result["top1"]))
+    return [_row(runs, start) for runs in by_size]
+
+
+def find_facts(folders: Iterable[Path]) -> Iterator[RunFacts]:
+    """The finished CIFAR-10 runs in run folders, with a warning for each other folder."""
     for path in folders:
         try:
             run = RunFacts(path)
@@ -52,9 +60,7 @@ def rows(folders: Iterable[Path], start: Path = Path()) -> list[list[str]]:
             logger.warning("left out of the table: %s", error)
             continue
         if run.is_of_cifar10:
-            alike.setdefault(_settings(run), []).append(run)
-    by_size = sorted(alike.values(), key=lambda runs: (runs[0].parameters, runs[0].result["top1"]))
-    return [_row(runs, start) for runs in by_size]
+            yield run
 
 
 def _settings(run):

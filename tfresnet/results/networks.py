@@ -1,0 +1,58 @@
+"""The table of all networks: what each costs, and what the kept runs say of it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tfresnet import pretrained
+from tfresnet.param_count import reports
+from tfresnet.results.facts import RunFacts
+from tfresnet.results.table import find_facts
+from tfresnet.system import tables
+
+TITLES = ("network", "parameters", "operations", "accuracy", "training")
+TITLES += ("images/s on a core", "shipped")
+SIDE, CLASSES = 32, 10
+
+
+def networks(names: Sequence[str], folders: Iterable[Path]) -> str:
+    """A Markdown table with a row for each network, the smallest first.
+
+    The accuracy is the best on the CIFAR-10 test images, with epochs and images of that run. The
+    pace is that of the fastest training at full image size on one core, which can be compared.
+
+    Args:
+        names: networks of the registry.
+        folders: finished runs; only those of CIFAR-10 with its ten classes and without options of
+            the network count.
+    """
+    runs: dict[str, list[RunFacts]] = {}
+    for run in find_facts(folders):
+        if len(run.result["per_class"]) == CLASSES and not run.options:
+            runs.setdefault(run.config.model, []).append(run)
+    counted = sorted(
+        (reports.measure(name, SIDE, CLASSES) for name in names),
+        key=lambda report: report.complexity.trainable_params,
+    )
+    return tables.markdown(TITLES, [_row(report, runs.get(report.name, [])) for report in counted])
+
+
+def _row(report, runs):
+    costs = report.record()
+    best = max(runs, key=lambda run: run.result["top1"], default=None)
+    speeds = [speed for speed in map(_images_a_second, runs) if speed]
+    return [
+        report.name,
+        f"{costs['trainable_params']:,}",
+        reports.cell("multiply_adds", costs["multiply_adds"]),
+        f"{100 * best.result['top1']:.2f} %" if best else "",
+        f"{len(best.history)} epochs of {best.images:,} images" if best else "",
+        f"{max(speeds):,.0f}" if speeds else "",
+        "yes" if any(name.startswith(f"{report.name}-") for name in pretrained.names()) else "",
+    ]
+
+
+def _images_a_second(run) -> float:
+    """Pace of a training at full image size on one core; 0 for another or an unknown one."""
+    if run.config.image_sizes or run.environment.get("cores") != 1 or not run.minutes:
+        return 0.0
+    return run.history[-1]["step"] * run.config.batch_size / (60 * run.minutes)

@@ -61,9 +61,9 @@ def add_weights_options(parser):
     add("--mean", metavar="R,G,B", help="mean of the pixels in 0..1, if the file does not say")
     add("--std", metavar="R,G,B", help="deviation of the pixels; goes with --mean")
     add("--pixels", choices=tuple(PIXELS), help=f"in place of --mean and --std: {PIXELS_HELP}")
-    about = "stem of --model; None: as the weights show"
+    about = "stem of --model (default: as the weights show)"
     add("--stem", choices=("imagenet", "cifar", "cifar_pool"), help=about)
-    about = "shortcuts of --model; None: as the weights show"
+    about = "shortcuts of --model (default: as the weights show)"
     add("--shortcut", choices=("A", "B", "C"), help=about)
 
 

@@ -110,7 +110,7 @@ def create_model(
     fields["classifier_activation"] = classifier_activation
     network = dataclasses.replace(row, **fields).with_options(**options)
     images = image_input(network)
-    if isinstance(preprocessing, str):
+    if preprocessing == "auto":
         preprocessing = _brought(weights, network.num_classes if include_top else None)
     x = images if preprocessing is None else preprocessing(images)
     maps, *auxiliary = keras.tree.flatten(network.features(x))

@@ -1,7 +1,5 @@
 """Writes the model of a run into the package: `python -m tfresnet.ship RUN [--half]`."""
 
-import zipfile
-
 from tfresnet.system import commands
 
 
@@ -35,6 +33,8 @@ def _round_to_half(array):
 
 def _compress(path):
     """Compresses a model file: Keras does not."""
+    import zipfile
+
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

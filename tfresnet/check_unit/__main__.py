@@ -1,7 +1,6 @@
 """Checks a student's file: `python -m tfresnet.check_unit --help`."""
 
 import sys
-from pathlib import Path
 
 from tfresnet.system import commands
 
@@ -39,6 +38,8 @@ def parse(argv: list[str] | None = None):
 def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     commands.load_tensorflow()
+    from pathlib import Path
+
     if args.file.endswith(STATE_DICTS):
         from tfresnet.check_unit.state_dict import compare
 

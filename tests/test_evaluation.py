@@ -165,7 +165,7 @@ def test_keys_of_the_result(model_file, data):
     result = tfresnet.evaluate(model_file, dataset="shapes10")
     assert list(result) == [
         *("model", "dataset", "split", "precision"),
-        *("n", "loss", "top1", "top5", "per_class", "mean_per_class", "confusion"),
+        *("n", "loss", "top1", "top5", "mean_per_class", "per_class", "confusion"),
         "images_per_second",
     ]
     shown = text.report(result)

@@ -287,6 +287,14 @@ class TestCurves:
         assert line.get_ydata() == pytest.approx(expected)
         assert [*by_network(records, str)["resnet20"]] == ["mine (3 runs)"]
 
+    def test_of_a_network_in_a_file_have_a_file_name(self, run, report, tmp_path, monkeypatch):
+        monkeypatch.setattr(
+            "tfresnet.report.sections.by_network", lambda runs, _: {"a/b.py:C": {"a": runs}}
+        )
+        report(run("a"))
+        names = {path.name for path in (tmp_path / "report").glob("curves*.png")}
+        assert names == {"curves-a-b.py-C-1.png", "curves-a-b.py-C-2.png"}
+
     def test_say_which_runs_have_no_validation(self, run, report):
         markdown, _ = report(run("a"), run("b", "resnet20-cifar10-10epochs-seed0"))
         assert "; without validation images: `b`*" in markdown

@@ -156,7 +156,8 @@ def _curves(material, texts):
             if without:
                 names = material.say(", ").join(f"`{label}`" for label in without)
                 caption += texts["without"].format(runs=names)
-            name = f"curves-{model}-{start}" if start else f"curves-{model}"
+            name = re.sub(r"[^\w.-]+", "-", f"curves-{model}")  # a model may be FILE.py:NAME
+            name += f"-{start}" if start else ""
             pngs = drawings.pictures(drawings.curves(some, material.say_in_figure))
             yield material.picture(name, caption, pngs)
     yield texts["table"]
@@ -176,7 +177,8 @@ def by_network(
     alike = {}
     for run in runs:
         settings = tuple((k, str(v)) for k, v in run.config.identity.items() if k != "seed")
-        alike.setdefault(settings, []).append(run)
+        code = run.folder.code.read_text() if run.folder.code.exists() else ""
+        alike.setdefault((code, *settings), []).append(run)
     networks = {}
     for same in alike.values():
         label = same[0].name

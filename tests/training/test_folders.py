@@ -153,8 +153,8 @@ def test_a_picture_that_goes_while_it_is_trained_on_breaks_the_run_off(root, no_
     start = setup.start_run
 
     @contextmanager
-    def start_and_lose_a_picture(config):
-        with start(config) as run:
+    def start_and_lose_a_picture(*args):
+        with start(*args) as run:
             (root / "train" / "cat" / "003.jpg").unlink()
             yield run
 

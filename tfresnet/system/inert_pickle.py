@@ -46,9 +46,9 @@ def load(
     """The next pickle in a file, of the binary opcodes of protocols 1 to 5.
 
     Ordered dicts become dicts, and byte strings text, a character a byte (latin-1), which is how
-    the older protocols write them. Other calls and objects become `Call`, and lose what is put into
-    them as into a list or a dict. A value can hold another many times
-    over: compare, hash or print only what is known to be a number or a text.
+    the older protocols write them. Other calls and objects become `Call`. Where any name is allowed
+    they lose what is put into them as into a list or a dict; else that is refused. A value can hold
+    another many times over: compare, hash or print only what is known to be a number or a text.
 
     Args:
         names: the functions and classes that the pickle may name, as "module.name"; None: any.
@@ -146,14 +146,14 @@ class _Machine:
         target = self.stack[-1]
         if type(target) is list:
             target.extend(values)
-        elif type(target) is not Call:
+        elif self.names is not None or type(target) is not Call:
             raise ValueError("it appends to what is no list")
 
     def update(self, values):
         target = self.stack[-1]
         if type(target) is dict:
             target.update(_items(zip(values[::2], values[1::2], strict=True)))
-        elif type(target) is not Call:
+        elif self.names is not None or type(target) is not Call:
             raise ValueError("it sets an item of what is no dict")
 
     def name(self, parts):

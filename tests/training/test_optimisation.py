@@ -37,6 +37,21 @@ def test_the_paper_divides_after_32000_and_48000_steps():
     assert shares == pytest.approx([1, 0.1, 0.01])
 
 
+def test_any_number_of_epochs_needs_no_memory():
+    epochs = 10**11
+    assert image_side((24, 32), 0, epochs) == 24
+    assert image_side((24, 32), epochs - 1, epochs) == 32
+
+
+def test_decay_is_told_of_the_kernels_that_decay_alone():
+    kernels = [keras.Variable(tf.ones(shape)) for shape in ((3, 3, 2, 4), (4, 2), (4,))]
+    settings = {"lr": 0.1, "momentum": 0.9, "nesterov": True}
+    assert [*map(SGD(kernels, **settings, l2=1e-4).decays, kernels)] == [True, True, False]
+    assert not any(map(SGD(kernels, **settings, l2=0.0).decays, kernels))
+    muon = Muon(kernels, **settings, l2=1e-4, kernel_lr=0.01)
+    assert [*map(muon.decays, kernels)] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("sizes", "epochs", "sides"),
     [

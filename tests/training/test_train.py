@@ -15,7 +15,7 @@ from tfresnet.runs.checkpoints import State
 from tfresnet.runs.folder import RunFolder
 from tfresnet.training import loop
 from tfresnet.training.learner import Learner
-from tfresnet.training.run import DivergedError
+from tfresnet.training.run import DivergedError, Run
 from tfresnet.training.setup import load_material
 from tfresnet.training.testing import times
 
@@ -304,3 +304,10 @@ def test_sides_that_do_not_fit(settings_with_pages, more, message, tmp_path):
     with pytest.raises(InputError, match=message):
         train(settings_with_pages, **more)
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(("target", "stops"), [(56.6, True), (56.7, False)])
+def test_a_target_that_is_reached_exactly_ends_the_training(target, stops):
+    state = State(history=[{"val_top1": 0.566}])  # of which 100 times is 56.599999999999994
+    run = Run(tfresnet.TrainConfig(target_top1=target), None, None, None, None, state)
+    assert run._is_at_target == stops

@@ -15,7 +15,8 @@ from tfresnet.layers import Preprocessing
 from tfresnet.models.weights import Weights
 from tfresnet.runs.folder import RunFolder
 from tfresnet.training.flags import parse
-from tfresnet.training.setup import fit_to_weights
+from tfresnet.training.learner import Learner
+from tfresnet.training.setup import fit_to_weights, load_material
 
 
 def by_path(model):
@@ -174,3 +175,14 @@ def test_a_run_keeps_how_its_pixels_are_prepared(weights, tiny, caplog):
     assert "does not say" not in caplog.text
     tfresnet.train(tiny(weights=str(weights), name="guessed"))
     assert "m.keras does not say how its pixels are prepared" in caplog.text
+
+
+def test_averages_begin_from_the_weights(weights, tiny):
+    settings = {"weights": str(weights), "ema": 0.9, "precision": "float32"}
+    config, material = load_material(tiny(**settings).resolved())
+    learner = Learner.build(config, material.dataset, models.read_weights(weights, "resnet8"))
+    given, averages = by_path(tfresnet.load_model(weights)), by_path(learner.averages.network)
+    same = [path for path in given if "predictions" not in path]
+    assert same
+    for path in same:
+        np.testing.assert_array_equal(averages[path], given[path])

@@ -124,6 +124,7 @@ def test_shared_batches_train_as_whole_ones(batch_norm, tmp_path):
         assert json.loads((tmp_path / name / "result.json").read_text())["n"] == 61
 
 
+PIXELS = ("--mean", "0.5,0.5,0.5", "--std", "0.25,0.25,0.25")
 OPTIONS = {
     "augment": ["--no-augment"],
     "reflect": ["--padding-mode", "reflect"],
@@ -134,10 +135,12 @@ OPTIONS = {
     "averages and smaller images": ["--ema", 0.9, "--image-sizes", "24,32"],
     "smaller images": ["--image-sizes", "24,32"],
     "remat": ["--remat"],
+    "best epoch": ["--keep-best"],
+    "class weights": ["--class-weight", "balanced"],
+    "RMSProp": ["--opt", "rmsprop", "--lr", 1e-4],
     "histograms": ["--histograms", 1],
-    "auxiliary": ["--model", "googlenet", "--model-option", "batch_norm=False,dropout=False"],
-    "last": ["--weights", "WEIGHTS", "--transfer", "last"],
-    "head": ["--weights", "WEIGHTS", "--transfer", "head", "--model", "resnet8"],
+    "last": ["--weights", "WEIGHTS", "--transfer", "last", *PIXELS],
+    "head": ["--weights", "WEIGHTS", "--transfer", "head", "--model", "resnet8", *PIXELS],
 }
 
 
@@ -160,11 +163,17 @@ def test_an_option_trains_on_two_devices_as_on_one(option, tmp_path):
     for strategy in ("none", "mirrored"):
         chosen = flags(tmp_path, strategy, *more, "--strategy", strategy, model=())
         tests = 501  # the last batch of the test has one image for two devices
-        Worker(tmp_path / f"{strategy}.npz", chosen, CPUS="2", TESTS=str(tests)).seen()
+        worker = Worker(tmp_path / f"{strategy}.npz", chosen, CPUS="2", TESTS=str(tests))
+        status, _, err = worker.end()
+        assert status == 0, err
         rows = (tmp_path / strategy / "history.csv").read_text().splitlines()[1:]
         histories[strategy] = np.array([row.split(",") for row in rows], float)
         assert json.loads((tmp_path / strategy / "result.json").read_text())["n"] == tests
-    np.testing.assert_allclose(histories["mirrored"], histories["none"], rtol=2e-3, atol=2e-3)
+    (ours, one) = (histories[strategy] for strategy in ("mirrored", "none"))
+    losses = [3, 6]
+    np.testing.assert_allclose(ours[:, losses], one[:, losses], rtol=2e-3)
+    # Rounding may turn an answer or two of the 41 images held out.
+    np.testing.assert_allclose(ours, one, rtol=2e-3, atol=2.5 / 41)
 
 
 def wait_for_step(run, step):

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tfresnet import models
-from tfresnet.layers import BatchNormalization, Preprocessing
+from tfresnet.errors import InputError
+from tfresnet.layers import BatchNormalization, OwnLayer, Preprocessing
 
 # Deep networks have the units of the others.
 QUICK = ("resnet20", "resnet18d", "nin", "googlenet", "alexnet")
@@ -94,3 +95,13 @@ def test_a_model_that_is_not_functional_stays_as_it_is():
 
     model = Own()
     assert models.inference_copy(model) is model
+
+
+def test_a_network_that_only_its_own_code_can_make_stays_as_it_is():
+    inside = with_random_statistics("resnet8")  # with units of ours, which elsewhere are folded
+    images = keras.Input((32, 32, 3))
+    model = keras.Model(images, OwnLayer(inside, {}, dtype="float32")(images))
+    for dtype in (None, "float32"):
+        assert models.inference_copy(model, dtype) is model
+    with pytest.raises(InputError, match=r"must compute in float32.* Received: mixed_bfloat16"):
+        models.inference_copy(model, "mixed_bfloat16")

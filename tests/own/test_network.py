@@ -184,3 +184,16 @@ def test_settings_of_our_networks_are_refused():
         build(small, shortcut="A")
     with pytest.raises(InputError, match="mean must not be given"):
         build(small(keras.layers.Rescaling(1 / 255)), mean=(0, 0, 0), std=(1, 1, 1))
+
+
+def test_a_helper_beside_the_network_may_have_any_default(tmp_path):
+    file = tmp_path / "net.py"
+    file.write_text(
+        "import keras\n"
+        "def flatten(new_shape=4, *, x):\n"
+        "    return x\n"
+        "def net(num_classes):\n"
+        "    return keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(),\n"
+        "                             keras.layers.Dense(num_classes)])\n"
+    )
+    assert OwnNetwork(file).name == "net"

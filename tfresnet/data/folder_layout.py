@@ -1,4 +1,4 @@
-"""Which folders of a data set of pictures hold which part, as their owner named them."""
+"""Finds the training, validation and test folders of a data set of pictures."""
 
 import logging
 import os

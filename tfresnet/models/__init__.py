@@ -13,7 +13,7 @@ from tfresnet.models import (
 )
 from tfresnet.models.files import load_model
 from tfresnet.models.inference import (
-    CLASSIFIER_LAYERS,
+    classifier_layers,
     inference_copy,
     of_any_size,
     refold,

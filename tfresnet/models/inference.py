@@ -1,13 +1,15 @@
 """Faster networks for inference, with the same outputs."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from tfresnet.errors import InputError
 from tfresnet.layers import Logits, OwnLayer
 
-CLASSIFIER_LAYERS = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.Dropout)
-CLASSIFIER_LAYERS += (layers.Dense, layers.Activation, layers.Softmax, Logits)
+_CLASSIFIER = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.Dropout)
+_CLASSIFIER += (layers.Dense, layers.Activation, layers.Softmax, Logits)
 
 
 def without_auxiliary(network: keras.Model) -> keras.Model:
@@ -35,8 +37,8 @@ def inference_copy(model: keras.Model, dtype: str | None = None) -> keras.Model:
     The copy has only the first output. Do not train or save it.
 
     Args:
-        model: any model; one that is not Functional is returned as it is. So is one with nothing to
-            fold if `dtype` is None.
+        model: any model. One that is not Functional is returned as it is. So is, if `dtype` is
+            None, one with nothing to fold or with a network that only its own code can make.
         dtype: dtype policy of the copy, except its float32 classifier; None: that of `model`.
 
     Source: Jacob et al., 2017, https://arxiv.org/abs/1712.05877, section 3.2.
@@ -46,14 +48,14 @@ def inference_copy(model: keras.Model, dtype: str | None = None) -> keras.Model:
     model = without_auxiliary(model)
     folds = any(getattr(layer, "conv_bn_pairs", ()) for layer in model._flatten_layers())
     own = [layer.dtype_policy.name for layer in model.layers if isinstance(layer, OwnLayer)]
-    if not folds and (dtype is None or own == [dtype]):
+    if (own or not folds) and (dtype is None or own == [dtype]):
         return model
     if own:
         raise InputError(
             f"{model.name} must compute in {own[0]}: only its code can make it anew. "
             f"Received: {dtype}"
         )
-    classifier = _classifier_layers(model)
+    classifier = classifier_layers(model.layers)
 
     def copy_layer(layer):
         config = layer.get_config()
@@ -78,12 +80,12 @@ def refold(copy: keras.Model, model: keras.Model) -> None:
                 bn.fold_into(conv)
 
 
-def _classifier_layers(model):
-    """The last layers of a model: its last dense layer, what follows, and the global pooling."""
+def classifier_layers(in_order: Sequence[keras.Layer]) -> list[keras.Layer]:
+    """The last of some layers: the last dense layer, what follows it, and the global pooling."""
     found, dense = [], 0
-    for layer in reversed(model.layers):
+    for layer in reversed(in_order):
         dense += isinstance(layer, layers.Dense)
-        if dense > 1 or not isinstance(layer, CLASSIFIER_LAYERS):
+        if dense > 1 or not isinstance(layer, _CLASSIFIER):
             break
         found.append(layer)
     return found

@@ -1,9 +1,8 @@
-"""How a network treats pixels and what it answers, seen by calling it on two grey pictures.
+"""Finds out how a network scales pixels, and whether it gives logits or probabilities.
 
-Its layers need not say so: code can divide by 255 anywhere.
+It calls the network on two grey images, because code can divide by 255 anywhere.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
@@ -13,7 +12,7 @@ import tensorflow as tf
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
 from tfresnet.layers.recorder import Call, record_calls, walk_calls
-from tfresnet.models import CLASSIFIER_LAYERS
+from tfresnet.models import classifier_layers
 
 _GREYS = (64.0, 192.0)
 _TOLERANCE = 0.01  # bfloat16 keeps two digits
@@ -22,18 +21,17 @@ _ANSWERS = (None, keras.activations.linear, keras.activations.softmax)
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What was seen.
+    """How a network behaves.
 
-    white: the value of a white pixel that the network expects, 255 or 1, because it scales pixels
-    itself; None: it takes what it is given, so that somebody else has to normalise.
-    probabilities: whether it answers with probabilities, and not with logits.
+    white: value of a white pixel in its input, 255 or 1, if the network scales pixels itself; None
+    if its input must be normalised. probabilities: whether it gives probabilities, not logits.
     """
 
     white: int | None
     probabilities: bool
 
     def preprocessing(self, usual: Preprocessing) -> Preprocessing:
-        """What goes before the network: `usual`, or pixels in the range that it expects."""
+        """Preprocessing for the network: `usual`, or only the range of pixels it expects."""
         if self.white is None:
             return usual
         channels = len(usual.std)
@@ -58,25 +56,16 @@ def observe(network: keras.Layer, shape: tuple[int, int, int]) -> Behaviour:
             "a classifier must give logits or softmax probabilities: it ends in another "
             f"activation. Received: {activation.__name__}"
         )
-    for layer in _classifier(calls) if last else ():
-        layer.dtype_policy = "float32"
+    if last:
+        for layer in classifier_layers([call.layer for call in calls if not call.inside]):
+            layer.dtype_policy = "float32"
     shares = np.asarray(tf.cast(answers, tf.float32))
     sums_to_1 = np.allclose(shares.sum(axis=1), 1, atol=_TOLERANCE)
     return Behaviour(_white(calls), bool(sums_to_1 and shares.min() >= 0))
 
 
-def _classifier(calls: list[Call]) -> Iterator[keras.Layer]:
-    """The last layers that were called, up to the last dense one and the pooling before it."""
-    dense = 0
-    for call in reversed([call for call in calls if not call.inside]):
-        dense += isinstance(call.layer, keras.layers.Dense)
-        if dense > 1 or not isinstance(call.layer, CLASSIFIER_LAYERS):
-            return
-        yield call.layer
-
-
 def _white(calls: list[Call]) -> int | None:
-    """From what becomes of the two greys before the first layer that has weights to train."""
+    """See `Behaviour.white`. Looks at the two greys in the input of the first trainable layer."""
     first = next((call for call in calls if call.layer._trainable_variables and call.inputs), None)
     if first is None:
         return None

@@ -1,4 +1,4 @@
-"""What can be trained of users' networks, and what they should know of how it is."""
+"""Checks a user's network before it is trained, and remarks on how it will be."""
 
 from collections.abc import Iterator
 
@@ -106,7 +106,7 @@ def _is_known(part):
 
 
 def remarks(model: keras.Model, seen: Behaviour, config: TrainConfig) -> Iterator[str]:
-    """What is worth saying of a network that begins a training, line by line."""
+    """Lines for the user about a network that is about to be trained."""
     kind = "probabilities, whose logarithms the loss takes" if seen.probabilities else "logits"
     yield f"{model.name} gives {kind}"
     if seen.white:

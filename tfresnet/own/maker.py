@@ -1,4 +1,4 @@
-"""Calling the class or function that makes a user's network with what its parameters ask for."""
+"""Calls the class or function that makes a user's network, with the arguments it asks for."""
 
 import inspect
 
@@ -14,17 +14,17 @@ _CLASSES = ("classes", "class_num", "classnum", "num_class", "n_class", "nclass"
 
 
 def makes_networks(thing: object) -> bool:
-    """Whether a thing of a user's file is likely to be the network, and no part of it."""
+    """Whether a definition in a user's file is likely to be a network, not a part of one."""
     if isinstance(thing, keras.Layer):
         return True
     is_part = inspect.isclass(thing) and not issubclass(thing, keras.Model)
     return not is_part and "input" not in map(_role, _parameters(thing))
 
 
-def called(
+def make_network(
     thing: object, name: str, shape: tuple[int, int, int], classes: int, options: dict
 ) -> keras.Layer:
-    """The network that a class or function makes, or the layers that it calls on an input.
+    """Makes the network, also from a function that calls layers on an input tensor.
 
     Args:
         name: of `thing`.
@@ -64,10 +64,13 @@ def _parameters(thing):
 
 
 def _role(parameter: inspect.Parameter) -> str | None:
-    """What a parameter gets; None: it keeps its default."""
+    """The role of a parameter; None: it keeps its default."""
     name, default = parameter.name.lower(), parameter.default
     is_needed = default is parameter.empty
-    if name.endswith("shape") and (is_needed or default is None or len(default) == 3):
+    may_be_shape = (
+        is_needed or default is None or (isinstance(default, tuple | list) and len(default) == 3)
+    )
+    if name.endswith("shape") and may_be_shape:
         return "shape"
     if name.endswith(_CLASSES):
         return "classes"

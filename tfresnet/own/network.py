@@ -1,4 +1,4 @@
-"""A network that a user has written, as one that can be trained: from pixels to logits."""
+"""Makes a user's network trainable: from pixels to logits."""
 
 import ast
 import functools
@@ -14,18 +14,18 @@ from tfresnet.layers import Logits, Preprocessing
 from tfresnet.layers.own import OwnLayer
 from tfresnet.own import checks
 from tfresnet.own.behaviour import Behaviour, observe
-from tfresnet.own.maker import RULE, called, makes_networks
+from tfresnet.own.maker import RULE, make_network, makes_networks
 from tfresnet.own.student import definitions, load, report_errors
 from tfresnet.settings.config import TrainConfig
 from tfresnet.settings.model_names import own_code
 
 
 class OwnNetwork:
-    """What a file defines, or a Python object, as a source of networks.
+    """Makes networks from a user's file or Python object.
 
     title: `FILE.py:NAME`, or `:NAME` of an object; the setting `model`.
-    file: where it is defined, and run anew for each network; "" for an object.
-    remarks: what was seen of the network that was built last, in words.
+    file: the file, which is run again for each network; "" for an object.
+    remarks: lines about the network that was built last.
 
     Args:
         source: `FILE.py`, `FILE.py:NAME`, a Keras model, or what makes one.
@@ -55,14 +55,15 @@ class OwnNetwork:
 
     @property
     def text(self) -> str | None:
-        """What the file says."""
+        """The text of the file; None for an object."""
         if not self.file:
             return None
         with tokenize.open(self.file) as file:
             return file.read()
 
     def custom_objects(self) -> dict[str, object]:
-        """What Keras needs to read a model file with this code's layers, now: names begin anew."""
+        """Custom objects for Keras to read a model file with this code's layers. Use them at once:
+        from now on layers without a name are numbered from the beginning."""
         forget_names()
         defined = definitions(self.file)[0] if self.file else {}
 
@@ -129,7 +130,7 @@ class OwnNetwork:
     def _network(self, shape, classes, options):
         thing = load(self.file, self.name).thing if self.file else self._thing
         if not isinstance(thing, keras.Layer):
-            return called(thing, self.name, shape, classes, options)
+            return make_network(thing, self.name, shape, classes, options)
         if options:
             raise InputError(
                 f"model_option must be for a class or function: {self.name} is made already. "
@@ -161,7 +162,7 @@ class OwnNetwork:
 
 
 def _imported_from_beside(file, text):
-    """The files beside a file that it imports, in words."""
+    """Names of the files in the same folder that a file imports, as text."""
     names = set()
     for node in ast.walk(ast.parse(text or "")):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""Which code of a user's may run: what the caller gives, or what a run keeps, if it is trusted."""
+"""Decides which user code may run: the caller's own, or the code in a run if it is trusted."""
 
 from pathlib import Path
 
@@ -28,9 +28,9 @@ def own_network(
 
 
 def is_unchanged(run: RunRecord) -> bool:
-    """Whether the file that a run's code was read from still says the same: it is the user's own.
+    """Whether the file that a run was started from still has the code that the run keeps.
 
-    A file among the runs may be a stranger's, as they are.
+    A file inside the runs' folder does not count: like the runs, it may be a stranger's.
     """
     file = Path((own_code(run.config.model) or ("", None))[0])
     try:

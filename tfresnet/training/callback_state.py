@@ -1,4 +1,4 @@
-"""What Keras callbacks remember from epoch to epoch, in the form that a checkpoint holds."""
+"""The state of Keras callbacks, in the form that a checkpoint holds."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def collect(callbacks: list[keras.callbacks.Callback]) -> tuple[dict, dict[str, 
     """
     arrays: dict[str, np.ndarray] = {}
     states = {}
-    for name, callback in named(callbacks):
+    for name, callback in name_each(callbacks):
         if has_own_state(callback):
             states[name] = _packed(callback.get_state(), name, arrays)
         elif attributes := _attributes(callback):
@@ -37,8 +37,8 @@ def collect(callbacks: list[keras.callbacks.Callback]) -> tuple[dict, dict[str, 
     return states, arrays
 
 
-def give_back(callback: keras.callbacks.Callback, state: object, arrays: dict) -> None:
-    """Puts the state of a callback, as `collect` has it, back."""
+def restore(callback: keras.callbacks.Callback, state: object, arrays: dict) -> None:
+    """Restores the state of a callback, in the form of `collect`."""
     state = _unpacked(state, arrays)
     if has_own_state(callback):
         callback.set_state(state)
@@ -46,7 +46,7 @@ def give_back(callback: keras.callbacks.Callback, state: object, arrays: dict) -
         vars(callback).update(state)
 
 
-def named(callbacks: list[keras.callbacks.Callback]) -> Iterator[tuple[str, object]]:
+def name_each(callbacks: list[keras.callbacks.Callback]) -> Iterator[tuple[str, object]]:
     """(name, callback): the class, and a number from the second of a class on."""
     counts: dict[str, int] = {}
     for callback in callbacks:
@@ -56,7 +56,7 @@ def named(callbacks: list[keras.callbacks.Callback]) -> Iterator[tuple[str, obje
 
 
 def begins_anew(callback: keras.callbacks.Callback) -> bool:
-    """Whether a callback may remember what no checkpoint keeps."""
+    """Whether a callback may have a state that checkpoints do not keep."""
     return not (has_own_state(callback) or is_of_keras(callback))
 
 

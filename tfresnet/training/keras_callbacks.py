@@ -48,11 +48,11 @@ class KerasCallbacks(Hook):
             self._take_up()
 
     def _take_up(self):
-        """Gives the callbacks their state of the checkpoint back: `on_train_begin` clears it."""
+        """Restores the callbacks' state from the checkpoint: `on_train_begin` has cleared it."""
         state = self.run.state
-        for name, callback in callback_state.named(self.users):
+        for name, callback in callback_state.name_each(self.users):
             if name in state.callbacks:
-                callback_state.give_back(callback, state.callbacks[name], state.arrays)
+                callback_state.restore(callback, state.callbacks[name], state.arrays)
             if callback_state.begins_anew(callback):
                 self.run.folder.say(
                     f"callback {name} begins anew: it has no get_state() and set_state(state)"

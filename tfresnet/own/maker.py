@@ -67,10 +67,8 @@ def _role(parameter: inspect.Parameter) -> str | None:
     """The role of a parameter; None: it keeps its default."""
     name, default = parameter.name.lower(), parameter.default
     is_needed = default is parameter.empty
-    may_be_shape = (
-        is_needed or default is None or (isinstance(default, tuple | list) and len(default) == 3)
-    )
-    if name.endswith("shape") and may_be_shape:
+    is_shape = isinstance(default, tuple | list) and len(default) == 3
+    if name.endswith("shape") and (is_needed or default is None or is_shape):
         return "shape"
     if name.endswith(_CLASSES):
         return "classes"

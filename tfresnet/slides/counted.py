@@ -1,63 +1,72 @@
 """The slides' numbers, counted from built Keras layers. None is typed in."""
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 
-from tfresnet.complexity import Complexity, count, structure_only
+from tfresnet.complexity import count, structure_only
 from tfresnet.layers import Conv2D, ConvBN, IdentityBlock, InceptionModule
 from tfresnet.models import create_model, stage_of
 from tfresnet.models.alexnet import KERNELS, WIDTHS
 from tfresnet.models.googlenet import MODULES, POOLED, branches
-from tfresnet.slides.stated import NIN_SIZES, WORKED_EXAMPLE
+from tfresnet.slides.stated import EXAMPLE, NIN_SIZES, SLIDES
+
+# What is counted of a whole network; a key is the name of a quantity, a slash, and the network.
+_QUANTITIES = {
+    "params": lambda found: found.trainable_params,
+    "flops": lambda found: found.multiply_adds,
+    "layers": lambda found: found.depth,
+    "dense": lambda found: _dense_share(found, "params"),
+    "ops": lambda found: _dense_share(found, "multiply_adds"),
+}
+_VARIANTS = {f"alexnet {widths}": {"widths": widths} for widths in WIDTHS}
+_VARIANTS |= {f"resnet{depth} option A": {"shortcut": "A"} for depth in (18, 34)}
+_VARIANTS |= {"nin cifar": {"stem": "cifar", "batch_norm": False, "input_shape": (32, 32, 3)}}
 
 
 def count_all() -> dict[str, int | float | str]:
     """Every number by key: exact and without unit; output shapes as text."""
     with structure_only():
-        parts = (_worked_example, _dense_shares, _nin, _googlenet, _separable, _modules)
-        parts += (_factorisations, _grid_reduction, _inception_v3, _units)
-        found = {key: value for part in parts for key, value in part()}
-        return found | dict(_resnets(found))
+        networks = functools.cache(_count_network)
+        found = dict(_networks(networks)) | dict(_comparisons(networks))
+        parts = (_worked_example, _nin, _googlenet, _separable, _modules)
+        parts += (_factorisations, _grid_reduction, _inception_v3, _units, _resnets)
+        return found | {key: value for part in parts for key, value in part()}
 
 
-def _stack(channels, *layers):
-    """Kernel weights of a sequence of layers, without biases and batch normalisation."""
-    x = keras.Input((None, None, channels))
-    for layer in layers:
-        x = layer(x)
-    kernels = [v for layer in layers for v in layer.variables if "kernel" in v.name]
-    return sum(math.prod(kernel.shape) for kernel in kernels)
+def _count_network(network):
+    name, *_ = network.split()
+    return count(create_model(name, **_VARIANTS.get(network, {})))
 
 
-def _worked_example() -> Iterator:
-    x, before, after = map(float, WORKED_EXAMPLE)
-    yield "example/plain", (after - before) / before
-    yield "example/residual", ((after - x) - (before - x)) / (before - x)
+def _networks(networks: Callable) -> Iterator:
+    yield "params/alexnet", networks("alexnet").params
+    for key in (one.key for one in SLIDES):
+        quantity, _, network = key.partition("/")
+        if quantity in _QUANTITIES and network not in ("alexnet groups", "resnet1202"):
+            yield key, _QUANTITIES[quantity](networks(network))
 
 
-def _dense_shares() -> Iterator:
-    def share(found: Complexity, quantity="params"):
-        dense = (getattr(row, quantity) for row in found.by_layer if row.kind == "Dense")
-        return sum(dense) / getattr(found, quantity)
-
-    alexnets = {widths: count(create_model("alexnet", widths=widths)) for widths in WIDTHS}
-    for widths, alexnet in alexnets.items():
-        yield f"dense/alexnet {widths}", share(alexnet)
-    alexnet = alexnets["2012"]
+def _comparisons(networks: Callable) -> Iterator:
+    alexnet = networks("alexnet")
     in_two_towers = alexnet.params - _split_convolutions(groups=1) + _split_convolutions(groups=2)
-    yield "params/alexnet", alexnet.params
     yield "params/alexnet groups", in_two_towers
-    yield "dense/alexnet groups", share(alexnet) * alexnet.params / in_two_towers
-    yield "ops/alexnet 2012", share(alexnet, "multiply_adds")
-    yield "layers/alexnet", alexnet.depth
-    vgg19 = count(create_model("vgg19"))
-    yield "dense/vgg19", share(vgg19)
-    yield "ops/vgg19", share(vgg19, "multiply_adds")
-    yield "flops/vgg19", vgg19.multiply_adds
-    yield "layers/vgg19", vgg19.depth
-    yield "layers/vgg16", count(create_model("vgg16")).depth
+    yield "dense/alexnet groups", _dense_share(alexnet) * alexnet.params / in_two_towers
+    for depth in (18, 34):
+        residual, plain = networks(f"resnet{depth} option A"), networks(f"plain{depth}")
+        yield f"more/resnet{depth} option A", residual.params - plain.params
+    params = {name: networks(name).trainable_params for name in ("resnet50", "resnet101")}
+    for name, number in params.items():
+        yield f"{name}/alexnet", number / alexnet.params
+    yield "101/more", params["resnet101"] - params["resnet50"]
+    yield "101/share", params["resnet101"] / params["resnet50"] - 1
+
+
+def _dense_share(found, quantity="params"):
+    dense = (getattr(row, quantity) for row in found.by_layer if row.kind == "Dense")
+    return sum(dense) / getattr(found, quantity)
 
 
 def _split_convolutions(groups):
@@ -71,10 +80,23 @@ def _split_convolutions(groups):
     return total
 
 
+def _stack(channels, *layers):
+    """Kernel weights of a sequence of layers, without biases and batch normalisation."""
+    x = keras.Input((None, None, channels))
+    for layer in layers:
+        x = layer(x)
+    kernels = [v for layer in layers for v in layer.variables if "kernel" in v.name]
+    return sum(math.prod(kernel.shape) for kernel in kernels)
+
+
+def _worked_example() -> Iterator:
+    x, before, after = EXAMPLE
+    yield "example/plain", (after - before) / before
+    yield "example/residual", ((after - x) - (before - x)) / (before - x)
+
+
 def _nin() -> Iterator:
-    yield "params/nin", create_model("nin").count_params()
-    small = create_model("nin", stem="cifar", batch_norm=False, input_shape=(None, None, 3))
-    yield "params/nin cifar", small.count_params()
+    small = create_model("nin", **_VARIANTS["nin cifar"] | {"input_shape": (None, None, 3)})
     for size in NIN_SIZES:
         yield f"nin/{size}/output", _shape(small(keras.Input((size, size, 3))))
         yield f"nin/{size}/ops", count(small, (size, size, 3)).multiply_adds
@@ -82,9 +104,7 @@ def _nin() -> Iterator:
 
 def _googlenet() -> Iterator:
     model = create_model("googlenet")
-    counts = count(model)
-    yield "layers/googlenet", counts.depth
-    costs = {stage.name: stage.multiply_adds for stage in counts.by_stage}
+    costs = {stage.name: stage.multiply_adds for stage in count(model).by_stage}
     pools = {"conv1": "pool1", "conv2": "pool2"} | POOLED
     rows = {"conv1": ["conv1"], "conv2": ["conv2_block1", "conv2_block2"]}
     rows |= {name: [f"inception{name}"] for name in MODULES} | {"linear": ["predictions"]}
@@ -183,32 +203,13 @@ def _units() -> Iterator:
     yield "unit/projection", _shape(Conv2D(2 * x.shape[-1], 1, strides=2)(x))
 
 
-def _resnets(found) -> Iterator:
-    params = {}
-    for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "plain34"):
-        model = create_model(name)
-        result = count(model)
-        params[name] = result.trainable_params
-        yield f"flops/{name}", result.multiply_adds
-        yield f"layers/{name}", result.depth
+def _resnets() -> Iterator:
+    model = create_model("resnet18")
     for stage in ("conv1", "conv2", "conv3", "conv4", "conv5"):
         last = [layer for layer in model.layers if stage_of(layer.name) == stage][-1]
         yield f"side/{stage}", last.output.shape[1]
-    for depth in (18, 34):
-        option_a = count(create_model(f"resnet{depth}", shortcut="A"))
-        plain = count(create_model(f"plain{depth}"))
-        yield f"more/resnet{depth} option A", option_a.params - plain.params
-    yield "flops/resnet34 option A", option_a.multiply_adds
-    more = params["resnet101"] - params["resnet50"]
-    yield "101/more", more
-    yield "101/share", more / params["resnet50"]
-    for name in ("resnet50", "resnet101"):
-        yield f"{name}/alexnet", params[name] / found["params/alexnet"]
-    for depth in (20, 32, 44, 56, 110):
-        model = create_model(f"resnet{depth}")
-        yield f"params/resnet{depth}", _trainable(model)
-    units = [layer for layer in model.layers if isinstance(layer, IdentityBlock)]
-    yield "unit/number", len(units)
+    model = create_model("resnet110")
+    yield "unit/number", sum(isinstance(layer, IdentityBlock) for layer in model.layers)
     # 1202 = 6 * 200 + 2 layers: resnet110 plus 200 - 18 units per stage.
     last_units = [model.get_layer(f"conv{stage}_block18") for stage in (2, 3, 4)]
     yield "params/resnet1202", _trainable(model) + (200 - 18) * sum(map(_trainable, last_units))

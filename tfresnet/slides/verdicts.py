@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from tfresnet.slides.stated import SLIDES, UNITS
@@ -10,18 +12,8 @@ from tfresnet.system.tables import csv_text, markdown, text_table
 
 EQUAL, ROUNDED_DOWN, WRONG, ASKED = "equal", "equal, rounded down", "slide is wrong", "not stated"
 IN_PAPER = "equal to the paper; published code differs"
-
-_CONV1 = "the row is a full 7x7 convolution; its numbers are those of a separable one (next rows)"
-_FIVE_A = "the row's two numbers agree with each other, but not with its filters"
-# The reasons that `_reason` cannot derive.
-REASONS = {
-    "googlenet/conv1/params": _CONV1,
-    "googlenet/conv1/ops": _CONV1,
-    "googlenet/5a/params": _FIVE_A,
-    "googlenet/5a/ops": _FIVE_A,
-    "grid/params first": "the same convolution in both; the number fits both in parallel",
-    "layers/alexnet": "five convolutions and three dense layers",
-}
+_WIDTH = 99  # of a table: it fits a screen of a hundred columns
+_SHORT = {ROUNDED_DOWN: "rounded", WRONG: "wrong", ASKED: "asked", IN_PAPER: "as paper"}
 
 
 @dataclass(frozen=True)
@@ -47,15 +39,26 @@ def check(counted: Mapping[str, int | float | str] | None = None) -> list[Checke
         from tfresnet.slides.counted import count_all
 
         counted = count_all()
-    verdicts = {
-        stated.key: _verdict(stated, counted[stated.key], counted.get(f"paper/{stated.key}"))
-        for stated in SLIDES
-    }
-    return [_compare(stated, counted[stated.key], verdicts) for stated in SLIDES]
+    return [_compare(one, counted[one.key], counted.get(f"paper/{one.key}")) for one in SLIDES]
+
+
+def _compare(stated, exact, in_paper):
+    text, unit, verdict = stated.text, stated.unit, _verdict(stated, exact, in_paper)
+    slide, counted, difference = text or None, exact, None
+    if not isinstance(exact, str):
+        digits = _decimals(text) + bool(unit)
+        ours = exact / UNITS[unit]
+        counted = f"{ours:,.{digits}f}{unit}" if unit else f"{exact:,}"
+        if text:
+            slide = (f"{int(text):,}" if text.isdigit() else text) + unit
+            gap = round(ours - float(text), digits)
+            difference = f"{gap:+,.{digits}f}{unit}" if gap else "0"
+    reason = stated.reason if verdict == WRONG else None
+    return Checked(stated.deck, stated.what, slide, counted, exact, difference, verdict, reason)
 
 
 def _verdict(stated, exact, in_paper=None):
-    if stated.text is None:
+    if not stated.text:
         return ASKED
     if isinstance(exact, str):
         return {exact: EQUAL, in_paper: IN_PAPER}.get(stated.text, WRONG)
@@ -66,60 +69,42 @@ def _verdict(stated, exact, in_paper=None):
     return ROUNDED_DOWN if math.floor(ours) == round(slide) else WRONG
 
 
-def _compare(stated, exact, verdicts):
-    text, unit, verdict = stated.text, stated.unit, verdicts[stated.key]
-    slide, counted, difference = text, exact, None
-    if not isinstance(exact, str):
-        digits = _decimals(text or "0") + bool(unit)
-        ours = exact / UNITS[unit]
-        counted = f"{ours:,.{digits}f}{unit}" if unit else f"{exact:,}"
-        if text is not None:
-            slide = (f"{int(text):,}" if text.isdigit() else text) + unit
-            gap = round(ours - float(text), digits)
-            difference = f"{gap:+,.{digits}f}{unit}" if gap else "0"
-    reason = _reason(stated, exact, verdicts) if verdict == WRONG else None
-    return Checked(stated.deck, stated.what, slide, counted, exact, difference, verdict, reason)
-
-
-def _reason(stated, exact, verdicts):
-    if stated.key in REASONS:
-        return REASONS[stated.key]
-    gap = abs(exact / UNITS[stated.unit] - float(stated.text)) * 10 ** _decimals(stated.text)
-    if gap < 1.5:
-        return "off by one in the last digit"
-    row, _, quantity = stated.key.rpartition("/")
-    if quantity == "params" and verdicts.get(f"{row}/ops") in (EQUAL, ROUNDED_DOWN):
-        return "the row's operations fit its filters, its parameters do not"
-    return "the layers give another number"
-
-
 def _decimals(text):
     return len(text.partition(".")[2])
 
 
-def _rows(checks):
+def _as_text(render: Callable, checks: Sequence[Checked]) -> str:
+    titles = ["deck", "number", "slide", "counted", "exact", "verdict"]
+    rows = []
     for one in checks:
         exact = f"{one.exact:,}" if isinstance(one.exact, int) else ""
-        verdict = one.verdict + (f": {one.reason}" if one.reason else "")
-        cells = [one.deck, one.what, one.slide, one.counted, exact, one.difference, verdict]
-        yield [cell or "" for cell in cells]
+        verdict = _SHORT.get(one.verdict, one.verdict)
+        rows.append([one.deck, one.what, one.slide or "", one.counted, exact, verdict])
+    return "\n\n".join((render(titles, rows), "\n".join(_reasons(checks)), summary(checks)))
+
+
+def _reasons(checks: Sequence[Checked]) -> Iterator[str]:
+    """Lines that say why slides are wrong: each reason with its numbers."""
+    for reason in dict.fromkeys(one.reason for one in checks if one.reason):
+        names = "; ".join(one.what for one in checks if one.reason == reason)
+        yield textwrap.fill(f"- {names}: {reason}", _WIDTH, subsequent_indent="  ")
 
 
 def summary(checks: Sequence[Checked]) -> str:
-    """The number of each verdict in one line."""
-    kinds = (EQUAL, ROUNDED_DOWN, IN_PAPER, WRONG, ASKED)
-    counts = {kind: sum(one.verdict == kind for one in checks) for kind in kinds}
-    return f"{len(checks)} numbers: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()) + "."
-
-
-def _as_text(render: Callable) -> Callable[[Sequence[Checked]], str]:
-    titles = ["deck", "number", "slide", "counted", "exact", "difference", "verdict"]
-    return lambda checks: f"{render(titles, list(_rows(checks)))}\n\n{summary(checks)}"
+    """The number of each verdict in one sentence of two lines."""
+    counts = Counter(one.verdict for one in checks)
+    return textwrap.fill(
+        f"Of {len(checks)} numbers, the slides ask for {counts[ASKED]} and state the others: "
+        f"{counts[EQUAL]} equal the counted ones, {counts[ROUNDED_DOWN]} are those rounded down, "
+        f"{counts[IN_PAPER]} are as in the paper, whose published code differs, and "
+        f"{counts[WRONG]} are wrong.",
+        _WIDTH,
+    )
 
 
 RENDERERS: dict[str, Callable[[Sequence[Checked]], str]] = {
-    "table": _as_text(text_table),
+    "table": lambda checks: _as_text(text_table, checks),
     "json": lambda checks: json.dumps([asdict(one) for one in checks], indent=2),
     "csv": lambda checks: csv_text([asdict(one) for one in checks]),
-    "markdown": _as_text(markdown),
+    "markdown": lambda checks: _as_text(markdown, checks),
 }

@@ -1,17 +1,16 @@
 """Safe reading of model files."""
 
-import io
 import json
 import math
-import random
 import re
+import tempfile
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import keras
+from keras.src.backend.common.global_state import set_global_attribute
 
 from tfresnet.errors import InputError
 from tfresnet.models.watched import watched
@@ -41,9 +40,14 @@ def load_model(path: str | Path, custom_objects: dict | None = None) -> keras.Mo
             f"trust it and save it again with model.save('NAME.keras'). Received: {path}"
         )
     try:
-        _check_archive(path, custom_objects)
-        with _registered(custom_objects or {}):
-            return watched(keras.saving.load_model(path, compile=False, safe_mode=True))
+        with tempfile.TemporaryDirectory() as folder:
+            config, weights = _unpack(path, folder)
+            if custom_objects:  # code that is trusted may do more than ask for memory
+                with _registered(custom_objects):
+                    return watched(keras.saving.load_model(path, compile=False, safe_mode=True))
+            model = _build(config, path.stat().st_size)
+            model.load_weights(weights)
+            return watched(model)
     except InputError:
         raise
     except Exception as error:  # a damaged file can raise anything
@@ -71,8 +75,9 @@ def _registered(custom_objects):
         known.update(before)
 
 
-def _check_archive(path, custom_objects):
-    """Refuses what would make Keras take more than the file is worth.
+def _unpack(path, folder):
+    """(the model's description, the file of its weights in `folder`); refuses what would make Keras
+    take more than the file is worth.
 
     Keras itself allows a hundredfold expansion and unpacks assets, which no network here has.
     """
@@ -87,23 +92,21 @@ def _check_archive(path, custom_objects):
                 raise ValueError(
                     f"{member.filename} must not unpack to {member.file_size} bytes from {packed}"
                 )
-        with h5py.File(io.BytesIO(archive.read(_WEIGHTS))) as weights:
-            hdf5.checked(weights, size)
-        config = json.loads(archive.read(_CONFIG))
-    if custom_objects:  # code that is trusted may do more than ask for memory
-        return
-    with ThreadPoolExecutor(1) as thread:  # Keras keeps the variables of the scope, for a thread
-        numbers = thread.submit(_count, config).result()
-    if 4 * numbers > limit(size):
-        raise ValueError(f"its layers must not have {numbers} weights in {size} bytes")
+        weights = archive.extract(_WEIGHTS, folder)
+        with h5py.File(weights) as content:
+            hdf5.checked(content, size)
+        return json.loads(archive.read(_CONFIG)), weights
 
 
-def _count(config):
-    """How many numbers the variables of a model hold, found without memory for them."""
-    state = random.getstate()  # from which initializers draw their seeds
-    if isinstance(config, dict):
-        config = config | {"compile_config": None}  # an optimiser is neither built nor loaded
-    with keras.StatelessScope(initialize_variables=False):
+def _build(config, size):
+    """The model of a description, if a file of `size` bytes can hold its weights."""
+    config["compile_config"] = None  # an optimiser is neither built nor loaded
+    with keras.StatelessScope(initialize_variables=False):  # its variables have no values yet
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    random.setstate(state)
-    return sum(math.prod(variable.shape) for variable in model.variables)
+    numbers = sum(math.prod(variable.shape) for variable in model.variables)
+    if 4 * numbers > limit(size):
+        set_global_attribute("uninitialized_variables", [])  # they never get any
+        raise ValueError(f"its layers must not have {numbers} weights in {size} bytes")
+    with keras.StatelessScope():
+        pass  # its end gives them their values
+    return model

@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING
 from tfresnet.errors import InputError
 
 if TYPE_CHECKING:  # what editors and type checkers know; `_HOMES` says the same
-    from tfresnet import complexity, data, evaluation, layers, models, training
-    from tfresnet.data import load_dataset
-    from tfresnet.evaluation.evaluate import evaluate
-    from tfresnet.models import create_model, list_models, load_model
-    from tfresnet.predict.classifier import load
-    from tfresnet.settings.config import TrainConfig
-    from tfresnet.training.loop import train
+    from tfresnet import complexity as complexity
+    from tfresnet import data as data
+    from tfresnet import evaluation as evaluation
+    from tfresnet import layers as layers
+    from tfresnet import models as models
+    from tfresnet import training as training
+    from tfresnet.data import load_dataset as load_dataset
+    from tfresnet.evaluation.evaluate import evaluate as evaluate
+    from tfresnet.models import create_model as create_model
+    from tfresnet.models import list_models as list_models
+    from tfresnet.models import load_model as load_model
+    from tfresnet.predict.classifier import load as load
+    from tfresnet.settings.config import TrainConfig as TrainConfig
+    from tfresnet.training.loop import train as train
 
 __version__ = "0.1.0"
 

@@ -39,7 +39,14 @@ class InceptionModule(keras.layers.Layer):
     """
 
     def __init__(
-        self, branches, strides=1, padding="same", use_bn=True, scale=True, epsilon=1e-5, **kwargs
+        self,
+        branches: dict[str, list],
+        strides: int = 1,
+        padding: str = "same",
+        use_bn: bool = True,
+        scale: bool = True,
+        epsilon: float = 1e-5,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if not branches or not all(branches.values()):

@@ -27,7 +27,7 @@ class PreactIdentityBlock(Unit):
     Shapes and errors: as `IdentityBlock`, and `InputError` for `zero_init_residual`.
     """
 
-    def __init__(self, filters, preactivate=True, dropout=0.0, **kwargs):
+    def __init__(self, filters: int, preactivate: bool = True, dropout: float = 0.0, **kwargs):
         self.preactivate = preactivate  # before super(), which calls `_bn`
         super().__init__(filters, **kwargs)
         if self.zero_init_residual:
@@ -78,7 +78,7 @@ class PreactProjectionBlock(PreactIdentityBlock):
     Shapes and arguments: see `PreactIdentityBlock`.
     """
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters: int, **kwargs):
         super().__init__(filters, **kwargs)
         self.shortcut_conv = self._conv(self.out_channels, 1, self.strides, name="shortcut_conv")
 

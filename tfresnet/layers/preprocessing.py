@@ -1,6 +1,7 @@
 """The first layer of a trained model: from pixels to normalised images."""
 
 import logging
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -30,7 +31,14 @@ class Preprocessing(keras.layers.Layer):
         InputError: different lengths, a `std` that is not above 0, or a wrong number of channels.
     """
 
-    def __init__(self, mean, std, class_names=(), name="preprocessing", **kwargs):
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        class_names: Sequence[str] = (),
+        name: str = "preprocessing",
+        **kwargs,
+    ):
         super().__init__(name=name, **kwargs | {"dtype": "float32"})
         self.mean = tuple(float(x) for x in mean)
         self.std = tuple(float(x) for x in std)
@@ -65,7 +73,7 @@ class Preprocessing(keras.layers.Layer):
         x = x + np.tile(offset, pixels).astype(np.float32)
         return tf.reshape(x, (-1, *shape))
 
-    def warn_if_normalised(self, images: object) -> None:
+    def warn_if_normalised(self, images) -> None:
         """Warns, once, if a batch of floats looks normalised already.
 
         It needs values, so a graph cannot do it: printing there prevents XLA and TFLite.

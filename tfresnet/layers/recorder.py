@@ -20,7 +20,7 @@ class Call:
 @contextlib.contextmanager
 def record_calls() -> Iterator[list[Call]]:
     """Collects the calls of all layers while the context is open, in order of their start."""
-    calls = []
+    calls: list[Call] = []
     stack = [calls]
     call_layer = keras.Layer.__call__
 

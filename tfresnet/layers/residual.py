@@ -24,12 +24,12 @@ class Unit(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        strides=1,
-        bottleneck=False,
-        stride_in_3x3=False,
-        zero_init_residual=False,
-        epsilon=1e-5,
+        filters: int,
+        strides: int = 1,
+        bottleneck: bool = False,
+        stride_in_3x3: bool = False,
+        zero_init_residual: bool = False,
+        epsilon: float = 1e-5,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -168,7 +168,7 @@ class PlainBlock(Unit):
     Shapes and arguments: see `IdentityBlock`; `InputError` for `zero_init_residual`.
     """
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters: int, **kwargs):
         super().__init__(filters, **kwargs)
         if self.zero_init_residual:  # a ReLU of zeros alone passes no gradient on
             raise InputError(
@@ -196,7 +196,7 @@ class ProjectionBlock(Unit):
 
     pools = False  # whether a pooling does the stride
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters: int, **kwargs):
         super().__init__(filters, **kwargs)
         strides = 1 if self.pools else self.strides
         self.shortcut_conv = self._conv(self.out_channels, 1, strides, name="shortcut_conv")

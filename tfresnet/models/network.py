@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import ClassVar
 
 import keras
 
@@ -37,7 +38,7 @@ class Network:
     classifier_activation: str | None = None
     dtype: str | None = None
 
-    OPTIONS = ()  # the fields that create_model takes for this family
+    OPTIONS: ClassVar[tuple[str, ...]] = ()  # the fields that create_model takes for this family
 
     def __str__(self):
         return f"{self.name} ({self.stem} stem)" + " with auxiliary classifiers" * self.auxiliary

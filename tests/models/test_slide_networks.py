@@ -9,7 +9,10 @@ import tensorflow as tf
 
 import tfresnet
 from tfresnet import complexity, models
+from tfresnet.data import load_dataset
 from tfresnet.errors import InputError
+from tfresnet.runs.network import build_network
+from tfresnet.settings.config import TrainConfig
 
 SMALL = (32, 32, 3)
 
@@ -299,3 +302,28 @@ def test_nin_head_can_end_in_probabilities_or_features():
     np.testing.assert_allclose(sums, [1, 1], rtol=1e-5)
     features = tfresnet.create_model("nin", include_top=False, pooling="avg", **options)
     assert features.output_shape == (None, 192)
+
+
+def test_a_training_can_leave_auxiliary_classifiers_out():
+    def outputs(option):
+        given = {"recipe": "paper", "precision": "float32", "model_option": option}
+        config = TrainConfig(model="googlenet", **given).resolved()
+        return len(build_network(config, load_dataset("shapes10")).outputs)
+
+    with complexity.structure_only():
+        assert (outputs(None), outputs({"auxiliary": False})) == (3, 1)
+
+
+@pytest.mark.parametrize("grid", ["pool-widen", "widen-pool", "parallel"])
+def test_grids_of_inception3_double_the_channels_in_each_way(grid):
+    network = tfresnet.create_model("inception3", module="3x3", grid=grid)
+    assert network.get_layer("conv3_block1").output.shape[1:] == (8, 8, 128)
+
+
+def test_scale_and_shift_are_all_that_unscaled_normalisation_lacks():
+    counted = [
+        complexity.count(tfresnet.create_model("cnn3", norm=norm)).trainable_params
+        for norm in ("before", "unscaled", "without")
+    ]
+    biases = 32 + 64 + 128
+    assert counted == [counted[2] + biases, counted[2], counted[2]]

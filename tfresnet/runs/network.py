@@ -46,7 +46,7 @@ def build_network(
 def _create(config, preprocessing, **shapes):
     options = model_options(config)
     if models.has_auxiliary(config.model) and config.transfer == "all":
-        options["auxiliary"] = True
+        options.setdefault("auxiliary", True)
     keras.utils.set_random_seed(config.seed)
     return models.create_model(
         config.model, preprocessing=preprocessing, dtype=config.precision, **shapes, **options

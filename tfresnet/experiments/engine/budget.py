@@ -71,5 +71,5 @@ def run_name(differences: dict, quick: bool = False) -> str:
     for key, usual in BUDGET.items():
         value = differences.get(key, usual)
         if value != usual and not (quick and key in QUICK):
-            parts.append(f"{key}_{value}".removeprefix("model_option_").replace("=", "_"))
-    return "-".join(parts)
+            parts.append(f"{key}_{value}".removeprefix("model_option_"))
+    return "-".join(parts).replace("=", "_").replace(",", "-")

@@ -78,14 +78,17 @@ def compare(student: Student, against: str | None = None) -> Comparison:
         return Comparison(student.name, [_unit_trial(student, kind, *case) for case in cases])
     with record_calls() as calls:
         model = student.model(input_shape=(32, 32, 3), num_classes=10)
-    calls = student.calls + calls
-    if len(model.output.shape) == 4:
+    shape, out = model.input_shape[1:], model.output_shape[-1]
+    if len(model.output_shape) == 4:  # a unit with fixed channels, and the paper's stride for them
         kind = _kind(student, against, "basic")
-        return Comparison(student.name, [_fixed_unit_trial(model, calls, kind)])
-    name = _kind(student, against, "resnet18")
-    what = f"{_sides(model.input_shape)} to {model.output_shape[-1]} classes"
-    ours = references.networks(name, model.input_shape[1:], model.output_shape[-1])
-    return Comparison(student.name, [_trial(what, model, calls, ours)])
+        filters = out // 4 if kind == "bottleneck" else out
+        strides = 1 if shape[-1] in (out, filters) else 2
+        what = f"{shape[-1]} to {out} channels, stride {strides}"
+        ours = references.units(kind, shape, filters, strides)
+    else:
+        what = f"{_sides(model.input_shape)} to {out} classes"
+        ours = references.networks(_kind(student, against, "resnet18"), shape, out)
+    return Comparison(student.name, [_trial(what, model, student.calls + calls, ours)])
 
 
 def _kind(student, against, default):
@@ -112,12 +115,12 @@ def _unit_trial(student, kind, channels, filters, strides):
     x = keras.Input((_SIDE, _SIDE, channels))
     out = filters * (4 if kind == "bottleneck" else 1)
     changes = (channels, strides) != (out, 1)
-    values = {"in_channels": channels, "filters": filters, "strides": strides}
-    values |= {"projection": (out, strides) if changes else None}
     what = f"{channels} to {out} channels, stride {strides}"
+    values = {"in_channels": channels, "filters": filters, "strides": strides}
+    values |= {"input": x, "input_shape": x.shape[1:], "num_classes": 10}
     with record_calls() as calls:
         try:
-            model = student.model(**values, input=x, input_shape=x.shape[1:], num_classes=10)
+            model = student.model(**values, projection=(out, strides) if changes else None)
         except InputError as error:
             if not changes:  # not an error of the shortcut
                 raise
@@ -129,16 +132,6 @@ def _unit_trial(student, kind, channels, filters, strides):
     if kind == "bottleneck" and model.output_shape[-1] == filters:
         trial.differences.append(f"the last 1x1 convolution must widen to 4 * {filters} channels")
     return trial
-
-
-def _fixed_unit_trial(model, calls, kind):
-    """A unit with fixed channels; ours has the stride of the paper for these channels."""
-    channels, out = model.input_shape[-1], model.output_shape[-1]
-    filters = out // 4 if kind == "bottleneck" else out
-    strides = 1 if channels in (out, filters) else 2
-    what = f"{channels} to {out} channels, stride {strides}"
-    ours = references.units(kind, model.input_shape[1:], filters, strides)
-    return _trial(what, model, calls, ours)
 
 
 def _trial(what, model, calls, candidates):
@@ -160,7 +153,9 @@ def _structure_differences(pairs, theirs, ours):
         shapes = map(_sides, (theirs.output_shape, ours.output_shape))
         yield "the output has the shape {}, ours {}".format(*shapes)
     yield from _stride_differences(pairs) or _first_other_shape(pairs)
-    yield from _pool_differences(theirs, ours)
+    pools = _max_pools(theirs), _max_pools(ours)
+    if pools[0] != pools[1]:
+        yield "max poolings: {}; ours {}".format(*pools)
     yield from missing_parts(pairs)
 
 
@@ -195,26 +190,17 @@ def _first_other_shape(pairs) -> Iterator[str]:
     for our, their in pairs:
         if our and their and our.output and their.output and our.output != their.output:
             padding = f" (padding {their.layer.padding!r})" if their.is_convolution else ""
-            shapes = f"{_sides(their.output, batch=False)}, ours {_sides(our.output, batch=False)}"
+            shapes = f"{_sides(their.output, 0)}, ours {_sides(our.output, 0)}"
             yield f"the output of the {their} has the shape {shapes}{padding}"
             return
 
 
-def _pool_differences(theirs, ours):
-    """Max poolings of one network that the other has not."""
-    found = [[*map(_pool_words, _max_pools(model))] for model in (theirs, ours)]
-    if found[0] != found[1]:
-        their, our = (", ".join(words) or "none" for words in found)
-        yield f"max poolings: {their}; ours {our}"
-
-
 def _max_pools(model):
+    """The max poolings of a network in words."""
     kind = keras.layers.MaxPooling2D
-    return [layer for layer in model._flatten_layers() if isinstance(layer, kind)]
-
-
-def _pool_words(pool):
-    return "x".join(map(str, pool.pool_size)) + f" with stride {pool.strides[0]}"
+    pools = (layer for layer in model._flatten_layers() if isinstance(layer, kind))
+    words = (f"{_sides(pool.pool_size, 0)} with stride {pool.strides[0]}" for pool in pools)
+    return ", ".join(words) or "none"
 
 
 def _shortcut_differences(pairs, strides):
@@ -238,5 +224,6 @@ def _norm_settings(pairs: Iterable[tuple[Part, Part]]) -> Iterator[tuple[bool, s
                 yield True, words
 
 
-def _sides(shape, batch=True):
-    return "x".join(map(str, shape[1:] if batch else shape))
+def _sides(shape, first=1):
+    """A shape in words, by default without the batch."""
+    return "x".join(map(str, shape[first:]))

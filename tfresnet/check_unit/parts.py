@@ -2,43 +2,42 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from tfresnet.layers.recorder import Call, record_calls, walk_calls
 
-NORM = "batch normalisation"
-_KINDS = {
-    keras.layers.Conv2D: "convolution",
-    keras.layers.BatchNormalization: NORM,
-    keras.layers.Dense: "dense layer",
-}
-
-
+CONVOLUTION, NORM, DENSE = "convolution", "batch normalisation", "dense layer"
+_KINDS = {keras.layers.Conv2D: CONVOLUTION, keras.layers.BatchNormalization: NORM}
+_KINDS |= {keras.layers.Dense: DENSE}
 # Layers with weights that only scale pixels: no part of a network that takes scaled ones.
 SCALINGS = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
-    """One layer with its own weights. Two parts are equal if their `key` is.
+    """A layer with weights of its own, or a module of a state dict, which has a `name` instead.
 
-    `output` is the shape that its first call gives, without the batch; None if the call failed.
+    Unknown are None: `strides` of other layers and of a module, and `output`, the shape that the
+    first call gives, without the batch, if the call failed.
     """
 
-    layer: keras.Layer
-    output: tuple[int, ...] | None = field(default=None, compare=False)
+    kind: str
+    weights: dict[str, keras.Variable | np.ndarray]
+    strides: tuple[int, ...] | None = None
+    output: tuple[int, ...] | None = None
+    layer: keras.Layer | None = None
+    name: str = ""
 
     @property
-    def weights(self) -> dict[str, keras.Variable]:
-        own = self.layer._trainable_variables + self.layer._non_trainable_variables
-        return {v.name: v for v in own if "seed" not in v.name}
+    def is_convolution(self) -> bool:
+        return self.kind == CONVOLUTION
 
     @property
     def key(self) -> tuple:
-        """Kind of layer and shapes of its weights, without the biases of convolutions."""
+        """Kind and shapes of the weights, without the biases of convolutions."""
         shapes = {name: tuple(v.shape) for name, v in self.weights.items()}
         if self.is_convolution:
             shapes.pop("bias", None)
@@ -49,26 +48,24 @@ class Part:
         """Number of weights, without the biases of convolutions."""
         return sum(math.prod(shape) for _, shape in self.key[1])
 
-    @property
-    def kind(self) -> str:
-        kinds = (name for kind, name in _KINDS.items() if isinstance(self.layer, kind))
-        return next(kinds, type(self.layer).__name__)
-
-    @property
-    def is_convolution(self) -> bool:
-        return isinstance(self.layer, keras.layers.Conv2D)
-
-    @property
-    def strides(self) -> tuple[int, ...] | None:
-        return tuple(self.layer.strides) if self.is_convolution else None
-
     def __str__(self):
         shape = next(iter(self.weights.values())).shape
+        words = f"{self.kind}, {' to '.join(map(str, shape))}"
         if self.is_convolution:
-            return f"convolution {shape[0]}x{shape[1]}, {shape[2]} to {shape[3]} channels"
-        if "gamma" in self.weights or len(shape) == 1:
-            return f"{self.kind} of {shape[0]} channels"
-        return f"{self.kind}, {' to '.join(map(str, shape))}"
+            words = f"convolution {shape[0]}x{shape[1]}, {shape[2]} to {shape[3]} channels"
+        elif "gamma" in self.weights or len(shape) == 1:
+            words = f"{self.kind} of {shape[0]} channels"
+        return f"{self.name} ({words})" if self.name else words
+
+
+def _part(layer, output):
+    own = layer._trainable_variables + layer._non_trainable_variables
+    weights = {v.name: v for v in own if "seed" not in v.name}
+    kinds = (name for kind, name in _KINDS.items() if isinstance(layer, kind))
+    kind = next(kinds, type(layer).__name__)
+    strides = tuple(layer.strides) if kind == CONVOLUTION else None
+    shape = None if output is None else tuple(keras.tree.flatten(output)[0].shape[1:])
+    return Part(kind, weights, strides, shape, layer)
 
 
 def list_parts(calls: Sequence[Call], model: keras.Model | None = None) -> list[Part]:
@@ -85,14 +82,9 @@ def list_parts(calls: Sequence[Call], model: keras.Model | None = None) -> list[
     outputs = {id(call.layer): call.output for call in reversed([*walk_calls(forward)])}
     layers = {id(call.layer): call.layer for call in _flatten(calls, inside)}
     wanted = layers if model is None else {id(layer) for layer in model._flatten_layers()}
-    parts = [
-        Part(layer, _shape(outputs.get(key))) for key, layer in layers.items() if key in wanted
-    ]
-    return [part for part in parts if part.weights and not isinstance(part.layer, SCALINGS)]
-
-
-def _shape(output):
-    return None if output is None else tuple(keras.tree.flatten(output)[0].shape[1:])
+    layers = [layer for key, layer in layers.items() if key in wanted]
+    layers = [layer for layer in layers if not isinstance(layer, SCALINGS)]
+    return [part for layer in layers if (part := _part(layer, outputs.get(id(layer)))).weights]
 
 
 def _flatten(calls, inside):

@@ -4,8 +4,9 @@ import re
 
 import numpy as np
 
-_TORCH_BN = {"weight": "gamma", "bias": "beta"}
-_TORCH_BN |= {"running_mean": "moving_mean", "running_var": "moving_variance"}
+TORCH_BN = {"weight": "gamma", "bias": "beta"}
+TORCH_BN |= {"running_mean": "moving_mean", "running_var": "moving_variance"}
+TORCH_AXES = {4: (2, 3, 1, 0), 2: (1, 0)}  # of a kernel, in our order
 _TORCH_CHILDREN = {"downsample.0": "shortcut_conv", "downsample.1": "shortcut_bn"}  # torchvision
 _TORCH_CHILDREN |= {"shortcut.0": "shortcut_conv", "shortcut.1": "shortcut_bn"}  # akamaster
 _TORCH_ENDS = {"conv1": "conv1/conv", "bn1": "conv1/bn"}
@@ -73,10 +74,10 @@ def from_torch(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         module, _, kind = name.rpartition(".")
         layer = "predictions" if module == classifier else _torch_layer(module)
         normalises = layer.endswith(("bn", "bn1", "bn2", "bn3"))
-        kind = _TORCH_BN[kind] if normalises and kind in _TORCH_BN else kind
+        kind = TORCH_BN[kind] if normalises and kind in TORCH_BN else kind
         if kind == "weight":
             kind = "kernel"
-            array = array.transpose({4: (2, 3, 1, 0), 2: (1, 0)}.get(array.ndim))
+            array = array.transpose(TORCH_AXES.get(array.ndim))
         ours.append((f"{layer}/{kind}" if layer else name, array))
     return _move_padding_to_end(_each_once(ours))
 

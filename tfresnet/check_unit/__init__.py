@@ -9,7 +9,7 @@
 FILE.py runs as a module; put training below `if __name__ == "__main__":`. The definition is a
 class of Keras layer or model, a function, or a model. Its parameters are recognised by name:
 `...stride...`; `...filter...`, `...channel...`, `...planes...`, `kernel_num` (of the input if it
-starts with `in` or `last`); `...shape...` and `...class...` of a network; `...downsample...`,
+starts with `in` or `last`); `...shape` and `...classes` of a network; `...downsample...`,
 `...shortcut...`, `...residual...`, `...project...` and `...1x1...` with the default None or False,
 which get a projection or True where the shape changes; the first other parameter without a default
 is the input tensor. A function may return the output, a layer or a model. If yours takes more

@@ -1,6 +1,8 @@
-"""Calls the class or function that makes a user's network, with the arguments it asks for."""
+"""The parameters of a user's class or function by role, and the call that makes a network."""
 
 import inspect
+import re
+from collections.abc import Callable
 
 import keras
 
@@ -11,6 +13,8 @@ RULE = (
     "(input_shape, num_classes) that makes one"
 )
 _CLASSES = ("classes", "class_num", "classnum", "num_class", "n_class", "nclass")
+_CHANNELS = r"filter|channel|planes|kernels?_?num|num_?kernel|^n?_?kernels$"
+_SHORTCUT = r"downsample|shortcut|residual|project|1x1"
 
 
 def makes_networks(thing: object) -> bool:
@@ -18,11 +22,11 @@ def makes_networks(thing: object) -> bool:
     if isinstance(thing, keras.Layer):
         return True
     is_part = inspect.isclass(thing) and not issubclass(thing, keras.Model)
-    return not is_part and "input" not in map(_role, _parameters(thing))
+    return not is_part and not _needed(thing)
 
 
 def make_network(
-    thing: object, name: str, shape: tuple[int, int, int], classes: int, options: dict
+    thing: Callable, name: str, shape: tuple[int, int, int], classes: int, options: dict
 ) -> keras.Layer:
     """Makes the network, also from a function that calls layers on an input tensor.
 
@@ -35,7 +39,7 @@ def make_network(
     Raises:
         InputError: it needs something else, or gives no network.
     """
-    signature, roles = inspect.signature(thing), {p.name: _role(p) for p in _parameters(thing)}
+    signature, roles = inspect.signature(thing), find_roles(thing)
     any_name = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     if options.keys() - roles.keys() and not any_name:
         raise InputError(
@@ -43,9 +47,10 @@ def make_network(
             f"Received: {', '.join(options.keys() - roles.keys())}"
         )
     images = keras.Input(shape)
-    values = {"shape": shape, "classes": classes, "input": images}
-    given = {key: values[role] for key, role in roles.items() if role} | options
-    needed = [key for key, role in roles.items() if role == "input" and key not in options]
+    values = {"input_shape": shape, "num_classes": classes}
+    needed = [key for key in _needed(thing) if key not in options]
+    given = {key: values[role] for key, role in roles.items() if role in values}
+    given |= dict.fromkeys(needed, images) | options
     if len(needed) > (not inspect.isclass(thing)):
         raise InputError(f"{RULE}. Received: {name}, which needs {', '.join(needed)}")
     by_place = [given.pop(p.name) for p in _parameters(thing) if p.kind is p.POSITIONAL_ONLY]
@@ -58,18 +63,39 @@ def make_network(
     return made
 
 
+def find_roles(thing: Callable) -> dict[str, str | None]:
+    """Parameter -> its role; None: it keeps its default.
+
+    Without a default, what has no other role is "input": the tensor that a function calls layers
+    on.
+    """
+    return {p.name: _role(p) for p in _parameters(thing)}
+
+
+def _needed(thing):
+    """The parameters without a default that are neither the shape nor the classes."""
+    needed = (p for p in _parameters(thing) if p.default is p.empty)
+    return [p.name for p in needed if _role(p) not in ("input_shape", "num_classes")]
+
+
 def _parameters(thing):
     found = inspect.signature(thing).parameters.values()
     return [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
-def _role(parameter: inspect.Parameter) -> str | None:
-    """The role of a parameter; None: it keeps its default."""
+def _role(parameter):
     name, default = parameter.name.lower(), parameter.default
     is_needed = default is parameter.empty
+    otherwise = "input" if is_needed else None
+    if (default is None or default is False) and re.search(_SHORTCUT, name):
+        return "shortcut"
+    if name.startswith(("init", "base", "start")):  # widths of a network's first stage
+        return otherwise
+    if "stride" in name:
+        return "strides"
+    if re.search(_CHANNELS, name) and "size" not in name:
+        return "in_channels" if name.startswith(("in", "last", "prev")) else "filters"
     is_shape = isinstance(default, tuple | list) and len(default) == 3
     if name.endswith("shape") and (is_needed or default is None or is_shape):
-        return "shape"
-    if name.endswith(_CLASSES):
-        return "classes"
-    return "input" if is_needed else None
+        return "input_shape"
+    return "num_classes" if name.endswith(_CLASSES) else otherwise

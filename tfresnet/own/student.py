@@ -16,11 +16,10 @@ import keras
 
 from tfresnet.errors import InputError
 from tfresnet.layers.recorder import Call, record_calls
+from tfresnet.own.maker import find_roles
 
 _MODULE = "student"  # not "__main__": a file may train below that
-_CHANNELS = r"filter|channel|planes|kernels?_?num|num_?kernel|^n?_?kernels$"
 _INPUT = r"(?i)x|inp\w*|net|tensor|images?"
-_SHORTCUT = r"downsample|shortcut|residual|project|1x1"
 
 
 @contextlib.contextmanager
@@ -66,6 +65,10 @@ class Student:
     calls: list[Call]
 
     @property
+    def title(self) -> str:
+        return f"{self.name} of {os.path.basename(self.file)}"
+
+    @property
     def roles(self) -> dict[str, str]:
         """Parameter -> role, for the parameters that are recognised.
 
@@ -74,20 +77,15 @@ class Student:
         """
         if isinstance(self.thing, keras.Model):
             return {}
-        roles = {}
-        for parameter in inspect.signature(self.thing).parameters.values():
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                continue
-            is_needed = parameter.default is parameter.empty
-            role = _role(parameter) or ("input" if is_needed else None)
-            if role == "input" and (role in roles.values() or inspect.isclass(self.thing)):
-                raise InputError(
-                    f"{self.name} of {os.path.basename(self.file)} must be made of filters, "
-                    "strides, input_shape and num_classes; write a function unit(filters, strides) "
-                    f"around it. Received: the parameter {parameter.name!r}"
-                )
-            if role:
-                roles[parameter.name] = role
+        roles = {name: role for name, role in find_roles(self.thing).items() if role}
+        inputs = [name for name, role in roles.items() if role == "input"]
+        most = not inspect.isclass(self.thing)
+        if len(inputs) > most:
+            raise InputError(
+                f"{self.title} must be made of filters, strides, input_shape and num_classes; "
+                "write a function unit(filters, strides) around it. "
+                f"Received: the parameter {inputs[most]!r}"
+            )
         return roles
 
     def model(self, **values) -> keras.Model:
@@ -96,22 +94,16 @@ class Student:
         Raises:
             InputError: an error of the file, with its line.
         """
+        x = values.setdefault("input", _make_input(values["input_shape"]))
         with report_errors(self.file):
-            x, made = values.get("input"), self.thing
-            if not isinstance(made, keras.Model):
-                x = values["input"] = _make_input(values["input_shape"]) if x is None else x
-                made = self._call(values)
+            is_made = isinstance(self.thing, keras.Model)
+            made = self.thing if is_made else self._call(values)
             if isinstance(made, keras.Layer):
-                has_input = getattr(made, "inputs", None)
-                if has_input:
-                    x = _make_input(made.input_shape[1:])
-                x = _make_input(values["input_shape"]) if x is None else x  # not built yet
+                x = _make_input(made.input_shape[1:]) if getattr(made, "inputs", None) else x
                 made = made(x)
             if not isinstance(made, keras.KerasTensor):
-                raise InputError(
-                    f"{self.name} of {os.path.basename(self.file)} must give one tensor, a layer "
-                    f"or a model. Received: {type(made).__name__}"
-                )
+                rule = f"{self.title} must give one tensor, a layer or a model"
+                raise InputError(f"{rule}. Received: {type(made).__name__}")
             return keras.Model(x, made)
 
     def module(self, x: keras.KerasTensor, numbers: tuple[int, ...], kernel: int) -> keras.Model:
@@ -137,24 +129,21 @@ class Student:
             given[needed.pop(0)] = x
         numbers = numbers * len(needed) if len(numbers) == 1 else forms.get(len(needed), numbers)
         if needed and len(needed) != len(numbers):
-            raise InputError(
-                f"{self.name} of {os.path.basename(self.file)} must take the numbers "
-                f"{', '.join(map(str, numbers))} in this order. Received: {', '.join(needed)}"
+            rule = (
+                f"{self.title} must take the numbers {', '.join(map(str, numbers))} in this order"
             )
+            raise InputError(f"{rule}. Received: {', '.join(needed)}")
         given |= dict(zip(needed, numbers, strict=False))
         with report_errors(self.file):
             made = self.thing(**given)
             return keras.Model(x, made if isinstance(made, keras.KerasTensor) else made(x))
 
     def _call(self, values):
-        arguments = {}
-        for name, role in self.roles.items():
-            default = inspect.signature(self.thing).parameters[name].default
-            if role == "shortcut" and values.get("projection"):
-                projects = default is False  # a switch; None waits for a layer
-                arguments[name] = projects or _make_projection(*values["projection"])
-            elif role in values:
-                arguments[name] = values[role]
+        arguments = {name: values[role] for name, role in self.roles.items() if role in values}
+        for name in (name for name, role in self.roles.items() if role == "shortcut"):
+            if values.get("projection"):
+                is_switch = inspect.signature(self.thing).parameters[name].default is False
+                arguments[name] = is_switch or _make_projection(*values["projection"])
         return self.thing(**arguments)
 
 
@@ -167,19 +156,6 @@ def _make_projection(filters, strides):
 def _make_input(shape):
     *sides, channels = shape
     return keras.Input((*(side or 32 for side in sides), channels))
-
-
-def _role(parameter):
-    name, default = parameter.name.lower(), parameter.default
-    if (default is None or default is False) and re.search(_SHORTCUT, name):
-        return "shortcut"
-    if name.startswith(("init", "base", "start")):  # widths of a network's first stage
-        return None
-    if "stride" in name:
-        return "strides"
-    if re.search(_CHANNELS, name) and "size" not in name:
-        return "in_channels" if name.startswith(("in", "last", "prev")) else "filters"
-    return "input_shape" if "shape" in name else "num_classes" if "class" in name else None
 
 
 def load(

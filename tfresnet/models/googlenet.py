@@ -15,7 +15,6 @@ second convolution (a total stride of 8 instead of 32), and batch normalisation.
 from dataclasses import dataclass
 
 from tfresnet.layers import InceptionModule
-from tfresnet.models.head import classifier
 from tfresnet.models.network import CIFAR, Network
 from tfresnet.models.registry import register
 
@@ -41,8 +40,7 @@ AUXILIARY_FILTERS, AUXILIARY_DENSE, AUXILIARY_DROPOUT = 128, (1024,), 0.7
 
 @dataclass(frozen=True, kw_only=True)
 class GoogLeNet(Network):
-    """Columns, with the ImageNet row as defaults: the first convolution, and the shortest side of
-    an image without and with auxiliary classifiers.
+    """Columns, with the ImageNet row as defaults: the first convolution.
 
     Options: `auxiliary`: outputs are [logits, logits after 4a, logits after 4d], for training;
     `naive`: the module of Fig. 2a, whose channels grow from row to row without 1x1 reductions;
@@ -51,16 +49,13 @@ class GoogLeNet(Network):
 
     kernel: int = 7
     strides: int = 2
-    sides: tuple[int, int] = (32, 65)
+    smallest: int = 32
+    smallest_with_auxiliary: int = 65
     batch_norm: bool = False
     dropout_rate: float = 0.4
     naive: bool = False
 
     OPTIONS = ("auxiliary", "naive", "batch_norm")
-
-    @property
-    def smallest(self):
-        return self.sides[self.auxiliary]
 
     def features(self, x):
         x = self._stem(x)
@@ -88,8 +83,7 @@ class GoogLeNet(Network):
     def _auxiliary(self, x, prefix):
         x = self.pool("average", *AUXILIARY_POOL, name=f"{prefix}pool")(x)
         x = self.conv(AUXILIARY_FILTERS, 1, name=f"{prefix}conv")(x)
-        hidden = {"hidden": AUXILIARY_DENSE, "dropout": AUXILIARY_DROPOUT}
-        return classifier(x, self, **hidden, prefix=prefix)
+        return self.classifier(x, AUXILIARY_DENSE, AUXILIARY_DROPOUT, prefix)
 
 
 def branches(module: str, naive: bool = False) -> dict:
@@ -107,5 +101,5 @@ def branches(module: str, naive: bool = False) -> dict:
     return {name: steps[-1:] for name, steps in reduced.items()} | {"pool": ["max"]}
 
 
-_CIFAR = GoogLeNet(kernel=3, strides=1, sides=(8, 17), batch_norm=True, **CIFAR)
-register("googlenet", GoogLeNet(), _CIFAR)
+_CIFAR = {"kernel": 3, "strides": 1, "smallest": 8, "smallest_with_auxiliary": 17}
+register("googlenet", GoogLeNet(), GoogLeNet(batch_norm=True, **_CIFAR, **CIFAR))

@@ -15,7 +15,6 @@ convolution without the pooling before it.
 from dataclasses import dataclass
 
 from tfresnet.layers import InceptionModule
-from tfresnet.models.head import classifier
 from tfresnet.models.network import CIFAR, Network
 from tfresnet.models.registry import register
 
@@ -84,8 +83,7 @@ AUXILIARY_FILTERS = (128, 768)
 @dataclass(frozen=True, kw_only=True)
 class InceptionV3(Network):
     """Columns, with the ImageNet row as defaults: the first stride, the padding (None: as
-    published), the first layers of the auxiliary classifier, and the shortest side of an image
-    without and with that classifier.
+    published), and the first layers of the auxiliary classifier.
 
     Option: `auxiliary`: outputs are [logits, logits of the auxiliary classifier], for training.
     """
@@ -94,14 +92,11 @@ class InceptionV3(Network):
     padding: str | None = None
     auxiliary_pool: tuple[int, int] | None = (5, 3)  # size, strides
     auxiliary_conv: tuple[int, str] = (5, "valid")  # kernel, padding
-    sides: tuple[int, int] = (75, 299)
+    smallest: int = 75
+    smallest_with_auxiliary: int = 299
     input_shape: tuple[int | None, int | None, int] = (299, 299, 3)
 
     OPTIONS = ("auxiliary",)
-
-    @property
-    def smallest(self):
-        return self.sides[self.auxiliary]
 
     def features(self, x):
         x = self._stem(x)
@@ -132,8 +127,9 @@ class InceptionV3(Network):
         x = self.conv(first, 1, **NORM, name="auxiliary_conv1")(x)
         kernel, padding = self.auxiliary_conv
         x = self.conv(second, kernel, padding=padding, name="auxiliary_conv2", **NORM)(x)
-        return classifier(x, self, prefix="auxiliary_")
+        return self.classifier(x, prefix="auxiliary_")
 
 
 _CIFAR = {"strides": 1, "padding": "same", "auxiliary_pool": None, "auxiliary_conv": (3, "same")}
-register("inception_v3", InceptionV3(), InceptionV3(sides=(16, 16), **_CIFAR, **CIFAR))
+_CIFAR |= {"smallest": 16, "smallest_with_auxiliary": 16}
+register("inception_v3", InceptionV3(), InceptionV3(**_CIFAR, **CIFAR))

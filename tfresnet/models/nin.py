@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import keras
 
-from tfresnet.models.head import class_maps
-from tfresnet.models.network import CIFAR, Network
+from tfresnet.models.network import CIFAR, Network, global_pool
 from tfresnet.models.registry import register
 
 
@@ -62,7 +61,13 @@ class NetworkInNetwork(Network):
         return x
 
     def head(self, x):
-        return class_maps(x, self)
+        """A 1x1 convolution to one map a class, and the maps' means, which are float32."""
+        options = {"use_bn": False, "activation": None, "name": "predictions"}
+        x = global_pool(self.conv(self.num_classes, 1, **options)(x), "avg")
+        if self.classifier_activation is None:
+            return x
+        options = {"dtype": "float32", "name": "activation"}
+        return keras.layers.Activation(self.classifier_activation, **options)(x)
 
 
 register(

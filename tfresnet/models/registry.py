@@ -9,8 +9,7 @@ import keras
 
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
-from tfresnet.models.head import global_pool, image_input
-from tfresnet.models.network import CIFAR, Network
+from tfresnet.models.network import CIFAR, Network, global_pool
 from tfresnet.models.watched import watched
 from tfresnet.models.weights import Weights, read_weights
 from tfresnet.settings.model_names import check_model_name
@@ -109,7 +108,7 @@ def create_model(
     fields["input_shape"] = row.input_shape if input_shape is None else input_shape
     fields["classifier_activation"] = classifier_activation
     network = dataclasses.replace(row, **fields).with_options(**options)
-    images = image_input(network)
+    images = network.images()
     if preprocessing == "auto":
         preprocessing = _brought(weights, network.num_classes if include_top else None)
     x = images if preprocessing is None else preprocessing(images)

@@ -38,7 +38,7 @@ results: errors pretrained settings system data models complexity runs param_cou
 training: errors pretrained settings system data layers models own runs evaluation
 experiments: errors settings system data layers models complexity runs param_count results training
 export: system evaluation predict
-report: errors settings system data runs param_count results experiments
+report: errors settings system data check_unit own runs param_count results experiments
 """
 ARROWS = {
     name: set(others.split())

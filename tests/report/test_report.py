@@ -21,8 +21,8 @@ from tfresnet.param_count import reports
 from tfresnet.report import drawings, sources
 from tfresnet.report.__main__ import main
 from tfresnet.report.command import TEXTS, render, write
+from tfresnet.report.curves import by_network
 from tfresnet.report.page import page as make_page
-from tfresnet.report.sections import by_network
 from tfresnet.report.translation import say
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +80,7 @@ def study(tmp_path):
     path = tmp_path / "logs" / "experiments" / "degradation"
     path.mkdir(parents=True)
     results = {"claim": "Deeper is worse.", "source": "deck A", "verdict": "fails", "why": "5 < 6"}
+    results["runs"] = {}
     (path / "results.json").write_text(json.dumps(results))
     shutil.copy(COMMITTED / "curves-resnet56.png", path / "error.png")
     return str(path)
@@ -133,7 +134,7 @@ class TestTexts:
             return {
                 key: shape(value) if isinstance(value, dict) else re.findall(r"\{\w*\}", value)
                 for key, value in table.items()
-                if key not in ("claims", "captions", "phrases", "marks", "fonts")
+                if key not in ("names", "claims", "captions", "phrases", "marks", "fonts")
             }
 
         english, chinese = shape(texts("en")), shape(texts("zh"))
@@ -187,12 +188,12 @@ class TestOneRun:
 
 
 class TestFolders:
-    def test_of_the_user_are_in_logs(self, run, study, tmp_path, drawn_once, monkeypatch):
+    def test_hold_finished_runs_and_studies(self, run, study, tmp_path, drawn_once, monkeypatch):
         run("mine")
         unfinished = Path(run("unfinished"))
         (unfinished / "result.json").unlink()
         monkeypatch.chdir(tmp_path)
-        main([])
+        main(["--runs", "logs", "logs/experiments"])
         markdown = Path("logs/report/report.md").read_text()
         assert "| `mine` | cifar10 |" in markdown
         assert "| [`degradation`](#degradation) | fails |" in markdown
@@ -289,7 +290,7 @@ class TestCurves:
 
     def test_of_a_network_in_a_file_have_a_file_name(self, run, report, tmp_path, monkeypatch):
         monkeypatch.setattr(
-            "tfresnet.report.sections.by_network", lambda runs, _: {"a/b.py:C": {"a": runs}}
+            "tfresnet.report.curves.by_network", lambda runs, _: {"a/b.py:C": {"a": runs}}
         )
         report(run("a"))
         names = {path.name for path in (tmp_path / "report").glob("curves*.png")}
@@ -322,8 +323,7 @@ class TestDrawings:
 
     def test_of_a_confusion_have_a_palette(self):
         result = json.loads((RUNS / "resnet20-cifar10" / "result.json").read_text())
-        result["per_class"] = dict(zip(["$x$", *"bcdefghij"], range(10), strict=True))
-        (picture,) = drawn(drawings.confusion(result, str))
+        (picture,) = drawn(drawings.confusion(["$x$", *"bcdefghij"], result["confusion"], str))
         assert picture.mode == "P"
 
     def test_of_a_study_are_redrawn_in_the_language(self):

@@ -4,19 +4,25 @@ from tfresnet.system import commands
 
 
 def parse(argv: list[str] | None = None):
-    from tfresnet.system.arguments import ArgumentParser, add_own_code, add_runs, path
+    from tfresnet.system import arguments
+    from tfresnet.system.arguments import existing, output_file, path
 
     about = (
         "Writes a lab report of finished runs and studies as Markdown and as one HTML page. It has "
         "places for your own words; a later call keeps them."
     )
-    parser = ArgumentParser("report", about)
+    parser = arguments.ArgumentParser("report", about)
     add = parser.add_argument
     add("--lang", choices=("en", "zh"), default="en", help="language of the report")
-    add_runs(parser, "runs and studies, or folders of them", ["logs", "logs/experiments"])
+    about = "runs and studies, or folders of them (default: what was finished last)"
+    arguments.add_runs(parser, about)
     about = "folder for report.md and report.html (report.zh.md ...) and their figures"
     add("--output-dir", type=path, metavar="DIR", default="logs/report", help=about)
-    add_own_code(parser)
+    about = "Markdown file of your own words, below the titles of the report's sections"
+    add("--words", type=existing, metavar="FILE", help=about)
+    about = "also pack the report and its runs, without checkpoints, to be handed in"
+    add("--hand-in", type=output_file, metavar="FILE.zip", help=about)
+    arguments.add_own_code(parser)
     return parser.parse_args(argv)
 
 
@@ -26,7 +32,8 @@ def main(argv: list[str] | None = None) -> None:
     from tfresnet.report import command
 
     code = {"given": args.model, "trusted": args.trust_code}
-    for file in command.write(args.runs, args.lang, args.output_dir, **code):
+    files = {"words": args.words, "archive": args.hand_in}
+    for file in command.write(args.runs, args.lang, args.output_dir, **files, **code):
         print(file)
 
 

@@ -63,9 +63,11 @@ def _errors(runs, column):
     return np.array([run.curve(column)[:shortest] for run in runs])
 
 
-def confusion(result: dict, say: Callable[[str], str]) -> Figure:
+def confusion(
+    names: Sequence[str], counts: Sequence[Sequence[int]], say: Callable[[str], str]
+) -> Figure:
     """The confusion matrix: predicted classes in percent of each true class (a row)."""
-    names, counts = [*result["per_class"]], np.asarray(result["confusion"], float)
+    counts = np.asarray(counts, float)
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 1.6 + 0.38 * len(names)
     figure = Figure(figsize=(side, side), dpi=100, layout="constrained")

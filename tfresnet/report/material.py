@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from tfresnet.report import blocks, translation
+from tfresnet.report import blocks, own_words, translation
 from tfresnet.report.sources import Study
 from tfresnet.runs.record import RunRecord
 
@@ -38,6 +38,15 @@ class Material:
         """The same for a figure; in English without a font for the language."""
         return text if self.texts["fonts"] and not self.font else self.say(text)
 
+    def class_name(self, name: str, in_figure: bool = False) -> str:
+        """A class in the language of the report, if the language has a word for it."""
+        can_show = self.font or not (in_figure and self.texts["fonts"])
+        return self.texts["names"].get(name, name) if can_show else name
+
+    def names(self, runs: Sequence[RunRecord | str]) -> str:
+        """The names of runs, or labels, in one line."""
+        return self.say(", ").join(f"`{getattr(run, 'name', run)}`" for run in runs)
+
     def title(self, name: str) -> str:
         """The title of a column; one without a translation stays as it is."""
         return self.texts["columns"].get(name, name)
@@ -60,15 +69,14 @@ class Material:
         if said:
             yield self.texts["shared"].format(self.say("; ").join(said))
         titles = [title for title in found if title not in shared]
-        names = [f"`{run.name}`" for run in self.runs]
         if titles:
+            names = (f"`{run.name}`" for run in self.runs)
             rows = [*zip(names, *(found[title] for title in titles), strict=True)]
             yield self.table(("run", *titles), rows)
 
     def words(self, key: str) -> str:
         prompt = f"{self.texts['your words']} {self.texts['words'][key]}"
-        written = self.written.get(key, "").removeprefix(f"> {prompt}").strip()
-        return blocks.words(key, prompt, written)
+        return own_words.block(key, prompt, self.written.get(key, ""))
 
     def picture(self, name: str, caption: str, pngs: Sequence[bytes]) -> str:
         """A line of pictures above their caption."""

@@ -10,7 +10,9 @@ from urllib.parse import unquote
 from markdown import Markdown
 from markdown.extensions.toc import TocExtension, slugify_unicode
 
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+from tfresnet.report.own_words import without_marks
+
+_CODE = re.compile(r"(<pre>.*?</pre>)", re.DOTALL)
 _COMMANDS = re.compile(r"(?<=<code class=\"language-bash\">).*?(?=</code>)", re.DOTALL)
 
 _WIDE = 1000  # pixels; a phone scrolls a wider picture
@@ -25,7 +27,7 @@ def page(text: str, pictures: Mapping[str, bytes], title: str, language: str) ->
     """The HTML page of a Markdown text, with its pictures inside.
 
     Args:
-        text: Markdown; HTML in it is shown as text, except for comments, which are left out.
+        text: Markdown; HTML in it is shown as text, except for the marks of own words.
         pictures: name -> PNG.
         language: an HTML language code such as `zh-CN`.
     """
@@ -33,8 +35,9 @@ def page(text: str, pictures: Mapping[str, bytes], title: str, language: str) ->
     parser = Markdown(extensions=extensions, output_format="html")
     parser.preprocessors.deregister("html_block")
     parser.inlinePatterns.deregister("html")
-    body = parser.convert(_COMMENT.sub("", text)).replace(r"\|", "|").replace(" %", "&nbsp;%")
-    body = _COMMANDS.sub(_keep_words_whole, body)
+    parts = _CODE.split(parser.convert(without_marks(text)))
+    parts[::2] = [part.replace(r"\|", "|").replace(" %", "&nbsp;%") for part in parts[::2]]
+    body = _COMMANDS.sub(_keep_words_whole, "".join(parts))
     body = re.sub(r'src="([^"]+)"', lambda found: _embed(pictures, found), body)
     style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     return (

@@ -1,31 +1,22 @@
 """The sections of the report: each is a function of the `Material` and its texts to blocks."""
 
-import re
 import shlex
-from collections.abc import Callable, Sequence
 from html import escape
 
 import numpy as np
 
-from tfresnet.data import folder
-from tfresnet.experiments.engine.judging import bar
-from tfresnet.param_count import reports
 from tfresnet.report import drawings
 from tfresnet.report.blocks import code, heading
+from tfresnet.report.curves import curves
 from tfresnet.report.material import Material
+from tfresnet.report.networks import listings, name_of, networks
 from tfresnet.report.page import anchor
 from tfresnet.results import facts, table
-from tfresnet.runs.network import model_options
-from tfresnet.runs.record import RunRecord
 from tfresnet.settings.command_line import command
-from tfresnet.settings.model_names import own_code
 from tfresnet.settings.values import as_text
 
-SIZE = 32  # pixels of CIFAR-10 and shapes10
 MOST_CLASSES = 50  # in a readable table
 _CONFUSIONS = 5  # pairs of classes in the table of confusions
-_COUNTED = {"layers": "layers", "parameters": "params", "trainable": "trainable_params"}
-_COUNTED |= {"multiply-adds": "multiply_adds"}
 # Settings with a column in the tables of the data and of the recipe, or with none by intent.
 _IN_COLUMNS = {"model", "dataset", "val_size", "epochs", "recipe", "batch_size", "opt", "lr"}
 _IN_COLUMNS |= {"muon_lr", "lr_scheduler", "warmup_epochs", "weight_decay", "label_smoothing"}
@@ -36,44 +27,19 @@ def document(material: Material) -> str:
     """The whole report in Markdown; its pictures are then in `material.files`."""
     texts = material.texts
     made = [heading(texts["title"], 1), texts["about"], material.words("author")]
-    sections = {section.__name__.removeprefix("_"): section for section in _SECTIONS}
-    titles = [texts[name]["title"] for name in sections]
-    links = [f"- [{title}]({anchor(title)})" for title in titles]
+    filled = {name: [*section(material, texts[name])] for name, section in _SECTIONS.items()}
+    for name in filled.keys() & texts["words"].keys():
+        filled[name].append(material.words(name))
+    titles = {name: texts[name]["title"] for name, found in filled.items() if found}
+    links = [f"- [{title}]({anchor(title)})" for title in titles.values()]
     made += [heading(texts["contents"]), "\n".join(links)]
-    for name, section in sections.items():
-        made += [heading(texts[name]["title"]), *section(material, texts[name])]
-        made += [material.words(name)] if name in texts["words"] else []
+    for name, title in titles.items():
+        made += [heading(title), *filled[name]]
     return "\n\n".join(made) + "\n"
 
 
 def _background(material, texts):
     return [text for name, text in texts.items() if name != "title"]
-
-
-def _networks(material, texts):
-    rows, seen = [], set()
-    for run in material.runs:
-        options = model_options(run.config)
-        usual = folder.IMAGE_SIZE if run.config.dataset == "folder" else SIZE
-        shape = run.config.image_size or usual, len(run.result["per_class"])
-        form = ", ".join([run.config.model, *(f"{k}={v}" for k, v in options.items())])
-        if (form, *shape) not in seen:
-            seen.add((form, *shape))
-            if own_code(run.config.model):
-                found = reports.measured(run.model)
-            else:
-                found = reports.measure(run.config.model, *shape, **options)
-            rows += [_counts(form, found.record())]
-            rows += [_counts("", stage) for stage in found.stages()]
-    titles = ("network", "input", "classes", "stage", *_COUNTED)
-    yield texts["about"]
-    yield material.table(titles, rows)
-
-
-def _counts(name, record):
-    """A row of the table of networks; `name` is empty for a stage."""
-    keys = ("input_shape", "num_classes", "" if name else "name", *_COUNTED.values())
-    return [name, *(reports.cell(key, record[key]) if key in record else "" for key in keys)]
 
 
 def _data(material, texts):
@@ -98,7 +64,7 @@ def _held_out(run):
 def _recipe(material, texts):
     yield texts["about"]
     yield from material.by_run(
-        network=lambda run: run.config.model,
+        network=name_of,
         epochs=lambda run: len(run.history),
         images_a_step=lambda run: run.config.batch_size,
         optimiser=lambda run: run.config.opt,
@@ -146,57 +112,6 @@ def _new_name(run):
     return shlex.quote(f"{run.name}-again")
 
 
-def _curves(material, texts):
-    yield texts["about"]
-    for model, groups in by_network(material.runs, material.say_in_figure).items():
-        for start in range(0, len(groups), drawings.TOGETHER):
-            some = dict([*groups.items()][start : start + drawings.TOGETHER])
-            caption = texts["figure"].format(network=model)
-            without = [label for label, runs in some.items() if not drawings.has_validation(runs)]
-            if without:
-                names = material.say(", ").join(f"`{label}`" for label in without)
-                caption += texts["without"].format(runs=names)
-            name = re.sub(r"[^\w.-]+", "-", f"curves-{model}")  # a model may be FILE.py:NAME
-            name += f"-{start}" if start else ""
-            pngs = drawings.pictures(drawings.curves(some, material.say_in_figure))
-            yield material.picture(name, caption, pngs)
-    yield texts["table"]
-    yield from material.by_run(
-        training_error=lambda run: _error(run.history[-1].get("top1")),
-        validation_error=lambda run: _error(run.history[-1].get("val_top1")),
-        test_error=_test_error,
-        **{"test top-5 error": lambda run: _error(run.result["top5"])},
-        with_flip=lambda run: _error(run.result.get("top1_flip")),
-    )
-
-
-def by_network(
-    runs: Sequence[RunRecord], say: Callable[[str], str]
-) -> dict[str, dict[str, list[RunRecord]]]:
-    """Network -> label -> runs that differ in nothing but the seed. `say` translates labels."""
-    alike = {}
-    for run in runs:
-        settings = tuple((k, str(v)) for k, v in run.config.identity.items() if k != "seed")
-        code = run.folder.code.read_text() if run.folder.code.exists() else ""
-        alike.setdefault((code, *settings), []).append(run)
-    networks = {}
-    for same in alike.values():
-        label = same[0].name
-        if len(same) > 1:
-            label = re.sub(r"-seed\d+$", "", label) + say(f" ({len(same)} runs)")
-        networks.setdefault(same[0].config.model, {})[label] = same
-    return networks
-
-
-def _test_error(run):
-    width = bar(run.test_error, run.result["n"], seeds=False)
-    return f"{_error(run.result['top1'])} ± {width:.2f}"
-
-
-def _error(top1):
-    return "" if top1 is None else f"{100 * (1 - top1):.2f}"
-
-
 def _classes(material, texts):
     """A table and a confusion matrix for each set of classes, unless it is too large."""
     alike = {}
@@ -208,13 +123,16 @@ def _classes(material, texts):
         yield texts["about"]
         tops = [(run.name, run.result["per_class"].values()) for run in runs]
         rows = [[f"`{name}`", *(f"{100 * top1:.1f}" for top1 in values)] for name, values in tops]
-        yield material.table(("run", *map(escape, names)), rows)
+        names = [escape(material.class_name(name)) for name in names]
+        yield material.table(("run", *names), rows)
         best = max(runs, key=lambda run: run.result["top1"])
-        rows = _confusions(best.result["confusion"], [*map(escape, names)])
+        rows = _confusions(best.result["confusion"], names)
         yield texts["confused" if rows else "nothing confused"].format(run=best.name)
         if rows:
             yield material.table(("class", "taken for", "test images"), rows)
-        pngs = drawings.pictures(drawings.confusion(best.result, material.say_in_figure))
+        words = [material.class_name(name, in_figure=True) for name in best.result["per_class"]]
+        matrix = drawings.confusion(words, best.result["confusion"], material.say_in_figure)
+        pngs = drawings.pictures(matrix)
         caption = texts["figure"].format(run=best.name)
         yield material.picture(f"confusion-{best.name}", caption, pngs)
 
@@ -291,5 +209,16 @@ def _conclusion(material, texts):
     return []
 
 
-_SECTIONS = (_background, _networks, _data, _recipe, _curves, _classes, _studies, _results)
-_SECTIONS += (_reproduce, _conclusion)
+_SECTIONS = {
+    "background": _background,
+    "networks": networks,
+    "data": _data,
+    "recipe": _recipe,
+    "curves": curves,
+    "classes": _classes,
+    "studies": _studies,
+    "results": _results,
+    "reproduce": _reproduce,
+    "conclusion": _conclusion,
+    "code": listings,
+}

@@ -11,10 +11,10 @@ from tfresnet.experiments.engine.study import VERDICTS, load_studies, read_resul
 from tfresnet.runs.finding import is_run
 from tfresnet.runs.own_code import own_network
 from tfresnet.runs.record import RunRecord
-from tfresnet.settings.model_names import own_code
+from tfresnet.settings.model_names import own_code, short_name
 
 _RESULT_KEYS = {"dataset", "split", "n", "top1", "top5", "per_class", "confusion"}
-_STUDY_KEYS = {"claim", "source", "verdict", "why"}
+_STUDY_KEYS = {"claim", "source", "verdict", "why", "runs"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,19 @@ class Study:
             return {}
 
 
+def last() -> list[Path]:
+    """The user's run that was finished last; or the study, with its runs, that came after it."""
+    logs = Path("logs")
+    results = [*logs.glob("*/result.json"), *logs.glob("experiments/*/results.json")]
+    if not results:
+        return []
+    newest = max(results, key=lambda file: file.stat().st_mtime).parent
+    if not _is_study(newest):
+        return [newest]
+    runs = (newest.parent / "runs" / name for name in _read_study(newest).results["runs"].values())
+    return [*filter(is_run, runs), newest]
+
+
 def folders(paths: list[Path]) -> list[Path]:
     """The runs and studies among `paths`, and the finished ones in the other folders, by name."""
     found = []
@@ -50,7 +63,8 @@ def read(
 ) -> tuple[list[RunRecord], list[Study]]:
     """The runs in the order of their paths, and the studies in the order of the lecture.
 
-    `given` and `trusted` say which code of users' networks may run; see `own_network`.
+    `given`, a file with the networks of all runs, and `trusted` say which code of users may run;
+    see `own_network`.
 
     Raises:
         InputError: a folder that is neither, or damaged; two with the same name; no run.
@@ -59,7 +73,9 @@ def read(
     runs = [_read_run(path) for path in paths if not _is_study(path)]
     for run in runs:
         if own_code(run.config.model):
-            run.own = own_network(run, given, trusted)
+            file = given and (own_code(given) or [given])[0]
+            name = short_name(run.config.model)
+            run.own = own_network(run, file and f"{file}:{name}", trusted)
     if len({run.name for run in runs}) + len(studies) < len(paths):
         raise InputError(
             f"runs must have names of their own. Received: {', '.join(map(str, paths))}"

@@ -65,8 +65,7 @@ def find_facts(folders: Iterable[Path]) -> Iterator[RunFacts]:
 
 def _settings(run):
     """The settings that the runs of a row share, and the code of the user's network."""
-    code = run.folder.code.read_text() if run.folder.code.exists() else ""
-    return code, *((k, str(v)) for k, v in run.settings.identity.items() if k != "seed")
+    return run.code, *((k, str(v)) for k, v in run.settings.identity.items() if k != "seed")
 
 
 def _row(runs, start):

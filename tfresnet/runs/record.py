@@ -50,6 +50,12 @@ class RunRecord:
         return self._content["environment"]
 
     @functools.cached_property
+    def code(self) -> str:
+        """The code of a user's network that the run keeps; "" without one."""
+        file = self.folder.code
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    @functools.cached_property
     def history(self) -> list[dict]:
         """A row for each finished epoch. Raises `ValueError` if it is missing or damaged."""
         return self.folder.read_history()

@@ -55,7 +55,7 @@ def flag(name):
     return "--" + name.replace("_", "-")
 
 
-def add_runs(parser: ArgumentParser, what: str, own: list[str]) -> None:
+def add_runs(parser: ArgumentParser, what: str, own: list[str] | None = None) -> None:
     """Adds `--runs`, the folders that a command reads; the default is the user's `own`."""
     about = f"{what}; those that come with tfresnet are in docs/runs and docs/studies"
     parser.add_argument("--runs", type=existing, nargs="+", default=own, metavar="DIR", help=about)

@@ -2,6 +2,7 @@
 
     python -m tfresnet.benchmark                          # resnet20 and resnet18, CIFAR-10 size
     python -m tfresnet.benchmark --model resnet50 --task training --rounds 7 --json speed.json
+    python -m tfresnet.benchmark --forms                  # writes layers/conv_forms.json anew
 
 The others are stock Keras, and KerasHub and PyTorch where they are installed (`pip install
 keras-hub torch`), each in several forms. Keras: float32, bfloat16 where ours uses it, and the
@@ -16,10 +17,10 @@ import statistics
 
 from benchmarks.contestants import CONTESTANTS, TASKS
 from tfresnet.errors import InputError
-from tfresnet.settings.config import PRECISIONS
+from tfresnet.settings.config import CONV_FORMS, PRECISIONS
 from tfresnet.system.arguments import ArgumentParser, at_least_1, output_file
 from tfresnet.system.commands import load_tensorflow
-from tfresnet.system.hardware import choose_precision, processor_name
+from tfresnet.system.hardware import choose_conv_forms, choose_precision, processor_name
 from tfresnet.system.tables import text_table
 
 _TITLES = ["network", "task", "other", "ours", "other's", "ratio", "spread", "GiB", "other's"]
@@ -28,6 +29,15 @@ _TITLES = ["network", "task", "other", "ours", "other's", "ratio", "spread", "Gi
 def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     load_tensorflow()
+    if args.forms:
+        from benchmarks.forms import write_table
+
+        kind = choose_conv_forms("auto")
+        if kind not in CONV_FORMS[2:]:
+            raise InputError(f"--forms needs {', '.join(CONV_FORMS[2:])}. Received: {kind}")
+        titles = ["convolution", "dtype", "part", "library, ms", "fastest", "ms"]
+        print(text_table(titles, write_table(kind, args.rounds)))
+        return
     from benchmarks.contest import contest
     from tfresnet.evaluation.text import write_json
     from tfresnet.models.resnet import NETWORKS
@@ -65,6 +75,7 @@ def parse(argv: list[str] | None = None):
     add("--batch-size", type=at_least_1, default=128, help="images per training step")
     add("--rounds", type=at_least_1, default=5, help="turns of each contestant")
     add("--seconds", type=float, default=3.0, help="shortest turn")
+    add("--forms", action="store_true", help="time the forms of convolutions, write their table")
     about = f"our precision: {', '.join(PRECISIONS)}"
     add("--precision", choices=PRECISIONS, default="auto", metavar="NAME", help=about)
     add("--json", type=output_file, metavar="FILE", help="also write all figures to a file")

@@ -107,6 +107,7 @@ CONTESTANTS = {
     "pytorch-as-installed": _pytorch(
         "PyTorch, as installed", environment=dict.fromkeys(KEEP_MEMORY)
     ),
+    "limit": Contestant("its convolutions alone, each in its fastest form", "forms:limit"),
     "matrix": Contestant("rate of a matrix product", "tensorflow_steps:matrix_product"),
 }
 
@@ -114,7 +115,7 @@ CONTESTANTS = {
 _KERAS = ("keras", "keras-bfloat16")
 _OTHERS = tuple(name for name, contestant in CONTESTANTS.items() if contestant.rival)
 TASKS = {
-    "training": (*_OTHERS, "matrix"),
+    "training": (*_OTHERS, "limit", "matrix"),
     "pipeline": ("ours",),
     "inference": _OTHERS,
     "evaluation": _KERAS,

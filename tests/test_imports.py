@@ -21,7 +21,7 @@ system: errors
 __init__: errors system
 benchmark: errors system benchmarks
 data: errors settings system
-layers: errors settings
+layers: errors settings system
 weights: errors system
 models: errors pretrained settings layers weights
 complexity: errors layers models

@@ -14,8 +14,10 @@ from support.small import leave_pages_out, shrink_networks, shrink_shapes10, wit
 import tfresnet
 from tfresnet import TrainConfig
 from tfresnet.errors import InputError, RunError
+from tfresnet.layers import conv_forms
 from tfresnet.runs.checkpoints import read
 from tfresnet.runs.folder import RunFolder
+from tfresnet.system import hardware
 from tfresnet.system.signals import Interrupted, StopRequest
 from tfresnet.training import loop, setup, testing
 from tfresnet.training import run as run_module
@@ -130,6 +132,20 @@ def test_a_death_at_a_turn_changes_nothing(owner, name, whole, tmp_path, monkeyp
         with pytest.raises(Killed):
             tfresnet.train(config(tmp_path))
     assert_as_whole(tfresnet.train(resume=tmp_path / "run"), whole)
+
+
+def test_a_run_keeps_the_forms_of_its_convolutions_on_another_processor(tmp_path, monkeypatch):
+    used, use = [], conv_forms.use
+    monkeypatch.setattr(conv_forms, "use", lambda kind: used.append(kind) or use(kind))
+    monkeypatch.setattr(hardware, "processor_flags", lambda: {"avx2"})
+    monkeypatch.setattr(StopRequest, "signum", None)
+    with pytest.raises(Interrupted):
+        tfresnet.train(config(tmp_path), callbacks=[StopAt("train", 1)])
+    monkeypatch.setattr(StopRequest, "signum", None)
+    monkeypatch.setattr(hardware, "processor_flags", lambda: {"amx_bf16"})
+    run = tfresnet.train(resume=tmp_path / "run")
+    assert run.config.conv_forms == "avx2"
+    assert used == ["avx2", "avx2"]
 
 
 def test_the_data_may_have_moved_since(whole, tmp_path, monkeypatch):

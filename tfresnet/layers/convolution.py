@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfresnet.layers import small_maps
+from tfresnet.layers import conv_forms
 from tfresnet.layers.normalization import BatchNormalization
 
 
@@ -31,6 +31,10 @@ class Conv2D(keras.layers.Conv2D):
     def convolution_op(self, inputs, kernel):
         if self.padding != "same" or self.data_format != "channels_last":
             return super().convolution_op(inputs, kernel)
+        if max(self.dilation_rate) == 1:
+            forms = conv_forms.choose(inputs, kernel, self.strides)
+            if forms:
+                return conv_forms.conv2d(inputs, kernel, self.strides[0], forms)
         if max(self.strides) > 1:
             # A separate padding operation: as an attribute of the convolution, padding would keep
             # TensorFlow from using oneDNN's kernels for both gradients.
@@ -39,8 +43,6 @@ class Conv2D(keras.layers.Conv2D):
                 inputs = ops.pad(inputs, [[0, 0], *sides, [0, 0]])
             strides = list(self.strides)
             return ops.conv(inputs, kernel, strides, "valid", data_format=self.data_format)
-        if max(self.dilation_rate) == 1 and small_maps.serves(inputs, kernel):
-            return small_maps.conv2d(inputs, kernel)
         return super().convolution_op(inputs, kernel)
 
 

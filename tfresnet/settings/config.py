@@ -14,6 +14,7 @@ from tfresnet.settings.recipes import EARLIER, OPTIMIZERS, PADDING_MODES, RECIPE
 from tfresnet.settings.schedules import LR_SCHEDULERS
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+CONV_FORMS = ("auto", "library", "avx2", "avx512_bf16", "amx")
 STRATEGIES = ("auto", "none", "mirrored", "multiworker")
 _CHANNELS = values.channels, "R,G,B", "three numbers R,G,B"
 
@@ -94,6 +95,12 @@ class TrainConfig:
     )
     train_stages: int | None = at_least(1, None, "stages that transfer=last trains (default: 1)")
     precision: str = setting("auto", "arithmetic of layers", choices=PRECISIONS, role=Role.HOW)
+    conv_forms: str = setting(
+        "auto",
+        "forms of the convolutions' gradients, measured on a kind of processor; auto: this one",
+        choices=CONV_FORMS,
+        role=Role.HOW,
+    )
     strategy: str = setting(
         "auto",
         "devices that share each batch: all GPUs (mirrored), the workers of TF_CONFIG "

@@ -19,7 +19,7 @@ from tfresnet.settings.model_names import CIFAR_NETWORKS, RESNETS
 OPTIMIZERS = ("sgd", "muon", "rmsprop")
 PADDING_MODES = ("constant", "reflect")
 # The settings of runs by versions that did not have them yet.
-EARLIER = {"opt": "sgd", "ema": 0.0, "padding_mode": "constant"}
+EARLIER = {"opt": "sgd", "ema": 0.0, "padding_mode": "constant", "conv_forms": "avx512_bf16"}
 
 _FAST = {
     "epochs": 15,

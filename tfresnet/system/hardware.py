@@ -1,5 +1,6 @@
-"""The processor, its memory, and the precision that is fastest on it."""
+"""The processor, its memory, and the arithmetic that is fastest on it."""
 
+import functools
 import os
 import platform
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 # Instruction sets that multiply bfloat16; without one it is emulated, and slower than float32
 # (https://github.com/tensorflow/tensorflow/issues/42422).
 _BF16_FLAGS = ("avx512_bf16", "amx_bf16")
+# Instruction set -> kind of processor in `layers/conv_forms.json`.
+_MEASURED = {"amx_bf16": "amx", "avx512_bf16": "avx512_bf16"}
 
 
 def choose_precision(precision: str) -> tuple[str, str]:
@@ -30,6 +33,22 @@ def choose_precision(precision: str) -> tuple[str, str]:
     return "float32", f"the processor has neither {' nor '.join(_BF16_FLAGS)}"
 
 
+def choose_conv_forms(forms: str) -> str:
+    """The kind of processor whose forms of convolutions are taken for the setting `conv_forms`:
+    "library" for a GPU, and as "auto" for a processor that nobody measured."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return "library"
+    if forms != "auto":
+        return forms
+    flags = processor_flags()
+    if found := [kind for flag, kind in _MEASURED.items() if flag in flags]:
+        return found[0]
+    return "avx2" if "avx2" in flags and "avx512f" not in flags else "library"
+
+
+@functools.cache
 def processor_flags() -> set[str]:
     """Instruction sets of the first processor; empty outside Linux."""
     return set(_read("/proc/cpuinfo", "flags").split())

@@ -9,6 +9,7 @@ from pathlib import Path
 from tfresnet import models
 from tfresnet.data import OPTIONS, load_dataset, resolve_data_dir, stored_data_dir
 from tfresnet.errors import InputError
+from tfresnet.layers import conv_forms
 from tfresnet.own.network import OwnNetwork
 from tfresnet.runs.checkpoints import State
 from tfresnet.runs.environment import environment, session
@@ -20,7 +21,7 @@ from tfresnet.settings.config import TrainConfig
 from tfresnet.settings.fields import Role
 from tfresnet.settings.model_names import own_code
 from tfresnet.system.devices import Devices
-from tfresnet.system.hardware import choose_precision
+from tfresnet.system.hardware import choose_conv_forms, choose_precision
 from tfresnet.training.endings import explain_failures
 from tfresnet.training.learner import Learner
 from tfresnet.training.material import Material
@@ -65,7 +66,8 @@ def start_run(config: TrainConfig, model: object = None) -> Iterator[Run]:
     folder = folder or SilentFolder(path)
     run = Run(config, devices, folder, material, learner, State(replicas=devices.replicas))
     _introduce(run, reason, own)
-    with folder.lock(), explain_failures(folder), devices.detect_lost_workers():
+    forms = conv_forms.use(config.conv_forms)
+    with folder.lock(), explain_failures(folder), devices.detect_lost_workers(), forms:
         yield run
 
 
@@ -103,7 +105,8 @@ def resume_run(record: RunRecord, **moved: str | Path) -> Iterator[Run]:
         run.state.replicas = devices.replicas
         sessions = [*record.environment.get("resumed", []), session()]
         folder.write_config(config.to_dict(), record.environment | {"resumed": sessions})
-        yield run
+        with conv_forms.use(config.conv_forms):
+            yield run
 
 
 def fit_to_weights(config: TrainConfig, weights: models.Weights | None) -> TrainConfig:
@@ -129,8 +132,9 @@ def _read_weights(config, own):
 def fit_to_machine(config: TrainConfig) -> tuple[TrainConfig, str]:
     """Returns (settings with precision and absolute `data_dir`, reason for the precision)."""
     precision, reason = choose_precision(config.precision)
+    chosen = {"precision": precision, "conv_forms": choose_conv_forms(config.conv_forms)}
     place = resolve_data_dir(config.data_dir)
-    return dataclasses.replace(config, precision=precision, data_dir=place), reason
+    return dataclasses.replace(config, **chosen, data_dir=place), reason
 
 
 def load_material(config: TrainConfig) -> tuple[TrainConfig, Material]:

@@ -2,6 +2,7 @@
 
     python -m tfresnet.benchmark                          # resnet20 and resnet18, CIFAR-10 size
     python -m tfresnet.benchmark --model resnet50 --task training --rounds 7 --json speed.json
+    python -m tfresnet.benchmark --growth growth.png      # time and memory by depth, width, ...
     python -m tfresnet.benchmark --forms                  # writes layers/conv_forms.json anew
 
 The others are stock Keras, and KerasHub and PyTorch where they are installed (`pip install
@@ -37,6 +38,15 @@ def main(argv: list[str] | None = None) -> None:
             raise InputError(f"--forms needs {', '.join(CONV_FORMS[2:])}. Received: {kind}")
         titles = ["convolution", "dtype", "part", "library, ms", "fastest", "ms"]
         print(text_table(titles, write_table(kind, args.rounds)))
+        return
+    if args.growth:
+        from benchmarks import growth
+
+        precision, _ = choose_precision(args.precision)
+        points = growth.measure(precision, args.seconds)
+        titles = ["axis", "value", "ms a step", "GiB", "power of ms", "power of GiB"]
+        print(text_table(titles, growth.table(points)))
+        growth.draw(points, args.growth)
         return
     from benchmarks.contest import contest
     from tfresnet.evaluation.text import write_json
@@ -76,6 +86,8 @@ def parse(argv: list[str] | None = None):
     add("--rounds", type=at_least_1, default=5, help="turns of each contestant")
     add("--seconds", type=float, default=3.0, help="shortest turn")
     add("--forms", action="store_true", help="time the forms of convolutions, write their table")
+    about = "draw the time and memory of a step by depth, width, batch and side"
+    add("--growth", type=output_file, metavar="PNG", help=about)
     about = f"our precision: {', '.join(PRECISIONS)}"
     add("--precision", choices=PRECISIONS, default="auto", metavar="NAME", help=about)
     add("--json", type=output_file, metavar="FILE", help="also write all figures to a file")

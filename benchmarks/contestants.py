@@ -27,7 +27,7 @@ KEEP_MEMORY = {
 
 @dataclass(frozen=True)
 class Assignment:
-    """The task of one contestant. The last four fields are those of the network in `NETWORKS`."""
+    """The task of one contestant. `units` to `shortcut` are those of the network in `NETWORKS`."""
 
     contestant: str
     task: str
@@ -38,6 +38,7 @@ class Assignment:
     filters: tuple[int, ...]
     bottleneck: bool
     shortcut: str | None
+    side: int = IMAGE[0]
 
 
 def strided(row) -> list[tuple[int, int]]:

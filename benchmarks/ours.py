@@ -9,6 +9,8 @@ from benchmarks.tensorflow_steps import images, inference, start_up
 from tfresnet import models
 from tfresnet.data import train_batches
 from tfresnet.evaluation.evaluator import Evaluator
+from tfresnet.models.registry import list_models, register
+from tfresnet.models.resnet import NETWORKS
 from tfresnet.settings.config import TrainConfig
 from tfresnet.training.learner import Learner
 from tfresnet.training.loop import train
@@ -23,7 +25,7 @@ def step(what: Assignment, remat: bool = False) -> Step:
     """The whole training step, from pixels; the task "pipeline" also augments its images."""
 
     config = TrainConfig(
-        model=what.model,
+        model=_network(what),
         dataset="shapes10",  # built in, with the image size and class count of CIFAR-10
         batch_size=what.batch_size,
         opt="sgd",  # the others use this optimiser and loss too
@@ -39,18 +41,31 @@ def step(what: Assignment, remat: bool = False) -> Step:
 
         return start_up(train_in_temporary_folder)
     settings, material = load_material(config.resolved())
-    learner = Learner.build(settings, material.dataset)
+    fed = what.task == "pipeline"
+    split = images(_TRAIN_IMAGES if fed else what.batch_size, what.side)
+    dataset = dataclasses.replace(material.dataset, train=split)
+    learner = Learner.build(settings, dataset)
     if what.task == "inference":
         return inference(models.inference_copy(learner.model))
     if what.task == "evaluation":
-        evaluator = Evaluator(learner.model, material.dataset.class_names)
+        evaluator = Evaluator(learner.model, dataset.class_names)
         split = images(EVAL_IMAGES)
         return lambda: evaluator(split), EVAL_IMAGES
     train_step = TrainStep(learner.network, learner.optimizer, settings.label_smoothing)
-    fed = what.task == "pipeline"
-    split = images(_TRAIN_IMAGES if fed else what.batch_size)
     options = {"batch_size": what.batch_size, "padding_mode": settings.padding_mode}
     batches = iter(train_batches(split, seed=0, flip=True, **options))
     if not fed:
         batches = itertools.repeat(next(batches))
     return lambda: train_step(*next(batches), _SHARE), what.batch_size
+
+
+def _network(what):
+    """The network's name; one of other depth or width than its name says is registered first."""
+    row = NETWORKS[what.model]
+    changed = dataclasses.replace(row, units=tuple(what.units), filters=tuple(what.filters))
+    if changed == row:
+        return what.model
+    name = f"{what.model}-{what.units}-{what.filters}"
+    if name not in list_models():
+        register(name, changed)
+    return name

@@ -15,9 +15,9 @@ from tfresnet.param_count.reports import measure
 _SIZE = 4096
 
 
-def images(n: int) -> Split:
+def images(n: int, side: int = IMAGE[0]) -> Split:
     """Noise, with the classes in turn."""
-    pixels = np.random.default_rng(0).integers(0, 256, (n, *IMAGE), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (n, side, side, 3), np.uint8)
     return Split(pixels, np.arange(n, dtype=np.int32) % CLASSES)
 
 

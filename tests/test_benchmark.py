@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from support.picture_folders import make_folder
 
-from benchmarks import command, keras_networks, pictures, tensorflow_steps
+from benchmarks import command, growth, keras_networks, ours, pictures, tensorflow_steps
 from benchmarks.contest import Result, Worker, assignment, contest
 from benchmarks.contestants import CONTESTANTS, TASKS
 from tfresnet.complexity import structure_only
@@ -297,3 +297,28 @@ def test_each_kind_of_input_is_timed(tmp_path):
     found = json.loads((tmp_path / "found.json").read_text())["milliseconds"]
     assert [*found] == [*pictures.KINDS]
     assert all(one["step"][0] > one["input"][0] >= 0 for one in found.values())
+
+
+def test_growth_has_a_row_and_a_picture_for_all_points(tmp_path):
+    points = [
+        growth.Point(axis, value, 0.01 * value, value << 28)
+        for axis, places in growth.plan("float32").items()
+        for value, _ in places
+    ]
+    rows = growth.table(points)
+    assert len(rows) == len(points)
+    assert rows[1][-2:] == ["1.00", "1.00"]  # both grow in proportion
+    growth.draw(points, tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").stat().st_size > 10_000
+
+
+def test_growth_measures_networks_of_other_depth_width_and_side():
+    plan = {axis: dict(places) for axis, places in growth.plan("float32").items()}
+    for what in (plan["width, 32 images"][2], plan["depth, 8 images"][8]):
+        name = ours._network(what)
+        kernels = create_model(name, input_shape=(32, 32, 3)).trainable_weights
+        assert kernels[0].shape[-1] == what.filters[0]
+    what = dataclasses.replace(plan["side in pixels, 32 images"][16], batch_size=2)
+    step, images = ours.step(what)
+    step()
+    assert images == 2

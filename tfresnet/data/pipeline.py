@@ -14,6 +14,8 @@ from tfresnet.data.pictures import Pictures
 from tfresnet.errors import InputError
 
 PREFETCH = 2  # batches; making them is cheap, and more threads would slow the training
+# These functions need no AutoGraph, which takes longer to convert them than TensorFlow to trace.
+do_not_convert = tf.autograph.experimental.do_not_convert
 FOREVER = np.iinfo(np.int64).max
 
 
@@ -82,6 +84,7 @@ def train_batches(
         return picture_batches.train_batches(split, plan, start_epoch, side, augment)
     images, labels = _on_host(split)
 
+    @do_not_convert
     def batch(indices: tf.Tensor, shift: tf.Tensor, mirrored: tf.Tensor):
         if are_features:
             return tf.gather(images, indices), tf.gather(labels, indices)
@@ -91,7 +94,8 @@ def train_batches(
         return shown, tf.gather(labels, indices)
 
     epochs = tf.data.Dataset.range(start_epoch, FOREVER)
-    plans = epochs.flat_map(lambda epoch: tf.data.Dataset.from_tensor_slices(plan(epoch)))
+    by_epoch = do_not_convert(lambda epoch: tf.data.Dataset.from_tensor_slices(plan(epoch)))
+    plans = epochs.flat_map(by_epoch)
     return _run_ahead(plans.map(batch))
 
 
@@ -116,6 +120,7 @@ def eval_batches(
         return picture_batches.eval_batches(split, bounds)
     images, labels = _on_host(split)
 
+    @do_not_convert
     def batch(bounds: tf.Tensor):
         indices = tf.range(bounds[0], bounds[1])
         return tf.gather(images, indices), tf.gather(labels, indices)

@@ -10,6 +10,7 @@ only operations that IEEE 754 rounds exactly (no sine, no sum over an axis).
 import functools
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -75,10 +76,14 @@ def _split(n: int, key: int) -> Split:
     """`n` images, classes in turn, drawn with the random numbers of `key`."""
     images = np.empty((n, SIZE, SIZE, 3), np.uint8)
     labels = np.arange(n, dtype=np.int32) % len(SHAPES)
-    for label, shape in enumerate(SHAPES.values()):
+
+    def draw(label, shape):
         members = labels == label
         random = _Random(key * len(SHAPES) + label, int(members.sum()))
         images[members] = _colour(_coverage(shape, random), random)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(draw, range(len(SHAPES)), SHAPES.values()))
     images.flags.writeable = labels.flags.writeable = False
     return Split(images, labels)
 

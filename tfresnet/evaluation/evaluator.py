@@ -65,8 +65,9 @@ class Evaluator:
     def __post_init__(self):
         self._copy: keras.Model | None = None
         self._softmax = models.gives_probabilities(self.model)
+        options = {"autograph": False, "reduce_retracing": True}
         self._forward, self._forward_tta = (
-            tf.function(self.devices.gather_outputs(function), reduce_retracing=True)
+            tf.function(self.devices.gather_outputs(function), **options)
             for function in (self._logits, self._logits_tta)
         )
 

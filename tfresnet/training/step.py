@@ -54,7 +54,7 @@ class TrainStep:
         self.strategy = self.strategy or tf.distribute.get_strategy()
         self.gradients: list[np.ndarray] = []
         self._kernels = [v for v in self.optimizer.trainable if is_kernel(v)]
-        self._graph = tf.function(self._on_all_replicas)
+        self._graph = tf.function(self._on_all_replicas, autograph=False)  # as Keras traces
         self._signature: list[tf.TensorSpec] = []
 
     def __call__(

@@ -20,6 +20,7 @@ settings: errors
 system: errors
 __init__: errors system
 benchmark: errors system benchmarks
+__main__: system
 data: errors settings system
 layers: errors settings system
 weights: errors system
@@ -37,9 +38,9 @@ predict: errors pretrained system data layers models runs evaluation
 results: errors pretrained settings system data models complexity runs param_count
 training: errors pretrained settings system data layers models own runs evaluation
 experiments: errors settings system data layers models complexity runs param_count results training
-export: system evaluation predict
+export: errors settings system data layers weights models runs evaluation predict results experiments
 report: errors settings system data check_unit own runs param_count results experiments
-"""
+"""  # noqa: E501
 ARROWS = {
     name: set(others.split())
     for name, _, others in (line.partition(":") for line in ARROWS.strip().splitlines())

@@ -10,9 +10,9 @@ from PIL import Image
 import tfresnet
 from tfresnet import data, models
 from tfresnet.data import picture_files, shapes10
+from tfresnet.export.converted import FORMATS, export
 from tfresnet.layers import Preprocessing
 from tfresnet.predict import __main__ as command
-from tfresnet.predict.exported import FORMATS, export
 
 SIDE = 32
 PARTS = ("train", "val", "test")

@@ -15,7 +15,7 @@ from tfresnet.models.files import load_model
 from tfresnet.models.inference import without_auxiliary
 from tfresnet.models.inspection import preprocessing_of
 from tfresnet.settings.pixels import pixel_statistics
-from tfresnet.weights import layouts, read_arrays
+from tfresnet.weights import layouts, read_arrays, read_facts
 
 _SHOWN = 5  # mismatches of one kind in a message
 _STEM = "conv1/conv/kernel"
@@ -33,6 +33,7 @@ class Weights:
     network: name of the network they were trained in; None: unknown.
     stride_in_3x3: where the bottlenecks have their stride; None: no bottlenecks, or unknown.
     library: see `layouts.as_ours`; "" is ours, or unknown.
+    stem: that of the network; None: as the names show.
     """
 
     source: str
@@ -41,6 +42,7 @@ class Weights:
     stride_in_3x3: bool | None = None
     network: str | None = None
     library: str = ""
+    stem: str | None = None
 
     @property
     def options(self) -> dict[str, object]:
@@ -54,7 +56,7 @@ class Weights:
         if units:
             shown["shortcut"] = "C" if units == projections else "B" if projections else "A"
         if self.library and _STEM in self.arrays:
-            shown["stem"] = _STEMS.get(self.arrays[_STEM].shape[0], "auto")
+            shown["stem"] = self.stem or _STEMS.get(self.arrays[_STEM].shape[0], "auto")
         return shown
 
     @property
@@ -64,6 +66,8 @@ class Weights:
         Some networks with torchvision's names have it, as huyvnphan/PyTorch_CIFAR10. The thin ones
         of three stages have not.
         """
+        if self.stem:
+            return False
         has_four_stages = any(name.startswith("conv5_") for name in self.arrays)
         is_small = self.options.get("stem") == "cifar"
         return self.library == "torchvision" and is_small and has_four_stages
@@ -196,7 +200,10 @@ def _read(source, network, custom_objects):
             raise InputError(f"a run must be finished to give its weights. Received: {source}")
     if path.suffix != ".keras":
         arrays, library = read_arrays(path)
-        found = Weights(str(source), arrays, library=library)
+        try:
+            found = Weights(str(source), arrays, library=library, **_stated(path))
+        except (KeyError, TypeError) as error:
+            raise InputError(f"metadata must be those of a network. Received: {path}") from error
     else:
         model = load_model(path, custom_objects)
         arrays, library = layouts.as_ours({n: np.asarray(v) for n, v in _by_path(model).items()})
@@ -208,6 +215,16 @@ def _read(source, network, custom_objects):
     if library and any("/conv3/" in name for name in arrays):
         found = replace(found, stride_in_3x3=_STRIDES[library])
     return found
+
+
+def _stated(path):
+    """What a file that we exported says of its network."""
+    facts = read_facts(path) if path.suffix == ".safetensors" else {}
+    stated = {name: str(facts[name]) for name in ("network", "stem") if name in facts}
+    if "mean" in facts:
+        names = tuple(map(str, facts.get("class_names", ())))
+        stated["preprocessing"] = Preprocessing(facts["mean"], facts["std"], names)
+    return stated
 
 
 def find_source(source: str | Path, network: str | None = None) -> Path:

@@ -55,6 +55,18 @@ def read_file(path: Path) -> dict[str, np.ndarray]:
         raise _unreadable(path, error) from None
 
 
+def read_facts(path: Path) -> dict[str, object]:
+    """What a safetensors file that we exported says of its network; {} for another file.
+
+    Raises:
+        InputError: metadata that we would not have written.
+    """
+    try:
+        return safetensors.read_facts(path)
+    except Exception as error:  # as in `read_file`
+        raise _unreadable(path, error) from None
+
+
 def _unreadable(path, error):
     reason = str(error).strip().partition("\n")[0][:MAX_REASON] or type(error).__name__
     return InputError(f"this weights file cannot be read ({reason}). Received: {path}")
@@ -69,4 +81,4 @@ def _plain(name, array):
     return array
 
 
-__all__ = ["READERS", "layouts", "read_arrays", "read_file"]
+__all__ = ["READERS", "layouts", "read_arrays", "read_facts", "read_file"]

@@ -90,14 +90,15 @@ def _torch_layer(module):
     return _TORCH_ENDS.get(module, "")
 
 
-def _move_padding_to_end(arrays):
+def _move_padding_to_end(arrays, back=False):
     """Reorders the channels of a network with option A.
 
     Its shortcut adds channels of zeros. akamaster puts half of them before the old channels and
     half behind, ours puts all behind. So every weight that reads or writes the sum of shortcut and
-    branch is reordered. A network with projections stays as it is.
+    branch is reordered. A network with projections stays as it is. `back` undoes it.
     """
     order = None
+    place = np.argsort if back else np.asarray
     units = {name.split("/")[0] for name in arrays if name.endswith("/conv1/kernel")}
     for unit in sorted(units, key=lambda name: [int(n) for n in re.findall(r"\d+", name)]):
         first, second = f"{unit}/conv1/kernel", f"{unit}/conv2/kernel"
@@ -105,16 +106,43 @@ def _move_padding_to_end(arrays):
             return arrays
         before, after = arrays[first].shape[2], arrays[second].shape[3]
         order = np.arange(before) if order is None else order
-        arrays[first] = arrays[first][:, :, order]
+        arrays[first] = arrays[first][:, :, place(order)]
         if after > before:
             old = (after - before) // 2 + order
             order = np.concatenate([old, np.setdiff1d(np.arange(after), old)])
-        arrays[second] = arrays[second][..., order]
+        arrays[second] = arrays[second][..., place(order)]
         for kind in ("gamma", "beta", "moving_mean", "moving_variance"):
-            arrays[f"{unit}/bn2/{kind}"] = arrays[f"{unit}/bn2/{kind}"][order]
+            arrays[f"{unit}/bn2/{kind}"] = arrays[f"{unit}/bn2/{kind}"][place(order)]
     if order is not None and "predictions/kernel" in arrays:
-        arrays["predictions/kernel"] = arrays["predictions/kernel"][order]
+        arrays["predictions/kernel"] = arrays["predictions/kernel"][place(order)]
     return arrays
+
+
+def to_torch(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
+    """The inverse of `from_torch`: (arrays by the names of a library, the library).
+
+    Networks of four stages are torchvision's, those of three akamaster's.
+
+    Raises:
+        ValueError: an array that the library has no name for.
+    """
+    is_large = any(name.startswith("conv5_") for name in arrays)
+    shortcut, classifier = ("downsample", "fc") if is_large else ("shortcut", "linear")
+    children = {name: own for own, name in _TORCH_CHILDREN.items() if own.startswith(shortcut)}
+    ends = {name: own for own, name in _TORCH_ENDS.items()} | {"predictions": classifier}
+    kinds = {name: own for own, name in TORCH_BN.items()} | {"kernel": "weight", "bias": "bias"}
+    theirs = {}
+    for name, array in _move_padding_to_end(dict(arrays), back=True).items():
+        layer, _, kind = name.rpartition("/")
+        module = ends.get(layer)
+        if place := re.fullmatch(r"conv(\d+)_block(\d+)/(.+)", layer):
+            child = children.get(place[3], place[3])
+            module = f"layer{int(place[1]) - 1}.{int(place[2]) - 1}.{child}"
+        if module is None or kind not in kinds:
+            raise ValueError(f"no ResNet of PyTorch has {name}")
+        axes = TORCH_AXES.get(array.ndim, range(array.ndim))
+        theirs[f"{module}.{kinds[kind]}"] = array.transpose(np.argsort(axes))
+    return theirs, "torchvision" if is_large else "akamaster"
 
 
 def from_keras_applications(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -5,10 +5,11 @@ import importlib.util
 import numpy as np
 import pytest
 
-from tfresnet import export, models
+from tfresnet import models
 from tfresnet.errors import InputError, RunError
+from tfresnet.export import __main__ as export
+from tfresnet.export import converted
 from tfresnet.layers import Preprocessing
-from tfresnet.predict import exported
 
 
 @pytest.fixture
@@ -34,20 +35,30 @@ def test_the_answers_are_the_same(form, file, tmp_path, capfd):
     assert shown.out.startswith(f"{output}: {form} of resnet8, ")
     assert shown.out.count("\n") == 1
     assert "same class 100 times" in shown.out
-    with pytest.raises(InputError, match="--output must not exist yet"):
+    with pytest.raises(SystemExit):
         export.main(command)
+    assert "error: --output must not exist yet" in capfd.readouterr().err
 
 
 def fake(monkeypatch, answer):
     """A format that Keras need not write."""
-    monkeypatch.setitem(exported.FORMATS, "saved_model", ("fake", answer))
+    monkeypatch.setitem(converted.FORMATS, "saved_model", ("fake", answer))
     written = lambda _model, path, **_: path.mkdir()  # noqa: E731
     monkeypatch.setattr("keras.Model.export", written)
 
 
-def test_another_ending_is_refused(file, tmp_path):
-    with pytest.raises(InputError, match=r"--output must end in .onnx. Received: .*out"):
-        export.main([file, "--format", "onnx", "--output", str(tmp_path / "out")])
+@pytest.mark.parametrize(
+    ("flags", "rule"),
+    [
+        ("--format onnx --output out", "--output must end in .onnx. Received: out"),
+        ("--int8", "--int8 must come with --format tflite. Received: saved_model"),
+        ("--format tflite --int8-io", "--int8-io must come with --int8."),
+    ],
+)
+def test_impossible_flags_are_refused(flags, rule, file, capsys):
+    with pytest.raises(SystemExit):
+        export.parse([file, *flags.split()])
+    assert capsys.readouterr().err.startswith(f"tfresnet.export: error: {rule}")
 
 
 def test_other_answers_leave_nothing(file, tmp_path, monkeypatch):
@@ -62,6 +73,6 @@ def test_a_missing_package_is_named(file, tmp_path, monkeypatch):
         raise ModuleNotFoundError("No module named 'some_runtime'", name="some_runtime")
 
     fake(monkeypatch, answer)
-    with pytest.raises(InputError, match=r"saved_model needs some_runtime .pip install some_run"):
+    with pytest.raises(InputError, match=r"needs some_runtime .pip install 'tfresnet.export.'"):
         export.main([file, "--output", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()

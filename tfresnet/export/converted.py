@@ -1,8 +1,7 @@
-"""Export of a network to other formats, with a check of the exported outputs."""
+"""A network in the formats that Keras writes, with a check of the exported outputs."""
 
 import importlib
 import shutil
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from tfresnet import models
 from tfresnet.errors import InputError, RunError
+from tfresnet.export.interpreter import TFLiteFile
 from tfresnet.predict.classifier import Classifier
 from tfresnet.system.commands import silence_stderr
 
@@ -31,14 +31,10 @@ def export(classifier: Classifier, form: str, output: str | Path) -> str:
         output: the new folder (saved_model) or file.
 
     Raises:
-        InputError: `output` exists or has a wrong suffix, or a package is missing.
+        InputError: a package is missing.
         RunError: the outputs differ; nothing is kept.
     """
     output = Path(output)
-    if output.exists():
-        raise InputError(f"--output must not exist yet. Received: {output}")
-    if form != "saved_model" and output.suffix != f".{form}":  # readers expect it
-        raise InputError(f"--output must end in .{form}. Received: {output}")
     keras_name, load = FORMATS[form]
     model, side = models.inference_copy(classifier.model, "float32"), classifier.image_size
     try:
@@ -49,10 +45,9 @@ def export(classifier: Classifier, form: str, output: str | Path) -> str:
             difference, agree = _compare(model, load(output), side)
     except ImportError as error:
         _remove(output)
-        package = error.name or "tf2onnx"
         raise InputError(
-            f"--format must be one whose packages are installed: {form} needs {package} "
-            f"(pip install {package}). Received: {form}"
+            f"--format must be one whose packages are installed: {form} needs "
+            f"{error.name or 'tf2onnx'} (pip install 'tfresnet[export]'). Received: {form}"
         ) from error
     if not difference < TOLERANCE:
         _remove(output)
@@ -78,21 +73,6 @@ def _saved_model(path: Path) -> Callable:
     return lambda pictures: served.serve(pictures).numpy()
 
 
-def _tflite(path: Path) -> Callable:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated in favour of the ai-edge-litert package
-        interpreter = tf.lite.Interpreter(model_path=str(path))
-    interpreter.allocate_tensors()
-    first, last = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-
-    def predict(pictures):
-        interpreter.set_tensor(first["index"], pictures)
-        interpreter.invoke()
-        return interpreter.get_tensor(last["index"])
-
-    return predict
-
-
 def _onnx(path: Path) -> Callable:
     session = importlib.import_module("onnxruntime").InferenceSession(str(path))
     name = session.get_inputs()[0].name
@@ -102,7 +82,7 @@ def _onnx(path: Path) -> Callable:
 # Our name -> Keras' name, and a function that loads the written file as a function of pictures.
 FORMATS = {
     "saved_model": ("tf_saved_model", _saved_model),
-    "tflite": ("litert", _tflite),
+    "tflite": ("litert", TFLiteFile),
     "onnx": ("onnx", _onnx),
 }
 

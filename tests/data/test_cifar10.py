@@ -15,6 +15,7 @@ from tfresnet.data import array_cache, cifar10, cifar10_files, places
 from tfresnet.data.dataset import channel_statistics
 from tfresnet.errors import InputError
 
+KERAS_ARCHIVE = "cifar-10-batches-py-target_archive"
 ROOT = Path(array_cache.__file__).parents[2]
 
 
@@ -69,7 +70,7 @@ def test_order_of_the_places(fake, tmp_path, keras_home, monkeypatch, no_reading
     assert cifar10.load().train.images[0, 0, 0, 0] == 3
 
 
-@pytest.mark.parametrize("name", [cifar10.KERAS_ARCHIVE, "cifar-10-batches-py.tar.gz"])
+@pytest.mark.parametrize("name", [KERAS_ARCHIVE, "cifar-10-batches-py.tar.gz"])
 def test_archive_in_the_cache_of_a_new_or_old_keras(name, fake, keras_home):
     write_archive(keras_home / "datasets" / name, FOLDER, fake.pickles())
     assert_is(cifar10.load(), fake)
@@ -276,8 +277,8 @@ def test_download_goes_where_keras_looks(get_file, keras_home, fake):
     get_file(fetch)
     assert_is(cifar10.load(), fake)
     assert_is(cifar10.load(), fake)
-    assert calls == [(cifar10.ORIGIN, cifar10.SHA256)]
-    assert (keras_home / "datasets" / cifar10.KERAS_ARCHIVE).is_file()
+    assert calls == [(cifar10_files.CIFAR10.origin, cifar10_files.CIFAR10.sha256)]
+    assert (keras_home / "datasets" / KERAS_ARCHIVE).is_file()
 
 
 @pytest.mark.cifar10

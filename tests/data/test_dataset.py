@@ -131,7 +131,7 @@ def test_statistics_are_those_of_numpy():
 
 
 def test_known_names():
-    assert data.list_datasets() == ["cifar10", "folder", "shapes10"]
+    assert data.list_datasets() == ["cifar10", "cifar100", "folder", "shapes10"]
     assert data.load_dataset("shapes10", "no/such/folder").name == "shapes10"
 
 
@@ -142,7 +142,7 @@ def test_unknown_name_is_answered_with_the_known_and_the_nearest(name, function)
         function(name)
     message = str(caught.value)
     assert message == (
-        "dataset must be one of cifar10, folder, shapes10. "
+        "dataset must be one of cifar10, cifar100, folder, shapes10. "
         f"Received: '{name}' (did you mean cifar10?)"
     )
 

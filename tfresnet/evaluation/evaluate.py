@@ -24,6 +24,7 @@ def evaluate(
     data_dir: str | Path | None = None,
     classes: str | None = None,
     skip_broken: bool = False,
+    coarse_labels: bool = False,
     image_size: int | None = None,
     split: str | None = None,
     tta: bool = False,
@@ -38,7 +39,8 @@ def evaluate(
         model: name of the network that gets the weights of `source`; or the code that defines its
             layers: `FILE.py:NAME`, a class or a function.
         mean, std, pixels, stem, shortcut: see `Source`.
-        dataset, data_dir, classes, skip_broken: see `TrainConfig`; default: the run's.
+        dataset, data_dir, classes, skip_broken, coarse_labels: see `TrainConfig`; default: the
+            run's.
         image_size: side of the pictures of a folder, with `model`; None: the network's own.
         split: "test", or "val" and "train" as the run split them (for a file: as the default
             settings would). Default: "test", but "val" for an unfinished run.
@@ -59,6 +61,7 @@ def evaluate(
     options = {"stem": stem, "shortcut": shortcut}
     run = Source(source, model, mean, std, pixels, trust_code, **options)
     options = {"classes": classes, "skip_broken": skip_broken, "image_size": image_size}
+    options["coarse_labels"] = coarse_labels
     data = run.dataset(dataset, data_dir, **options)
     network, unfinished = run.model(data)
     split = split or ("val" if unfinished else "test")

@@ -32,6 +32,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     about = "classes to keep, as 0-4 or 0,2,5-7 (default: the run's)"
     add("--classes", metavar="A,B-C", help=about)
     add("--skip-broken", action="store_true", help="skip broken pictures of a folder")
+    add("--coarse-labels", action="store_true", help="the 20 groups of cifar100's classes")
     add("--image-size", type=at_least_1, metavar="N", help=IMAGE_SIZE)
     about = "images (default: test, or val if the run is not finished)"
     add("--split", choices=("test", "val", "train"), help=about)

@@ -35,6 +35,7 @@ class TrainConfig:
     )
     image_size: int | None = at_least(8, None, "side in pixels of folder pictures (default: 64)")
     skip_broken: bool = setting(False, "skip broken pictures of a folder")
+    coarse_labels: bool = setting(False, "the 20 groups of cifar100's classes instead of the 100")
     val_size: int | None = at_least(0, None, "images to hold out (default: val/, or a tenth)")
     train_size: int | None = at_least(1, None, "training images to use, balanced (default: all)")
     recipe: str = setting("fast", "settings to start from", choices=tuple(RECIPES))

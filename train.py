@@ -1,17 +1,7 @@
 """Trains a network; see `python train.py --help`."""
 
 from tfresnet.system import commands
-
-
-def main(argv: list[str] | None = None):
-    from tfresnet.training.flags import parse
-
-    arguments = parse(argv)
-    commands.load_tensorflow()
-    import tfresnet
-
-    return tfresnet.train(**arguments)
-
+from tfresnet.training.__main__ import main
 
 if __name__ == "__main__":
     commands.run(main, "train.py")

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 COMMANDS = [
     str(path.relative_to(ROOT))
     for path in [*ROOT.glob("*.py"), *(ROOT / "tfresnet").rglob("*.py")]
-    if "def main(argv" in path.read_text()
+    if "def main(argv" in path.read_text() or path.parent == ROOT
 ]
 
 
@@ -66,7 +66,7 @@ def test_a_run_is_continued_with_its_own_settings_and_data_that_may_have_moved()
         (["--output-dir", ""], "argument --output-dir: must be a path. Received: ''"),
         (["--model", "ResNet18"], "--model must be one that list_models() names; did you mean"),
         (["--model", "§"], "--model must be one that list_models() names; known: resnet18,"),
-        (["--dataset", "CIFAR_10"], "--dataset must be one of cifar10, folder, shapes10."),
+        (["--dataset", "CIFAR_10"], "--dataset must be one of cifar10, cifar100, folder,"),
         (["extra"], "unrecognized arguments: extra"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What `pip install .` brings: the package, whole, with what it needs to run."""
+"""What `pip install .` brings: the package, whole, with its command and what it needs to run."""
 
 import ast
 import importlib.metadata
@@ -10,9 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from support import environments
+
+from tfresnet.__main__ import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 WHEEL = [*("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")]
+
+
+METADATA = ("pyproject.toml", "README.md", "LICENSE", "requirements-run.txt")
 
 
 def run(*command, cwd, **environment):
@@ -37,7 +44,7 @@ def test_the_installed_package_works_outside_the_checkout(tmp_path):
     source, installed, elsewhere = (tmp_path / name for name in ("source", "site", "elsewhere"))
     for name in ("tfresnet", "benchmarks"):
         shutil.copytree(ROOT / name, source / name)
-    for name in ("pyproject.toml", "README.md", "requirements-run.txt"):
+    for name in METADATA:
         shutil.copy(ROOT / name, source)
     for ending in (".keras", ".md"):
         (source / "tfresnet" / "pretrained" / f"resnet8-letters{ending}").touch()
@@ -58,7 +65,12 @@ def test_the_installed_package_works_outside_the_checkout(tmp_path):
     run("-c", train, cwd=elsewhere, PYTHONPATH=str(installed))
     shown = run("-m", "tfresnet.verify", "logs/a", cwd=elsewhere, PYTHONPATH=str(installed))
     assert "damaged" not in shown
-    run("-m", "tfresnet.report", "--lang", "zh", cwd=elsewhere, PYTHONPATH=str(installed))
+    here = {"cwd": elsewhere, "PYTHONPATH": str(installed)}
+    run("-m", "tfresnet.report", "--lang", "zh", **here)
+    for command in COMMANDS.keys() - {"benchmark"}:  # which needs a checkout
+        assert run("-m", "tfresnet", command, "--help", **here).startswith("usage: ")
+    Image.new("RGB", (40, 30), "red").save(elsewhere / "red.png")
+    assert "red.png" in run("-m", "tfresnet", "predict", "resnet20", "red.png", **here)
     assert files(installed) == before  # it may be read-only
 
     (about,) = importlib.metadata.distributions(path=[str(installed)])
@@ -66,7 +78,64 @@ def test_the_installed_package_works_outside_the_checkout(tmp_path):
         "-c", "import tfresnet; print(tfresnet.__version__, end='')", cwd=ROOT
     )
     lines = (ROOT / "requirements-run.txt").read_text().splitlines()
-    assert about.requires == [line for line in lines if not line.startswith("#")]
+    needed = [line for line in about.requires if "extra ==" not in line]
+    assert needed == [line for line in lines if not line.startswith("#")]
+    (script,) = about.entry_points
+    assert (script.name, script.value) == ("tfresnet", "tfresnet.__main__:main")
+
+
+@pytest.mark.slow
+def test_twine_takes_what_is_built(tmp_path):
+    python = environments.python_with("twine", "twine", "build")
+    for name in METADATA:
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "tfresnet", tmp_path / "tfresnet")
+    subprocess.run([python, "-m", "build"], cwd=tmp_path, check=True, capture_output=True)
+    built = sorted((tmp_path / "dist").iterdir())
+    assert [path.name.partition("-")[0] for path in built] == ["tfresnet"] * 2
+    check = [python, "-m", "twine", "check", "--strict", *built]
+    shown = subprocess.run(check, check=True, capture_output=True, text=True).stdout
+    assert shown.count("PASSED") == 2
+
+
+@pytest.mark.slow
+def test_a_shell_completes_commands_and_flags(tmp_path):
+    python = environments.python_with("argcomplete", "argcomplete", on_top=True)
+    for line, expected in (
+        ("tfresnet ex", {"export", "experiments"}),
+        ("tfresnet export --int8", {"--int8", "--int8-io"}),
+        ("tfresnet export --format safe", {"safetensors"}),
+    ):
+        asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "found")}
+        asked |= {"COMP_LINE": line, "COMP_POINT": str(len(line)), "PYTHONPATH": str(ROOT)}
+        environments.run(
+            python, "from tfresnet.__main__ import main; main()", cwd=tmp_path, **asked
+        )
+        found = (tmp_path / "found").read_text().split("\v")
+        assert {name.strip() for name in found} == expected
+
+
+def test_the_command_runs_the_others_and_explains_itself(tmp_path):
+    shown = run("-m", "tfresnet", "verify", "--help", cwd=ROOT)
+    assert shown.startswith("usage: tfresnet.verify")
+    for words, end in (([], "required: NAME"), (["trian"], "invalid choice: 'trian'")):
+        done = subprocess.run(
+            [sys.executable, "-m", "tfresnet", *words], cwd=ROOT, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert done.stderr.startswith("tfresnet: error: ")
+        assert end in done.stderr
+
+
+def test_the_command_has_every_command_of_the_package():
+    package = ROOT / "tfresnet"
+    usual = {"training": "train", "evaluation": "evaluate"}
+    found = set()
+    for path in [*package.glob("*.py"), *package.glob("*/__main__.py")]:
+        if "commands.run(main, " in path.read_text():
+            name = path.relative_to(package).parts[0].removesuffix(".py")
+            found.add(usual.get(name, name))
+    assert found - {"ship"} == {*COMMANDS}
 
 
 def test_what_is_needed_to_run_is_what_the_package_imports():

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import difflib
+import importlib
 import os
 from collections.abc import Iterable
 from typing import NoReturn
@@ -25,6 +26,11 @@ class ArgumentParser(argparse.ArgumentParser):
     def __init__(self, prog: str, description: str, epilog: str | None = None):
         form = _HelpFormatter
         super().__init__(prog, None, description, epilog, formatter_class=form, allow_abbrev=False)
+
+    def parse_args(self, *args, **kwargs) -> argparse.Namespace:
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks for completions
+            importlib.import_module("argcomplete").autocomplete(self)
+        return super().parse_args(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:
         _, unknown, given = message.partition("unrecognized arguments: ")

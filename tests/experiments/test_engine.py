@@ -43,7 +43,7 @@ def test_the_four_runs_of_degradation_come_first():
 
 def test_the_budget_decides_every_setting_that_changes_a_training():
     beside = {"model", "max_steps", "warmup_epochs", "muon_lr", "target_top1", "train_stages"}
-    beside |= {"image_size", "skip_broken", "mean", "std", "pixels"}
+    beside |= {"image_size", "skip_broken", "coarse_labels", "mean", "std", "pixels"}
     assert set(make_config({"model": "resnet20"}).identity) - beside == set(BUDGET)
     assert BUDGET["zero_init_residual"] is False
 

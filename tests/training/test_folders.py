@@ -225,4 +225,4 @@ def test_flags_reach_the_settings(root):
     assert json.loads(json.dumps(settings.to_dict()))["val_size"] is None
     args = evaluate_flags.parse([str(root), "--classes", "0-1", "--skip-broken"])
     assert (args.classes, args.skip_broken) == ("0-1", True)
-    assert set(setup.OPTIONS) == {"classes", "image_size", "skip_broken"}
+    assert set(setup.OPTIONS) == {"classes", "image_size", "skip_broken", "coarse_labels"}

@@ -35,6 +35,7 @@ param_count: settings system models complexity slides
 ship: pretrained system models runs
 verify: system runs
 predict: errors pretrained system data layers models runs evaluation
+live: errors system data layers models predict
 results: errors pretrained settings system data models complexity runs param_count
 training: errors pretrained settings system data layers models own runs evaluation
 experiments: errors settings system data layers models complexity runs param_count results training

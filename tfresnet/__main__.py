@@ -19,6 +19,7 @@ COMMANDS = {
     "verify": "what of a run folder is sound",
     "param_count": "parameters and operations of networks",
     "check_unit": "compare a residual unit with ours",
+    "live": "a page in which networks run",
     "experiments": "the studies of the lecture's claims",
     "benchmark": "speed against other libraries, in a checkout",
 }

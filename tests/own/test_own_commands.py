@@ -1,5 +1,7 @@
 """Who may run a user's code, and what the commands make of it."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ import tfresnet
 from tfresnet.errors import InputError
 from tfresnet.evaluation.evaluate import evaluate
 from tfresnet.evaluation.flags import parse as parse_evaluate
+from tfresnet.models import train_last_stages
 from tfresnet.own.student import load
 from tfresnet.report.__main__ import main as write_report
 from tfresnet.results.facts import RunFacts
+from tfresnet.runs.verification import verify
 from tfresnet.training.flags import parse as parse_train
 
 CODE = """
@@ -81,6 +85,17 @@ def test_a_run_goes_on_with_the_code_that_it_began_with(run, file):
     (run.path / "result.json").unlink()
     file.write_text(CODE)
     assert tfresnet.train(resume=run.path).result["loss"] == run.result["loss"]
+
+
+def test_the_stored_code_is_verified(run):
+    assert "ok   network.py: " in str(verify(run.path))
+    stored, config = run.path / "network.py", run.path / "config.json"
+    stored.write_text(CODE.replace("2 * x", "3 * x"))
+    assert "BAD  network.py: differs" in str(verify(run.path))
+    old = json.loads(config.read_text())
+    del old["environment"]["code_sha256"]
+    config.write_text(json.dumps(old))
+    assert "without a checksum" in str(verify(run.path))
 
 
 def test_a_run_cannot_name_its_own_file_as_the_users(run, file):
@@ -183,5 +198,7 @@ def test_settings_that_a_network_of_ones_own_meets(run, file, tiny):
     assert small.history[-1]["step"] == 3
     with pytest.raises(InputError, match="image_sizes must be sides"):
         tfresnet.train(tiny(model=f"{file}:Net", name="sides", image_sizes=(16, 32)))
+    with pytest.raises(InputError, match="transfer must be all"):
+        train_last_stages(run.model, 1)
     with pytest.raises(InputError, match="must compute in"):
         evaluate(run.path, trust_code=True, precision="mixed_float16")

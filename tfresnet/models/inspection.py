@@ -53,6 +53,11 @@ def train_last_stages(network: keras.Model, stages: int) -> None:
         InputError: the network has fewer stages.
     """
     names = list(dict.fromkeys(stage_of(layer.name) for layer in network.layers if layer.weights))
+    if stages and len(names) < 2:
+        raise InputError(
+            f"transfer must be all: {network.name} is a network of your own whose layers cannot be "
+            "told apart (set `trainable = False` in its code). Received: 'last'"
+        )
     if stages >= len(names):
         known = f"{len(names) - 1}, the stages of {network.name} ({', '.join(names[:-1])})"
         raise InputError(f"train_stages must be at most {known}. Received: {stages}")

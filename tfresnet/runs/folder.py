@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import hashlib
 import itertools
 import json
 import os
@@ -59,6 +60,7 @@ class RunFolder:
         try:
             if code is not None:
                 write_text(folder.code, code)
+                environment = environment | {"code_sha256": checksum(code)}
             folder.write_config(settings, environment)
         except BaseException:
             shutil.rmtree(path)  # else its name would be taken
@@ -190,6 +192,10 @@ class SilentFolder(RunFolder):
     @contextmanager
     def lock(self) -> Iterator[None]:
         yield
+
+
+def checksum(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def _write_json(path, content):

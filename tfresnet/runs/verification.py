@@ -13,7 +13,7 @@ from tfresnet import models
 from tfresnet.errors import InputError
 from tfresnet.runs import checkpoints
 from tfresnet.runs.events import read_records
-from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.folder import RunFolder, checksum
 from tfresnet.runs.own_code import own_network
 from tfresnet.runs.record import RunRecord
 from tfresnet.runs.variables import model_variables
@@ -60,6 +60,9 @@ def verify(path: str | Path, code: object = None, trust_code: bool = False) -> F
     if not folder.path.is_dir():
         raise InputError(f"RUN must be a run folder. Received: {path}")
     settings = report.check("config.json", _settings, folder)
+    environment = folder.read_config()["environment"] if settings else {}
+    if folder.code.exists() or "code_sha256" in environment:
+        report.check("network.py", _code, folder, environment.get("code_sha256"))
     files, state = folder.checkpoints.paths(), None
     for file in files:
         state = report.check(f"checkpoints/{file.name}", _checkpoint, file) or state
@@ -92,6 +95,14 @@ def verify(path: str | Path, code: object = None, trust_code: bool = False) -> F
 def _settings(folder):
     settings = folder.read_config()["settings"]
     return settings, f"{settings['model']} on {settings['dataset']}"
+
+
+def _code(folder, wanted):
+    """The code of the run's own network; runs of earlier versions have no checksum of it."""
+    code = folder.code.read_text(encoding="utf-8")
+    if wanted and checksum(code) != wanted:
+        raise ValueError("differs from the code that the run began with")
+    return code, f"{len(code.splitlines())} lines" + ("" if wanted else ", without a checksum")
 
 
 def _checkpoint(file):

@@ -23,7 +23,7 @@ class Conv2D(keras.layers.Conv2D):
     Source: He et al., 2015, https://arxiv.org/abs/1502.01852 (initialisation).
     """
 
-    def __init__(self, filters, kernel_size, strides=1, padding="same", **kwargs):
+    def __init__(self, filters: int, kernel_size, strides=1, padding: str = "same", **kwargs):
         defaults = {"data_format": "channels_last", "use_bias": False}
         defaults["kernel_initializer"] = "he_normal"
         super().__init__(filters, kernel_size, strides, padding, **defaults | kwargs)
@@ -58,14 +58,14 @@ class ConvBN(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="same",
-        use_bn=True,
-        activation="relu",
-        epsilon=1e-5,
-        scale=True,
+        filters: int,
+        kernel_size: int | tuple[int, int],
+        strides: int = 1,
+        padding: str = "same",
+        use_bn: bool = True,
+        activation: str | None = "relu",
+        epsilon: float = 1e-5,
+        scale: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)

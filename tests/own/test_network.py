@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfresnet import TrainConfig
 from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
+from tfresnet.own.maker import find_roles
 from tfresnet.own.network import OwnNetwork
 
 USUAL = Preprocessing((0.5,) * 3, (0.25,) * 3, ("a", "b", "c"))
@@ -197,3 +198,10 @@ def test_a_helper_beside_the_network_may_have_any_default(tmp_path):
         "                             keras.layers.Dense(num_classes)])\n"
     )
     assert OwnNetwork(file).name == "net"
+
+
+@pytest.mark.parametrize("name", ["num_classes", "classes", "n_classes", "class_num", "class_count"])
+def test_the_number_of_classes_has_many_names(name):
+    namespace = {}
+    exec(f"def make({name}): ...", namespace)
+    assert find_roles(namespace["make"]) == {name: "num_classes"}

@@ -12,7 +12,7 @@ RULE = (
     "a model must be a Keras model, or a class or function of (), (num_classes) or "
     "(input_shape, num_classes) that makes one"
 )
-_CLASSES = ("classes", "class_num", "classnum", "num_class", "n_class", "nclass")
+_CLASSES = ("classes", "class_num", "classnum", "num_class", "n_class", "nclass", "class_count")
 _CHANNELS = r"filter|channel|planes|kernels?_?num|num_?kernel|^n?_?kernels$"
 _SHORTCUT = r"downsample|shortcut|residual|project|1x1"
 

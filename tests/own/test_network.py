@@ -200,7 +200,7 @@ def test_a_helper_beside_the_network_may_have_any_default(tmp_path):
     assert OwnNetwork(file).name == "net"
 
 
-@pytest.mark.parametrize("name", ["num_classes", "classes", "n_classes", "class_num", "class_count"])
+@pytest.mark.parametrize("name", ["num_classes", "classes", "n_class", "class_num", "class_count"])
 def test_the_number_of_classes_has_many_names(name):
     namespace = {}
     exec(f"def make({name}): ...", namespace)

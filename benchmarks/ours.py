@@ -65,7 +65,7 @@ def _network(what):
     changed = dataclasses.replace(row, units=tuple(what.units), filters=tuple(what.filters))
     if changed == row:
         return what.model
-    name = f"{what.model}-{what.units}-{what.filters}"
+    name = "-".join(map(str, (what.model, *what.units, *what.filters)))
     if name not in list_models():
         register(name, changed)
     return name

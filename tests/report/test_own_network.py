@@ -83,6 +83,17 @@ def test_a_file_of_the_users_own_stands_for_the_code_in_the_run(run, tmp_path):
     assert LAYER.search(markdown)
 
 
+def test_code_that_cannot_be_compared_says_why(tmp_path, tiny):
+    file = tmp_path / "student.py"
+    file.write_text(
+        CODE.replace("num_classes=10", "num_classes, depth").replace("(4, 5", "(depth, 5")
+    )
+    run = tfresnet.train(tiny(model=f"{file}:Net", model_option={"depth": 4}))
+    markdown, _ = rendered(tmp_path, run.path, trusted=True)
+    assert "check_unit` cannot compare it" in markdown
+    assert "the parameter 'depth'\n```" in markdown
+
+
 def test_what_is_handed_in_can_be_checked(run, tmp_path):
     run.folder.code.write_text(CODE)
     archive = tmp_path / "mine.zip"

@@ -75,13 +75,20 @@ def _own(material, texts, run, found):
     if not run.own:
         yield texts["not run"].format(run=run.name)
     elif run.own.file:
-        against = name.lower() if name.lower() in MODELS else None
-        comparison = compare(load(run.own.file, name), against)
-        yield texts["same" if comparison.same else "differs"]
-        lines = str(comparison).splitlines()
+        said, lines = _compare(run.own.file, name)
+        yield texts[said]
         if len(lines) > MOST_LINES:
             lines[MOST_LINES:] = [material.say(f"({len(lines) - MOST_LINES} more lines)")]
         yield code("\n".join(lines), "text")
+
+
+def _compare(file, name):
+    """What check_unit says: the name of its verdict, and its lines."""
+    try:
+        comparison = compare(load(file, name), name.lower() if name.lower() in MODELS else None)
+    except InputError as error:  # it makes networks for small images alone, and without options
+        return "not compared", [str(error)]
+    return ("same" if comparison.same else "differs"), str(comparison).splitlines()
 
 
 def _counts(name, record):

@@ -1,5 +1,6 @@
 """The table of results: what it says of runs, and that the pages have it as the command does."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -279,3 +280,26 @@ def test_networks_have_the_best_accuracy_the_pace_on_one_core_and_the_weights(ru
     assert table["resnet20"]["training"] == "10 epochs of 45,000 images"
     assert table["resnet20"]["images/s on a core"] == f"{703 * 64 / 90:.0f}"
     assert (table["resnet20"]["shipped"], table["resnet8"]["shipped"].strip("| ")) == ("yes", "")
+
+
+def test_a_trial_is_a_line_with_its_settings(run, tmp_path):
+    table = tmp_path / "trials.csv"
+    table.write_text((ROOT / "docs" / "trials.csv").read_text().splitlines()[0] + "\n")
+    path = run("a", {"seed": 3, "epochs": 10, "warmup_epochs": 2.0, "opt": "muon", "ema": 0.9})
+    RunFolder(path).write_history([{"epoch": 1, "step": 703, "top1": 0.5, "val_top1": 0.4321}])
+    main(["--runs", str(path), "--trials", str(table), "--note", "stopped"])
+    (line,) = csv.DictReader(table.read_text().splitlines())
+    assert line.pop("settings") == "opt muon; ema 0.9"
+    assert line.pop("date").startswith("20")
+    assert {*line.items()} == {
+        *{"network": "resnet20", "images": "45000", "seed": "3", "epochs": "10"}.items(),
+        *{"done": "1", "train_top1": "50.00", "val_top1": "43.21", "val_top1_flip": ""}.items(),
+        ("note", "stopped"),
+    }
+
+
+def test_a_trial_without_held_out_images_is_refused(run, tmp_path):
+    table = tmp_path / "trials.csv"
+    table.write_text("date\n")
+    with pytest.raises(InputError, match="must have held images out"):
+        main(["--runs", str(run("a")), "--trials", str(table)])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from tfresnet.experiments import __main__ as command
 from tfresnet.experiments import study_names, transfer
 from tfresnet.experiments.engine import command as engine_command
 from tfresnet.experiments.engine import plan, runs
-from tfresnet.experiments.engine.budget import BUDGET, make_config, run_name
-from tfresnet.experiments.engine.judging import bar, combine, is_higher
+from tfresnet.experiments.engine.budget import BUDGET, make_config, run_name, with_seed
+from tfresnet.experiments.engine.judging import combine, is_higher
 from tfresnet.experiments.engine.runs import StudyRun
 from tfresnet.experiments.engine.study import VERDICTS, load_studies
 from tfresnet.runs.folder import RunFolder
@@ -27,9 +28,9 @@ STUDIES = load_studies(study_names())
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_has_all_that_the_engine_asks_for(name):
     study = STUDIES[name]
-    for needed in ("CLAIM", "SOURCE", "EXPECTED", "RUNS", "verdict", "figures"):
+    for needed in ("CLAIM", "SOURCE", "EXPECTED", "verdict", "figures"):
         assert getattr(study, needed), needed
-    assert hasattr(study, "measure") or hasattr(study, "examine")
+    assert any(hasattr(study, hook) for hook in ("measure", "examine", "explore"))
     for differences in study.RUNS.values():
         assert differences["model"] in tfresnet.list_models()
         assert make_config(differences)
@@ -57,24 +58,23 @@ def test_the_same_settings_have_one_name_and_others_another():
     assert all(configs[run_name(run)] == make_config(run) for run in every)
 
 
-def check_results(study, results, runs):
-    """What a study has written is what its code makes of the kept files."""
-    assert list(results) == ["claim", "source", "runs", "measured", "expected", "verdict", "why"]
-    assert results["verdict"] in VERDICTS
-    measured = study.measure(runs) if hasattr(study, "measure") else {}
-    measured = json.loads(json.dumps(measured))
-    assert {key: results["measured"][key] for key in measured} == measured
-    assert study.verdict(results["measured"]) == (results["verdict"], results["why"])
-
-
 @pytest.mark.parametrize("name", STUDIES)
 def test_kept_results_follow_from_the_kept_runs(name):
+    """What is kept is what the code makes of the kept files."""
     file = KEPT / name / "results.json"
     if not file.exists():
         pytest.skip("not run yet")
-    results = json.loads(file.read_text())
-    kept = {label: RunRecord(KEPT / "runs" / run) for label, run in results["runs"].items()}
-    check_results(STUDIES[name], results, kept)
+    results, study = json.loads(file.read_text()), STUDIES[name]
+    assert list(results) == ["claim", "source", "runs", "measured", "expected", "verdict", "why"]
+    assert results["verdict"] in VERDICTS
+    kept = {
+        label: {run.config.seed: run for run in (RunRecord(KEPT / "runs" / n) for n in names)}
+        for label, names in results["runs"].items()
+    }
+    measured = study.measure(kept) if hasattr(study, "measure") else {}
+    measured = json.loads(json.dumps(measured))
+    assert {key: results["measured"][key] for key in measured} == measured
+    assert study.verdict(results["measured"]) == (results["verdict"], results["why"])
 
 
 def test_a_quick_study_trains_each_run_once_and_writes_what_it_found(
@@ -88,13 +88,12 @@ def test_a_quick_study_trains_each_run_once_and_writes_what_it_found(
         few = {k: v for k, v in STUDIES[name].RUNS.items() if k in ("A", "B", "resnet56")}
         monkeypatch.setattr(STUDIES[name], "RUNS", few)
     flags = ["--quick", "--output-dir", str(tmp_path)]
+    trained = {"shortcuts": {"resnet8", "resnet8-shortcut_B"}, "cam": {"resnet8"}}
     found = command.main(["shortcuts", "cam", *flags])
     assert list(found) == ["shortcuts", "cam"]
     for name, results in found.items():
         assert json.loads((tmp_path / name / "rehearsal.json").read_text()) == results
-        kept = {label: RunRecord(tmp_path / "runs" / run) for label, run in results["runs"].items()}
-        measured = STUDIES[name].measure(kept) if hasattr(STUDIES[name], "measure") else {}
-        assert json.loads(json.dumps(measured)).items() <= results["measured"].items()
+        assert {run for same in results["runs"].values() for run in same} == trained[name]
         assert [*(tmp_path / name).glob("rehearsal-*.png")]
     assert not [*tmp_path.rglob("results.json")]
     shown = capsys.readouterr().out
@@ -146,23 +145,52 @@ def test_a_finished_run_in_another_folder_is_not_trained_again(tmp_path, quick_r
     assert elsewhere.train(runs.TimeLimit(None)).path == quick_run.path
 
 
-def test_the_kept_runs_are_enough_for_the_studies_without_models(tmp_path, monkeypatch, capsys):
-    """From a clone in which nothing was trained, and without them everything is to be trained."""
+def test_a_plan_counts_the_seeds(tmp_path, monkeypatch, capsys):
+    """From a clone in which nothing was trained; the kept runs leave no first seed to train."""
     monkeypatch.setattr(plan, "_pace", lambda settings: (30.0, 1000.0))
     flags = ["--output-dir", str(tmp_path), "--plan"]
-    command.main(flags)
-    planned = capsys.readouterr().out
+
+    def planned(*more):
+        command.main([*flags, *more])
+        return set(re.findall(r"^\w+ +(\S+) +[\d.]+ of", capsys.readouterr().out, re.MULTILINE))
+
     names = {run_name(run) for study in STUDIES.values() for run in study.RUNS.values()}
-    assert all(f" {name} " in planned for name in names)
-    command.main([*flags, "--runs", str(KEPT / "runs")])
-    assert capsys.readouterr().out == "nothing is left to train\n"
+    assert planned("--seeds", "1") == names
+    assert {"plain56-seed_2", "transfer-head-seed1"} < planned()
+    assert "alexnet-val_size_1000-train_size_5000-epochs_2-lr_0.02-seed_1" not in planned()
+    without = names - {run_name(run) for run in STUDIES["variants"].RUNS.values()}
+    assert not without & planned("--seeds", "1", "--runs", str(KEPT / "runs"))
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_study_concludes_from_the_kept_runs(tmp_path):
-    flags = ["--runs", str(KEPT / "runs"), "--output-dir", str(tmp_path)]
-    found = command.main(["degradation", *flags])
-    assert found["degradation"] == json.loads((KEPT / "degradation/results.json").read_text())
+def test_seeds_of_a_run_that_starts_from_another_are_those_of_both():
+    run = with_seed(STUDIES["transfer"].RUNS["head"], 2)
+    assert run_name(run) == "transfer-head-seed2"
+    assert run_name(run["weights"]) == "transfer-pretraining-seed2"
+    assert run_name(with_seed({"model": "plain20"}, 0)) == "plain20"
+    assert run_name(with_seed({"model": "plain20"}, 1)) == "plain20-seed_1"
+
+
+@pytest.mark.parametrize("name", ["transfer", "lesion"])
+def test_a_study_concludes_from_what_is_finished(name, tmp_path):
+    """The second has no model: it judges what was measured before."""
+    shutil.copytree(KEPT / name, tmp_path / name)
+    for picture in (tmp_path / name).glob("*.png"):
+        picture.unlink()
+    flags = ["--finished", "--runs", str(KEPT / "runs"), "--output-dir", str(tmp_path)]
+    kept = json.loads((KEPT / name / "results.json").read_text())
+    assert command.main([name, *flags]) == {name: kept}
+    pictures = {picture.name for picture in (KEPT / name).glob("*.png")}
+    assert {picture.name for picture in (tmp_path / name).glob("*.png")} == pictures
+
+
+def test_what_is_not_trained_is_said(tmp_path, capsys):
+    assert command.main(["depth", "--finished", "--output-dir", str(tmp_path)]) == {}
+    assert "depth: not trained: resnet20, resnet32" in capsys.readouterr().out
+
+
+def test_a_model_that_was_never_measured_is_needed(tmp_path):
+    flags = ["--finished", "--runs", str(KEPT / "runs"), "--output-dir", str(tmp_path)]
     with pytest.raises(tfresnet.InputError, match="its model was left out"):
         command.main(["lesion", *flags])
 
@@ -216,7 +244,8 @@ def test_a_quick_study_has_one_seed():
     found = engine_command.list_runs(
         {"transfer": STUDIES["transfer"]}, StudyRun({}, Path("runs"), quick=True)
     )
-    assert [*found["transfer"]] == [f"{way}, 0" for way in ("pretraining", *transfer.RATES)]
+    assert [*found["transfer"]] == ["pretraining", *transfer.RATES]
+    assert all([*same] == [0] for same in found["transfer"].values())
 
 
 def test_when_the_minutes_are_over_the_run_is_saved_and_goes_on(
@@ -267,17 +296,30 @@ def test_bad_flags_are_answered_in_one_line(argv, message, capsys):
 
 
 def test_other_runs_are_for_studies_without_trainings(tmp_path):
-    (tmp_path / "config.json").touch()
+    run = str(KEPT / "runs" / "plain20-seed_1")
     with pytest.raises(tfresnet.InputError, match=r"no training of their own. Received: depth"):
-        command.main(["depth", "--runs", str(tmp_path), "--output-dir", str(tmp_path)])
+        command.main(["depth", "--runs", run, "--output-dir", str(tmp_path)])
 
 
-def test_error_bars_decide():
-    assert bar(10, 10_000) == pytest.approx(2 * (0.3**2 + 0.2**2) ** 0.5)
-    assert is_higher(12, 10, 10_000) is True
-    assert is_higher(10, 12, 10_000) is False
-    assert is_higher(10.2, 10, 10_000) is None
-    assert is_higher(12, 10, 10_000, margin=2) is None
+def test_the_seeds_of_the_compared_networks_decide():
+    low, high = {"0": 10.0, "1": 10.4, "2": 10.2}, {"0": 12.0, "1": 12.4, "2": 12.4}
+    found = is_higher(high, low)
+    # Student's 97.5 % point for two degrees of freedom, times the deviation, by the root of 3.
+    assert str(found) == f"yes (2.07 ± {4.30 * 0.11547 / 3**0.5:.2f} points, 3 seeds)"
+    assert is_higher(low, high).yes is False
+    assert found.negated().yes is False
+    assert is_higher(high, low, margin=2).yes is None
+    assert is_higher({"0": 12.0, "1": 9.0}, {"0": 10.0, "1": 10.4}).yes is None
+
+
+def test_one_seed_decides_nothing_and_a_small_gain_says_what_it_takes():
+    assert str(is_higher({"0": 44.0}, {"0": 16.0})) == "undecided (28.00 points, 1 seed)"
+    gains = {"0": 1.0, "1": 3.0, "2": 2.0}
+    found = str(is_higher(gains, dict.fromkeys(gains, 0.0)))
+    assert found == "undecided (2.00 ± 2.48 points, 3 seeds; 4 seeds could tell)"
+
+
+def test_a_verdict_follows_from_its_answers():
     assert combine([True, None]) == "undecided"
     assert combine([None, False]) == "fails"
     assert combine([True, True]) == "holds"

@@ -17,11 +17,13 @@ from tfresnet.experiments import (
     degradation,
     depth,
     gradients,
+    identity,
     inception,
     lesion,
     paths,
     responses,
     transfer,
+    variants,
 )
 from tfresnet.experiments.engine.units import UnitChain
 from tfresnet.layers import Preprocessing
@@ -93,11 +95,34 @@ def test_a_pair_that_is_put_back_gives_the_same_output():
     np.testing.assert_array_equal(logits(cut), before)
 
 
-def test_a_lesion_of_a_weak_network_decides_nothing():
-    weak = {"plain": True, "whole": 90.0, "one_deleted": [90.0, 89.0]}
-    good = {"plain": True, "whole": 10.0, "one_deleted": [85.0, 90.0]}
-    verdicts = [lesion.verdict({"images": 9, "networks": {"n": one}})[0] for one in (weak, good)]
-    assert verdicts == ["undecided", "holds"]
+def lesions(**costs):
+    """One network for each keyword: error when whole, and cost of each deletion, by seed."""
+    return {
+        name: {
+            str(seed): {"plain": name == "plain", "whole": whole, "one_deleted": [whole + cost] * 9}
+            for seed, cost in enumerate(values)
+        }
+        for name, (whole, values) in costs.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("plain", "residual", "verdict"),
+    [
+        ((14.0, (70, 71)), (13.0, (9, 10)), "holds"),
+        ((14.0, (9, 10)), (13.0, (70, 71)), "fails"),
+        ((14.0, (70,)), (13.0, (9,)), "undecided"),
+        ((40.0, (50, 51)), (13.0, (9, 10)), "undecided"),  # too weak to lose anything
+    ],
+)
+def test_lesions_are_compared_at_equal_depth_between_good_networks(plain, residual, verdict):
+    networks = lesions(plain=plain, residual=residual)
+    assert lesion.verdict({"networks": networks})[0] == verdict
+
+
+def test_a_network_without_a_twin_of_its_depth_decides_nothing():
+    networks = lesions(residual=(13.0, (9, 10)))
+    assert lesion.verdict({"networks": networks})[0] == "undecided"
 
 
 def gradient(cut, branches, shortcuts):
@@ -150,6 +175,21 @@ def test_the_marked_quarter_is_covered():
     np.testing.assert_allclose(covered[0, 12:], np.broadcast_to(PIXELS[0].mean((0, 1)), (4, 16, 3)))
 
 
+def test_a_map_is_judged_against_the_centre_and_another_image():
+    def judged(centre, other):
+        more = {"centre": [centre, 0.05], "other": [other, 0.05]}
+        lost = {"own": 0.5, "centre": 0.3, "other": 0.3, "least": 0.0}
+        found = {"lost": lost, "own_costs_more_than": more}
+        return cam.verdict({"networks": {"nin": {"0": found}}})[0]
+
+    assert judged(0.1, 0.2) == "holds"
+    assert judged(0.04, 0.2) == "undecided"
+    assert judged(0.1, -0.2) == "fails"
+    marks = cam._centre(np.zeros((2, 8, 8)))
+    covered = cam._hide_quarter(np.ones((2, 8, 8, 3)) * np.arange(3) + marks[..., None], marks)
+    assert (covered[0, 2:6, 2:6].std(axis=(0, 1)) < 1e-9).all()
+
+
 def test_the_formulas_of_the_lecture_are_the_layer():
     maps = np.random.default_rng(0).normal(1, 2, (5, 4, 3, 3, 6)).astype(np.float32)
     assert max(batchnorm.differences(maps).values()) < 1e-5
@@ -157,60 +197,66 @@ def test_the_formulas_of_the_lecture_are_the_layer():
 
 def test_steps_to_an_error_are_read_off_between_epochs():
     assert batchnorm._steps_to(50, [70, 40, 45], [100, 200, 300]) == round(100 + 100 * 2 / 3)
-    assert batchnorm._steps_to(30, [70, 40, 45], [100, 200, 300]) is None
+    assert batchnorm._steps_to(30, [70, 40, 45], [100, 200, 300]) == 300
+
+
+def test_fewer_steps_count_only_where_the_curves_stay_apart():
+    steps = {"without": {"0": 100, "1": 101}, "with": {"0": 50, "1": 51}}
+    apart = {"without": {"0": [70, 50], "1": [71, 51]}, "with": {"0": [60, 40], "1": [61, 41]}}
+    assert batchnorm._is_sooner("with", steps, apart).yes
+    touching = apart | {"with": {"0": [60, 40], "1": [70, 41]}}
+    assert batchnorm._is_sooner("with", steps, touching).yes is None
 
 
 def test_degradation_holds_only_if_both_orders_are_right():
     def judged(**last):
-        errors = {name: {"training": [90, error]} for name, error in last.items()}
+        errors = {
+            name: {"training": {str(seed): [90, error + seed] for seed in range(2)}}
+            for name, error in last.items()
+        }
         return degradation.verdict({"error_by_epoch": errors})[0]
 
     assert judged(plain20=14, plain56=20, resnet20=12, resnet56=10) == "holds"
-    assert judged(plain20=14, plain56=14.1, resnet20=12, resnet56=10) == "undecided"
+    assert judged(plain20=14, plain56=14, resnet20=12, resnet56=10) == "undecided"
     assert judged(plain20=20, plain56=14, resnet20=12, resnet56=10) == "fails"
     assert judged(plain20=14, plain56=20, resnet20=10, resnet56=12) == "fails"
 
 
 def test_depth_compares_equal_costs():
-    errors = {"resnet20": 13.0, "resnet32": 12.0, "resnet44": 11.5, "resnet56": 11.0}
-    judged = depth.verdict(
-        {"test_error_with_bar": {n: [e, 1] for n, e in errors.items()} | {"wrn16_2": [9.0, 1]}}
-    )
-    assert judged[0] == "holds"
+    errors = {
+        "resnet20": 13.0,
+        "resnet32": 12.0,
+        "resnet44": 11.5,
+        "resnet56": 11.0,
+        "wrn16_2": 9.0,
+    }
+    seeds = {name: {"0": error, "1": error + 0.2} for name, error in errors.items()}
+    assert depth.verdict({"test_error": seeds})[0] == "holds"
 
 
 def test_transfer_holds_only_if_each_way_is_above_scratch():
     def judged(**accuracy):
-        columns = {"accuracy_deviation": 1.0, "seconds": 9.0, "seconds_deviation": 0.1, "seeds": 3}
-        accuracy |= {"scratch": 60.0, "pretraining": 90.0}
-        return transfer.verdict(
-            {"table": {k: columns | {"accuracy": v} for k, v in accuracy.items()}}
-        )
+        accuracy |= {"scratch": (60, 61), "pretraining": (90, 90)}
+        seeds = {
+            way: dict(zip("01", map(float, values), strict=True))
+            for way, values in accuracy.items()
+        }
+        return transfer.verdict({"accuracy": seeds, "seconds": seeds})[0]
 
-    assert judged(all=75.0, last=72.0, head=70.0)[0] == "holds"
-    assert "head above scratch: within the error bars" in judged(all=75.0, last=72.0, head=61.0)[1]
-    assert judged(all=75.0, last=72.0, head=61.0)[0] == "undecided"
-    assert judged(all=75.0, last=72.0, head=50.0)[0] == "fails"
+    assert judged(all=(75, 76), last=(72, 73), head=(70, 71)) == "holds"
+    assert judged(all=(75, 76), last=(72, 73), head=(70, 61)) == "undecided"
+    assert judged(all=(75, 76), last=(72, 73), head=(50, 51)) == "fails"
 
 
-def test_transfer_has_a_row_for_each_way_with_its_deviation():
+def test_transfer_counts_the_first_epoch_as_it_is():
     def run(test_error, seconds):
         result = {"epoch_seconds": [seconds, seconds / 4, seconds / 4, 999, seconds / 4]}
         return SimpleNamespace(test_error=test_error, result=result, curve=lambda column: [50, 40])
 
-    runs = {
-        f"{way}, {n}": run(30 - n, 1 + n)
-        for way in ("pretraining", *transfer.RATES)
-        for n in (0, 2)
-    }
-    row = transfer.measure(runs)["table"]["head"]
-    assert row == {
-        "seeds": 2,
-        "accuracy": 71,
-        "accuracy_deviation": pytest.approx(2**0.5, abs=0.01),
-        "seconds": 4,
-        "seconds_deviation": pytest.approx(8**0.5, abs=0.01),
-    }
+    runs = {way: {n: run(30 - n, 1 + n) for n in (0, 2)} for way in transfer.RUNS}
+    measured = transfer.measure(runs)
+    assert measured["accuracy"]["head"] == {"0": 70, "2": 72}
+    assert measured["seconds"]["head"] == {"0": 2, "2": 6}
 
 
 def test_widening_before_pooling_costs_four_times_as_much():
@@ -259,8 +305,22 @@ def test_the_norms_of_the_stages_are_those_of_the_whole_gradient():
         logits = model(data.train.images[:64], training=True)
         loss = cross_entropy(data.train.labels[:64], logits)
     whole = float(tf.linalg.global_norm(tape.gradient(loss, model.trainable_variables)))
-    assert sum(values[0] ** 2 for values in found.values()) == pytest.approx(whole**2, rel=1e-3)
-    assert gradients.first_to_last({"conv1": [9], "conv2": [100], "conv3": [3], "conv4": [1]}) == 2
+    assert sum(value**2 for value in found.values()) == pytest.approx(whole**2, rel=1e-3)
+    assert gradients.first_to_last({"conv1": 9, "conv2": 100, "conv3": 3, "conv4": 1}) == 2
+
+
+def test_a_toy_of_few_layers_learns_the_identity():
+    begin, end = (identity.learn_identity(2, True, seed=0, steps=n) for n in (1, 300))
+    assert end < begin / 2
+
+
+def test_variants_share_the_runs_of_a_group_and_have_a_panel_each():
+    labels = ["inputs: z-score", "inputs: min-max", "kernels: 3x3"]
+    measured = {
+        f"{kind}_error": {label: {"0": 40.0} for label in labels} for kind in ("training", "test")
+    }
+    assert len(variants.figures(measured, {})["error.png"].axes) == 2
+    assert variants.verdict(measured)[0] == "unjudged"
 
 
 def test_two_3x3_cost_28_percent_less_than_a_5x5_of_their_width():

@@ -8,7 +8,14 @@ OUTPUT = "logs/experiments"
 def parse(argv: list[str] | None = None):
     """Parses the flags; `names` are all studies by default."""
     from tfresnet.experiments import study_names
-    from tfresnet.system.arguments import ArgumentParser, did_you_mean, existing, path, positive
+    from tfresnet.system.arguments import (
+        ArgumentParser,
+        at_least_1,
+        did_you_mean,
+        existing,
+        path,
+        positive,
+    )
 
     known = study_names()
     about = "Trains the runs that a claim of the lecture needs and judges whether the claim holds."
@@ -17,6 +24,10 @@ def parse(argv: list[str] | None = None):
     add("names", nargs="*", metavar="NAME", help=f"studies to run: {', '.join(known)}; none: all")
     about = "rehearse: small networks, a few steps on shapes10; shows that the program works"
     add("--quick", action="store_true", help=about)
+    about = "trainings of each run that a verdict compares (default: 3)"
+    add("--seeds", type=at_least_1, metavar="N", help=about)
+    about = "train nothing; judge by the runs that are finished"
+    add("--finished", action="store_true", help=about)
     about = "train nothing; list the missing runs and the time they need on this machine"
     add("--plan", action="store_true", help=about)
     about = "stop after N minutes and save everything; the same command continues"

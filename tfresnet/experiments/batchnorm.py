@@ -5,9 +5,10 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from tfresnet.experiments.engine import judging
 from tfresnet.experiments.engine.budget import SMALL
 from tfresnet.experiments.engine.figures import chart, lines
-from tfresnet.experiments.engine.judging import bar, combine, describe
+from tfresnet.experiments.engine.runs import Runs
 from tfresnet.layers import BatchNormalization
 from tfresnet.runs.record import RunRecord
 
@@ -30,39 +31,47 @@ BATCHES, BATCH, MOMENTUM = 20, 64, 0.9
 ROUNDING = 1e-3  # of activations with a deviation of one
 
 
-def measure(runs: dict[str, RunRecord]) -> dict:
-    """Validation errors in percent by epoch, and the steps to three targets: the best error of the
-    network without normalisation, and the errors one bar above and below it."""
-    errors = {name: run.curve("val_top1") for name, run in runs.items()}
-    target = min(errors["without"])
-    width = bar(target, 5_000)
-    goals = target + width, target, target - width
-    steps = {
-        name: [_steps_to(goal, errors[name], run.curve("step")) for goal in goals]
-        for name, run in runs.items()
+def measure(runs: Runs) -> dict:
+    """Validation errors in percent by epoch, and the steps to the best one of the network without
+    normalisation of the same seed."""
+    errors = judging.by_seed(runs, lambda run: run.curve("val_top1"))
+    steps = judging.by_seed(runs, lambda run: run.curve("step"))
+    targets = {seed: min(curve) for seed, curve in errors["without"].items()}
+    return {
+        "validation_error": errors,
+        "target_error": targets,
+        "steps": {
+            name: {
+                seed: _steps_to(targets[seed], curve, steps[name][seed])
+                for seed, curve in seeds.items()
+                if seed in targets
+            }
+            for name, seeds in errors.items()
+        },
     }
-    return {"validation_error": errors, "target_error": target, "steps_near_at_below": steps}
 
 
 def _steps_to(target, errors, steps):
-    """The step at which a straight line between epochs first meets the target; None: never."""
+    """The step at which a straight line between epochs first meets the target; the last step if
+    none does, which is the least that it would take."""
     before = 90.0, 0
     for error, step in zip(errors, steps, strict=True):
         if error <= target:
             share = (before[0] - target) / max(before[0] - error, 1e-9)
             return round(before[1] + share * (step - before[1]))
         before = error, step
-    return None
+    return before[1]
 
 
-def examine(runs: dict[str, RunRecord]) -> dict:
+def examine(run: RunRecord) -> dict | None:
     """Largest differences between the lecture's formulas and the layer on trained activations."""
-    run = runs["before"]
+    if run.config.model_option != {"norm": "before"}:
+        return None
     images = run.dataset.train.images[: BATCHES * BATCH].astype(np.float32)
     unit = run.model.get_layer("conv1_block1")
     front = keras.Model(run.model.input, unit.input)
     maps = unit.conv(front(images)).numpy().reshape(BATCHES, BATCH, *images.shape[1:3], -1)
-    return {"largest_difference": differences(maps.astype(np.float32))}
+    return differences(maps.astype(np.float32))
 
 
 def differences(batches: np.ndarray) -> dict[str, float]:
@@ -96,27 +105,27 @@ def differences(batches: np.ndarray) -> dict[str, float]:
 
 
 def verdict(measured: dict) -> tuple[str, str]:
-    steps = measured["steps_near_at_below"]
-    without = steps["without"][1]
-    sooner = [_is_sooner(steps[name], without) for name in ("before", "after")]
-    worst = max(measured["largest_difference"].values())
-    shown = ", ".join(f"{name} {at or 'never'}" for name, (_, at, _) in steps.items())
+    steps, curves = measured["steps"], measured["validation_error"]
+    sooner = {name: _is_sooner(name, steps, curves) for name in ("before", "after")}
+    worst = max(max(found.values()) for found in measured["networks"]["before"].values())
     why = (
-        f"steps to {measured['target_error']:.2f} % validation error: {shown}; clearly sooner than "
-        f"without, before: {describe(sooner[0])}, after: {describe(sooner[1])}; formulas and layer "
-        f"differ by at most {worst:.1g}"
+        f"steps to the best validation error without: {judging.show(steps, '', digits=0)}; "
+        f"fewer steps than without, before: {sooner['before']}, after: {sooner['after']}; formulas "
+        f"and layer differ by at most {worst:.1g}"
     )
-    return combine([*sooner, worst < ROUNDING]), why
+    return judging.combine([*(answer.yes for answer in sooner.values()), worst < ROUNDING]), why
 
 
-def _is_sooner(steps, without):
-    near, _, below = steps
-    if below is not None and below < without:
-        return True
-    return None if near is not None and near < without else False
+def _is_sooner(name, steps, curves):
+    """Fewer steps count only if the bands of all seeds, which the chart shows, stay apart."""
+    answer = judging.is_higher(steps["without"], steps[name], unit="steps")
+    with_, without = (np.array([*curves[label].values()]) for label in (name, "without"))
+    if answer.yes and (with_.max(axis=0) >= without.min(axis=0)).any():
+        return judging.Answer(None, f"{answer.figures}; the curves touch")
+    return answer
 
 
-def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
+def figures(measured: dict, runs: Runs) -> dict[str, Figure]:
     labels = {"x": "epoch of 10,000 images", "y": "validation error (%)"}
     figure, (axes,) = chart("cnn3, normalised", **labels)
     lines(axes, measured["validation_error"])

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine import judging
 from tfresnet.experiments.engine.figures import chart, lines
-from tfresnet.runs.record import RunRecord
+from tfresnet.experiments.engine.runs import Runs
 
 ORDER = 1
 CLAIM = (
@@ -13,44 +13,40 @@ CLAIM = (
 )
 SOURCE = "decks A, B and D; He et al., 2015, Fig. 1 and 6"
 EXPECTED = "training error: plain56 above plain20, resnet56 not above resnet20"
-IMAGES = 45_000
-NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
-RUNS = {name: {"model": name} for name in NETWORKS}
+RUNS = {name: {"model": name} for name in ("plain20", "plain56", "resnet20", "resnet56")}
 
 
-def measure(runs: dict[str, RunRecord]) -> dict:
-    """Errors in percent by epoch."""
+def measure(runs: Runs) -> dict:
+    """Errors in percent by epoch: network -> split -> seed -> curve."""
+    columns = {"training": "top1", "validation": "val_top1"}
     curves = {
-        name: {"training": run.curve("top1"), "validation": run.curve("val_top1")}
-        for name, run in runs.items()
+        split: judging.by_seed(runs, lambda run, column=column: run.curve(column))
+        for split, column in columns.items()
     }
-    bars = {
-        name: round(judging.bar(splits["training"][-1], IMAGES), 2)
-        for name, splits in curves.items()
-    }
-    return {"error_by_epoch": curves, "bar_of_the_last_training_error": bars, "bar": judging.POINTS}
+    return {"error_by_epoch": {name: {k: curves[k][name] for k in curves} for name in runs}}
 
 
 def verdict(measured: dict) -> tuple[str, str]:
-    last = {name: measured["error_by_epoch"][name]["training"][-1] for name in NETWORKS}
-    degrades = judging.is_higher(last["plain56"], last["plain20"], IMAGES)
-    residual = judging.is_higher(last["resnet56"], last["resnet20"], IMAGES)
+    curves = {name: splits["training"] for name, splits in measured["error_by_epoch"].items()}
+    last = judging.by_seed(curves, lambda curve: curve[-1])
+    degrades = judging.is_higher(last["plain56"], last["plain20"])
+    residual = judging.is_higher(last["resnet56"], last["resnet20"])
     why = (
-        f"training error after the last epoch: {judging.list_errors(last)}; plain56 above plain20: "
-        f"{judging.describe(degrades)}; resnet56 above resnet20: {judging.describe(residual)}"
+        f"training error after the last epoch: {judging.show(last)}; plain56 above plain20: "
+        f"{degrades}; resnet56 above resnet20: {residual}"
     )
-    # "Not worse" allows a tie: only a clear order the other way speaks against it.
-    return judging.combine([degrades, residual is not True]), why
+    return judging.combine([degrades.yes, residual.negated().yes]), why
 
 
-def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
+def figures(measured: dict, runs: Runs) -> dict[str, Figure]:
     figure, axes = chart("plain", "residual", x="epoch", y="error (%)")
     for one, family in zip(axes, ("plain", "resnet"), strict=True):
         curves = {
-            f"{name}, {split}": errors
+            f"{name}, {split}": seeds
             for name, splits in measured["error_by_epoch"].items()
             if name.startswith(family)
-            for split, errors in splits.items()
+            for split, seeds in splits.items()
         }
         lines(one, curves)
+        one.set_ylim(bottom=0)
     return {"error.png": figure}

@@ -1,11 +1,13 @@
 """Does the error fall with depth, and is width worth more than depth?"""
 
+from statistics import fmean
+
 from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine import judging
 from tfresnet.experiments.engine.figures import chart, style
+from tfresnet.experiments.engine.runs import Runs
 from tfresnet.results.table import PAPER
-from tfresnet.runs.record import RunRecord
 
 ORDER = 2
 CLAIM = (
@@ -28,30 +30,31 @@ NOT_RUN = {
 }
 
 
-def measure(runs: dict[str, RunRecord]) -> dict:
+def measure(runs: Runs) -> dict:
     return judging.measure_test_errors(runs) | {"table_6": TABLE_6, "not_run": NOT_RUN}
 
 
 def verdict(measured: dict) -> tuple[str, str]:
-    error = judging.strip_bars(measured)
+    error = measured["test_error"]
     deeper = judging.is_higher(error["resnet20"], error["resnet56"])
     wider = judging.is_higher(error["resnet44"], error[WIDE])
     why = (
-        f"test error: {judging.list_errors(error)}; resnet56 below resnet20: "
-        f"{judging.describe(deeper)}; {WIDE} below resnet44 at equal cost: "
-        f"{judging.describe(wider)}"
+        f"test error: {judging.show(error)}; resnet56 below resnet20: {deeper}; {WIDE} below "
+        f"resnet44 at equal cost: {wider}"
     )
-    return judging.combine([deeper, wider]), why
+    return judging.combine([deeper.yes, wider.yes]), why
 
 
-def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
+def figures(measured: dict, runs: Runs) -> dict[str, Figure]:
     figure, (axes,) = chart("error against depth", x="weighted layers", y="test error (%)")
-    errors = measured["test_error_with_bar"]
-    values, widths = zip(*(errors[f"resnet{depth}"] for depth in DEPTHS), strict=True)
-    axes.errorbar(DEPTHS, values, widths, capsize=4, label="here, 10 epochs", **style(0))
+    errors = {name: [*seeds.values()] for name, seeds in measured["test_error"].items()}
+    here = {depth: errors[f"resnet{depth}"] for depth in DEPTHS}
+    axes.plot(DEPTHS, [*map(fmean, here.values())], label="here, 10 epochs", **style(0))
     paper = {int(depth): value for depth, value in measured["table_6"].items() if int(depth) <= 110}
     axes.plot([*paper], [*paper.values()], label="Table 6, 164 epochs", **style(1))
-    wide, width = errors[WIDE]
-    axes.errorbar(14, wide, width, capsize=4, label=f"{WIDE}, twice as wide", **style(2))
+    axes.plot([14], [fmean(errors[WIDE])], label=f"{WIDE}, twice as wide", **style(2))
+    for depth, seeds in (here | {14: errors[WIDE]}).items():
+        axes.plot([depth] * len(seeds), seeds, "k_")
+    axes.set_ylim(bottom=0)
     axes.legend()
     return {"error.png": figure}

@@ -7,10 +7,10 @@ from tfresnet.complexity import count, structure_only
 from tfresnet.experiments.engine import judging
 from tfresnet.experiments.engine.budget import SMALL
 from tfresnet.experiments.engine.figures import draw_test_errors
+from tfresnet.experiments.engine.runs import Runs
 from tfresnet.layers import InceptionModule
 from tfresnet.layers.pooling import pool2d
 from tfresnet.models import create_model
-from tfresnet.runs.record import RunRecord
 
 ORDER = 5
 CLAIM = (
@@ -29,7 +29,7 @@ GRID = (35, 35, 320)  # the example of the second paper, section 5, to 17x17x640
 MARGIN = 2.0  # points that a cheaper module may cost
 
 
-def measure(runs: dict[str, RunRecord]) -> dict:
+def measure(runs: Runs) -> dict:
     """Test errors and costs of the networks, and costs of the ways to reduce the grid."""
     with structure_only():
         costs = {kind: _cost(create_model("inception3", module=kind)) for kind in KINDS}
@@ -57,35 +57,35 @@ def _grid(way: str) -> keras.Model:
 
 
 def verdict(measured: dict) -> tuple[str, str]:
-    error = judging.strip_bars(measured)
+    error = measured["test_error"]
     costs = measured["parameters_and_multiply_adds"]
     grids = measured["grid_reduction"]
     ways = [grids[way] for way in ("widen, then pool", "pool, then widen", "both")]
     (_, dear), (_, cheap), (_, both) = ways
     relu = judging.is_higher(error["linear3x3"], error["two3x3"])
+    reduced, two = (
+        judging.is_higher(error[a], error[b], margin=MARGIN)
+        for a, b in (("reduced", "naive"), ("two3x3", "5x5"))
+    )
     answers = [
         costs["reduced"][0] < costs["naive"][0],
-        _costs_no_accuracy(error, "reduced", "naive"),
+        reduced.negated().yes,
         costs["two3x3"][0] < costs["5x5"][0],
-        _costs_no_accuracy(error, "two3x3", "5x5"),
-        relu,
+        two.negated().yes,
+        relu.yes,
         3.5 < dear / cheap < 4.5 and both < cheap,
     ]
-    shown = ", ".join(
-        f"{kind} {value:.2f} % with {costs[kind][0]:,} parameters" for kind, value in error.items()
-    )
+    parameters = ", ".join(f"{kind} {cost[0]:,}" for kind, cost in costs.items())
     why = (
-        f"test error: {shown}; the ReLU between two 3x3 helps: {judging.describe(relu)}; widening "
-        f"before pooling costs {dear / cheap:.1f} times the multiply-adds of pooling first, and of "
-        f"both in parallel {ways[0][0] / ways[2][0]:.1f} times the parameters and "
-        f"{dear / both:.1f} times the multiply-adds"
+        f"test error: {judging.show(error)}; parameters: {parameters}; reduced above naive by more "
+        f"than {MARGIN:g} points: {reduced}; two3x3 above 5x5 by more than {MARGIN:g} points: "
+        f"{two}; the ReLU between two 3x3 helps: {relu}; widening before pooling costs "
+        f"{dear / cheap:.1f} times the multiply-adds of pooling first, and of both in parallel "
+        f"{ways[0][0] / ways[2][0]:.1f} times the parameters and {dear / both:.1f} times the "
+        "multiply-adds"
     )
     return judging.combine(answers), why
 
 
-def _costs_no_accuracy(error, cheap, dear):
-    return judging.negate(judging.is_higher(error[cheap], error[dear], margin=MARGIN))
-
-
-def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
+def figures(measured: dict, runs: Runs) -> dict[str, Figure]:
     return {"error.png": draw_test_errors("inception3, by module", measured, "module")}

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from tfresnet.errors import InputError
 from tfresnet.experiments.engine.figures import chart, style
-from tfresnet.experiments.engine.judging import combine
+from tfresnet.experiments.engine.judging import combine, is_higher, show
+from tfresnet.experiments.engine.runs import Runs
 from tfresnet.experiments.engine.units import UnitChain
 from tfresnet.runs.record import RunRecord
 
@@ -26,12 +27,8 @@ LECTURE_UNITS = 54
 MOST = 0.9  # of the product of number and gradient
 
 
-def examine(runs: dict[str, RunRecord]) -> dict:
+def examine(run: RunRecord) -> dict:
     """Norms of the gradient at the input by length of the path, a list of draws each."""
-    return {"networks": {name: _norms_by_length(run) for name, run in runs.items()}}
-
-
-def _norms_by_length(run):
     network, split = UnitChain(run.model), run.held_out(IMAGES)
     if network.is_plain:
         raise InputError(f"paths need shortcuts. Received: {run.path}")
@@ -105,16 +102,26 @@ def _central_range(share):
 
 def verdict(measured: dict) -> tuple[str, str]:
     answers, why = [], []
-    for name, found in measured["networks"].items():
-        n, gradients = found["units"], found["gradient_by_length"]
-        shortest, longest = _central_range(_binomial(n))
-        carried = _central_range(shares(n, gradients))
-        slope = float(np.polyfit(*_log_means(gradients), 1)[0])
-        answers += [slope < 0, carried[1] < n / 2]
+    for name, seeds in measured["networks"].items():
+        n = next(iter(seeds.values()))["units"]
+        slopes, carried, half, none = {}, {}, {}, {}
+        for seed, found in seeds.items():
+            gradients = found["gradient_by_length"]
+            slopes[seed] = float(np.polyfit(*_log_means(gradients), 1)[0])
+            carried[seed] = _central_range(shares(n, gradients))
+            half[seed], none[seed] = n / 2, 0.0
+        longest = {seed: most for seed, (_, most) in carried.items()}
+        falls = is_higher(none, slopes, unit="in the logarithm")
+        short = is_higher(half, longest, unit="units")
+        answers += [falls.yes, short.yes]
+        first, last = _central_range(_binomial(n))
+        each = {seed: math.exp(slope) for seed, slope in slopes.items()}
         why.append(
-            f"{name}, {n} units: each unit more on a path multiplies the gradient by "
-            f"{math.exp(slope):.2f}; {MOST:.0%} of it comes by {carried[0]} to {carried[1]} units, "
-            f"while {MOST:.0%} of the paths have {shortest} to {longest}"
+            f"{name}, {n} units: each unit more on a path multiplies the gradient by"
+            f"{show({'': each}, '')}; it falls with length: {falls}; {MOST:.0%} of it comes by "
+            f"{min(least for least, _ in carried.values())} to {max(longest.values())} units, "
+            f"while {MOST:.0%} of the paths have {first} to {last}; all within half of the units: "
+            f"{short}"
         )
     return combine(answers), "; ".join(why)
 
@@ -123,16 +130,19 @@ def _binomial(n):
     return np.array([math.comb(n, k) / 2**n for k in range(n + 1)])
 
 
-def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
+def figures(measured: dict, runs: Runs) -> dict[str, Figure]:
     number, (lengths,) = chart("how long paths are", x="units on the path", y="share of all paths")
     one, (axes,) = chart("one path", x="units on the path", y="gradient at the input (norm)")
     product, (carried,) = chart("all paths", x="units on the path", y="share of the gradient")
-    for index, (name, found) in enumerate(measured["networks"].items()):
-        n, gradients = found["units"], found["gradient_by_length"]
+    for index, (name, seeds) in enumerate(measured["networks"].items()):
+        n = next(iter(seeds.values()))["units"]
         lengths.plot(_binomial(n), label=f"{name}, n = {n}", **style(index))
-        means = [np.mean(values) for values in gradients.values()]
-        axes.semilogy([*map(int, gradients)], means, label=name, **style(index))
-        carried.plot(shares(n, gradients), label=name, **style(index))
+        for seed, found in seeds.items():
+            gradients = found["gradient_by_length"]
+            look = style(index) | {"label": f"{name}, seed {seed}", "alpha": 0.6}
+            means = [np.mean(values) for values in gradients.values()]
+            axes.semilogy([*map(int, gradients)], means, **look)
+            carried.plot(shares(n, gradients), **look)
     last = style(len(measured["networks"]))
     lengths.plot(_binomial(LECTURE_UNITS), label=f"the lecture's, n = {LECTURE_UNITS}", **last)
     for drawn in (lengths, axes, carried):

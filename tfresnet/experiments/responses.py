@@ -1,11 +1,14 @@
-"""How strong are the responses of the layers: do redundant ones learn F(x) = 0?"""
+"""How strong are the responses of the layers, with shortcuts and without, by depth?"""
+
+import itertools
 
 import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine.figures import chart, lines
-from tfresnet.experiments.engine.judging import combine
+from tfresnet.experiments.engine.judging import by_seed, combine, is_higher, show
+from tfresnet.experiments.engine.runs import Runs
 from tfresnet.experiments.engine.units import UnitChain
 from tfresnet.layers.recorder import record_calls, walk_calls
 from tfresnet.runs.record import RunRecord
@@ -14,20 +17,19 @@ ORDER = 10
 ANY_RUNS = True
 CLAIM = (
     "Residual functions are closer to zero than those of plain layers, and the more layers there "
-    "are, the less each of them changes: redundant ones learn F(x) = 0."
+    "are, the less each of them changes."
 )
 SOURCE = "decks A and B; He et al., 2015, Fig. 7"
-EXPECTED = "mean deviation of the responses: resnet56 below resnet20 below plain20"
+EXPECTED = (
+    "mean deviation of the responses: resnet20 below plain20, resnet56 below plain56 and resnet20"
+)
 RUNS = {name: {"model": name} for name in ("plain20", "plain56", "resnet20", "resnet56")}
 IMAGES = 500
 
 
-def examine(runs: dict[str, RunRecord]) -> dict:
-    """Deviations of the responses in each network, and which networks are plain."""
-    return {
-        "responses": {name: deviations(run) for name, run in runs.items()},
-        "plain": {name: UnitChain(run.model).is_plain for name, run in runs.items()},
-    }
+def examine(run: RunRecord) -> dict:
+    """Deviations of the responses of the network, and whether it is plain."""
+    return {"responses": deviations(run), "plain": UnitChain(run.model).is_plain}
 
 
 def deviations(run: RunRecord) -> list[float]:
@@ -52,24 +54,30 @@ def deviations(run: RunRecord) -> list[float]:
 
 
 def verdict(measured: dict) -> tuple[str, str]:
-    means = {name: float(np.mean(values)) for name, values in measured["responses"].items()}
-    plain = [mean for name, mean in means.items() if measured["plain"][name]]
-    others = {name: mean for name, mean in means.items() if not measured["plain"][name]}
-    answers = []
-    if plain and others:
-        answers.append(max(others.values()) < min(plain))
-    if len(others) > 1:
-        by_depth = sorted(others, key=lambda name: len(measured["responses"][name]))
-        answers.append(means[by_depth[-1]] < means[by_depth[0]])
-    shown = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
-    return combine(answers or [None]), f"mean deviation of the responses: {shown}"
+    networks = {name: next(iter(seeds.values())) for name, seeds in measured["networks"].items()}
+    means = by_seed(measured["networks"], lambda found: float(np.mean(found["responses"])))
+    layers = {name: len(found["responses"]) for name, found in networks.items()}
+    answers = {
+        f"{b} below {a}": is_higher(means[a], means[b], unit="of deviation")
+        for a, b in itertools.permutations(networks, 2)
+        if not networks[b]["plain"]
+        and (layers[a] == layers[b] if networks[a]["plain"] else layers[a] < layers[b])
+    }
+    every = [found for seeds in measured["networks"].values() for found in seeds.values()]
+    smallest = min(min(found["responses"]) for found in every)
+    why = (
+        f"mean deviation of the responses: {show(means, '', digits=3)}; "
+        + "".join(f"{label}: {answer}; " for label, answer in answers.items())
+        + f"no layer is at zero: the smallest deviation is {smallest:.2f}"
+    )
+    return combine([answer.yes for answer in answers.values()] or [None]), why
 
 
-def figures(measured: dict, runs: dict[str, RunRecord]) -> dict[str, Figure]:
+def figures(measured: dict, runs: Runs) -> dict[str, Figure]:
     figure, axes = chart("in order", "from large to small", x="layer", y="standard deviation")
-    responses = measured["responses"]
+    responses = by_seed(measured["networks"], lambda found: found["responses"])
     lines(axes[0], responses, markersize=3)
-    falling = {name: sorted(values, reverse=True) for name, values in responses.items()}
-    lines(axes[1], falling, markersize=3)
+    lines(axes[1], by_seed(responses, lambda found: sorted(found, reverse=True)), markersize=3)
+    axes[0].set_ylim(bottom=0)
     axes[1].get_legend().remove()
     return {"responses.png": figure}

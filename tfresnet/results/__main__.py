@@ -16,6 +16,9 @@ def parse(argv: list[str] | None = None):
     parser.add_argument("--into", type=existing, metavar="PAGE", help=about)
     about = "compare two sets of runs: run folders or shell patterns, in quotes"
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help=about)
+    about = "table of trials (docs/trials.csv) to add a line to for each of the runs instead"
+    parser.add_argument("--trials", type=existing, metavar="CSV", help=about)
+    parser.add_argument("--note", default="", metavar="TEXT", help="note of these trials")
     return parser.parse_args(argv)
 
 
@@ -29,6 +32,7 @@ def main(argv: list[str] | None = None) -> str:
     from tfresnet.results.comparison import compare
     from tfresnet.results.networks import networks
     from tfresnet.results.table import table
+    from tfresnet.results.trials import append
     from tfresnet.runs.finding import run_folders
     from tfresnet.system import tables
 
@@ -38,6 +42,8 @@ def main(argv: list[str] | None = None) -> str:
         return text
     page = Path(args.into) if args.into else None
     folders = run_folders(map(Path, args.runs))
+    if args.trials:
+        return "\n".join(append(Path(args.trials), folders, args.note))
     if args.networks:
         text = networks(list_models(), folders)
     else:

@@ -3,6 +3,7 @@
 import glob
 import math
 import statistics
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfresnet.errors import InputError
@@ -11,6 +12,8 @@ from tfresnet.runs.record import RunRecord
 from tfresnet.settings.values import as_text
 
 RESOLUTION = 0.1  # points that one would like to tell
+STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
+MANY = 1000  # seeds that nobody trains
 
 
 def compare(a: str, b: str) -> str:
@@ -77,37 +80,72 @@ def _differences(a, b):
 
 
 def _gain(a: dict[int, float], b: dict[int, float]) -> str:
-    gain, error, _ = _difference(a, b)
-    shown = f"{gain:+.2f}" + (f" ± {error:.2f}" if error is not None else "")
+    found = difference(a, b)
+    shown = f"{found.mean:+.2f}" + (f" ± {found.error:.2f}" if found.error is not None else "")
     means = [f"{statistics.mean(side.values()):.2f} %" for side in (a, b)]
     return f"A {means[0]}, B {means[1]}, B - A {shown} points"
 
 
 def _verdict(a, b):
-    gain, error, deviation = _difference(a, b)
-    pairs = len(a.keys() & b.keys())
-    how = f"{pairs} paired seeds" if pairs else "no seed in common"
+    found = difference(a, b)
+    how = f"{found.n} paired seeds" if found.paired else "no seed in common"
     text = f"{_gain(a, b)} ({how}, standard error)"
-    if error is None:
+    if found.error is None:
         return f"{text}\none pair has no standard error: train more seeds"
-    sure = abs(gain) > 2 * error
-    word = "better" if gain > 0 else "worse"
+    sure = abs(found.mean) > 2 * found.error
+    word = "better" if found.mean > 0 else "worse"
     text += f"\nB is {word} by more than two standard errors" if sure else "\nundecided"
-    needed = max(2, math.ceil((2 * deviation / RESOLUTION) ** 2))
-    more = max(0, needed - max(pairs, 1))
+    needed = max(2, math.ceil((2 * found.deviation / RESOLUTION) ** 2))
+    more = max(0, needed - (found.n if found.paired else 1))
     return f"{text}; to tell {RESOLUTION} points it takes {more} more seed{'s' * (more != 1)}"
 
 
-def _difference(a, b) -> tuple[float, float | None, float]:
-    """(gain of B, its standard error or None, deviation of one difference)."""
+@dataclass(frozen=True)
+class Difference:
+    """What trainings b have more than trainings a.
+
+    Attributes:
+        mean: of the differences of paired seeds; without common seeds, of the means.
+        deviation: of the difference of two trainings.
+        error: standard error of the mean (Welch's without pairs); None: too few trainings.
+        n: number of pairs; without pairs, of the trainings of the smaller set.
+    """
+
+    mean: float
+    deviation: float
+    error: float | None
+    n: int
+    paired: bool
+
+    @property
+    def bar(self) -> float:
+        """Half of the interval that holds the true difference with 95 % confidence."""
+        return math.inf if self.error is None else _student(self.n - 1) * self.error
+
+    def seeds_to_tell(self, points: float) -> int:
+        """The number of pairs that could tell a difference of `points`; at most `MANY`."""
+        numbers = range(2, MANY)
+        bars = (_student(n - 1) * self.deviation / math.sqrt(n) for n in numbers)
+        enough = (n for n, bar in zip(numbers, bars, strict=True) if bar < points)
+        return next(enough, MANY)
+
+
+def difference(a: dict, b: dict) -> Difference:
+    """Compares two sets of trainings, each seed -> figure. Common seeds are paired."""
     if seeds := sorted(a.keys() & b.keys()):
         gains = [b[seed] - a[seed] for seed in seeds]
         deviation = statistics.stdev(gains) if len(gains) > 1 else 0.0
         error = deviation / math.sqrt(len(gains)) if len(gains) > 1 else None
-        return statistics.mean(gains), error, deviation
+        return Difference(statistics.mean(gains), deviation, error, len(gains), paired=True)
     gain = statistics.mean(b.values()) - statistics.mean(a.values())
-    if min(len(a), len(b)) < 2:
-        return gain, None, 0.0
+    n = min(len(a), len(b))
+    if n < 2:
+        return Difference(gain, 0.0, None, n, paired=False)
     variances = [statistics.variance(side.values()) for side in (a, b)]
     error = math.sqrt(sum(v / len(s) for v, s in zip(variances, (a, b), strict=True)))
-    return gain, error, math.sqrt(sum(variances))
+    return Difference(gain, math.sqrt(sum(variances)), error, n, paired=False)
+
+
+def _student(freedom):
+    """The 97.5 % point of Student's distribution; from ten degrees on to 0.01."""
+    return STUDENT[freedom - 1] if freedom <= len(STUDENT) else 1.96 + 2.6 / freedom

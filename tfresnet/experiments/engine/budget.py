@@ -38,6 +38,8 @@ BUDGET = {
 # For small or costly networks without residual units: fewer images.
 SMALL = {"train_size": 10_000, "epochs": 10, "lr": 0.02}
 
+SEEDS = 3  # trainings of each run, unless a study compares none (its own SEEDS)
+
 # `--quick` runs the same code in seconds, to show that a study works.
 QUICK = {"dataset": "shapes10", "val_size": 200, "train_size": 640, "epochs": 2}
 _DEEP = ("resnet20", "resnet32", "resnet44", "resnet56", "wrn16_2")
@@ -62,10 +64,17 @@ def make_config(differences: dict, quick: bool = False) -> TrainConfig:
     return TrainConfig(**settings, warmup_epochs=WARMUP * settings["epochs"]).resolved()
 
 
+def with_seed(differences: dict, seed: int) -> dict:
+    """The same run and those that it starts from, with another seed."""
+    other = {"weights": with_seed(differences["weights"], seed)} if "weights" in differences else {}
+    return differences | other | {"seed": seed}
+
+
 def run_name(differences: dict, quick: bool = False) -> str:
-    """The `name` in the differences, or one made of the settings, such as `resnet20-shortcut_B`."""
+    """The `name` in the differences, in which `{seed}` stands for the seed, or one made of the
+    settings, such as `resnet20-shortcut_B`."""
     if "name" in differences:
-        return differences["name"]
+        return differences["name"].format(seed=differences.get("seed", BUDGET["seed"]))
     model = differences["model"]
     parts = [STAND_INS.get(model, model) if quick else model]
     for key, usual in BUDGET.items():

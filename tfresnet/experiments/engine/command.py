@@ -8,7 +8,7 @@ from types import ModuleType
 
 from tfresnet.errors import InputError
 from tfresnet.experiments.engine import plan
-from tfresnet.experiments.engine.budget import BUDGET
+from tfresnet.experiments.engine.budget import SEEDS, with_seed
 from tfresnet.experiments.engine.runs import StudyRun, TimeLimit
 from tfresnet.experiments.engine.study import REHEARSAL, conclude, load_studies
 from tfresnet.runs.finding import is_run, run_folders
@@ -25,28 +25,24 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     places = [Path(path) for path in args.runs or []]
     if any(map(is_run, places)):
         records = [RunRecord(path, data_dir=args.data_dir) for path in run_folders(places)]
-        runs = {run.name: run for run in records}
+        runs = {run.name: {run.config.seed: run} for run in records}
         return _measure_other_runs(studies, runs, folder / "own")
     if places and not run_folders(places):
         raise InputError(f"--runs must name runs or folders of them. Received: {places[0]}")
     place = StudyRun({}, folder / "runs", args.quick, tuple(places), args.data_dir)
-    wanted = list_runs(studies, place)
+    wanted = list_runs(studies, place, args.seeds)
     if args.plan:
-        print(plan.table({name: [*runs.values()] for name, runs in wanted.items()}))
+        print(plan.table({name: _in_order(runs) for name, runs in wanted.items()}))
         return {}
     if args.quick:
         print(f"{REHEARSAL}: it shows that the program works, and decides no claim", flush=True)
     limit, found = TimeLimit(args.minutes), {}
     try:
         for name, study in studies.items():
-            runs = {label: run.train(limit) for label, run in wanted[name].items()}
-            if args.quick:
-                found[name] = conclude(study, runs, folder / name, rehearsal=True)
-                print(
-                    f"\n{name} works with {_stand_ins(wanted[name])}; {folder / name}", flush=True
-                )
-            else:
-                found[name] = _conclude(name, study, runs, folder / name)
+            for one in [] if args.finished else _in_order(wanted[name]):
+                one.train(limit)
+            if results := _judge(name, study, wanted[name], folder / name, args.quick):
+                found[name] = results
     except Interrupted as stopped:
         if not limit.is_over:
             raise
@@ -54,16 +50,49 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     return found
 
 
-def list_runs(studies: dict[str, ModuleType], place: StudyRun) -> dict[str, dict[str, StudyRun]]:
-    """Study -> label -> run, like `place` in all but its settings. Quick studies have one seed."""
+def _judge(name, study, wanted, folder, quick):
+    """The results of a study from its finished runs; None if one is missing that it needs."""
+    runs = {
+        label: {seed: run.record() for seed, run in same.items() if run.is_finished}
+        for label, same in wanted.items()
+    }
+    if missing := [label for label, same in runs.items() if not same]:
+        print(f"\n{name}: not trained: {', '.join(missing)}", flush=True)
+        if not hasattr(study, "ANY_RUNS"):
+            return None
+        runs = {label: same for label, same in runs.items() if same}
+    if not quick:
+        return _conclude(name, study, runs, folder)
+    results = conclude(study, runs, folder, rehearsal=True)
+    print(f"\n{name} works with {_stand_ins(wanted)}; {folder}", flush=True)
+    return results
+
+
+def list_runs(
+    studies: dict[str, ModuleType], place: StudyRun, seeds: int | None = None
+) -> dict[str, dict[str, dict[int, StudyRun]]]:
+    """Study -> label -> seed -> run, like `place` in all but its settings. Quick studies have one
+    seed, and so have those that compare no trainings; the others have `seeds`."""
+
+    def number_of(study):
+        own = getattr(study, "SEEDS", SEEDS)
+        return 1 if place.quick or own == 1 else seeds or own
+
     return {
         name: {
-            label: replace(place, differences=run)
+            label: {
+                seed: replace(place, differences=with_seed(run, seed))
+                for seed in range(number_of(study))
+            }
             for label, run in study.RUNS.items()
-            if not place.quick or run.get("seed") in (None, BUDGET["seed"])
         }
         for name, study in studies.items()
     }
+
+
+def _in_order(runs):
+    """The first seed of all runs, then the second: what is done first can be compared first."""
+    return [run for same in zip(*(r.values() for r in runs.values()), strict=True) for run in same]
 
 
 def _measure_other_runs(studies, runs, folder):
@@ -76,7 +105,7 @@ def _measure_other_runs(studies, runs, folder):
 def _stand_ins(runs):
     """The networks that were trained, with those that they stand in for."""
     places: dict[str, list[str]] = {}
-    for run in runs.values():
+    for run in _in_order(runs):
         meant, trained = run.differences["model"], run.config.model
         others = places.setdefault(trained, [])
         others += [meant] if meant not in (trained, *others) else []

@@ -7,8 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tfresnet.experiments.engine.judging import strip_bars
-
 # The palette of Okabe and Ito for colour-blind readers, from dark to light.
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -38,28 +36,39 @@ def style(number: int) -> dict:
     }
 
 
-def lines(axes: Axes, curves: dict[str, Sequence[float]], **look: object) -> None:
-    """One line for each label, over 1, 2, 3 ...; `look` replaces parts of the style."""
-    for number, (label, values) in enumerate(curves.items()):
-        places = np.arange(1, 1 + len(values))
-        axes.plot(places, values, label=label, **style(number) | look)
+def lines(axes: Axes, curves: dict[str, dict[str, Sequence[float]]], **look: object) -> None:
+    """A line for the mean of each label's seeds over 1, 2, 3 ..., in the band of all its seeds;
+    `look` replaces parts of the style."""
+    for number, (label, seeds) in enumerate(curves.items()):
+        values = np.array([*seeds.values()])
+        places = np.arange(1, 1 + values.shape[1])
+        shown = style(number) | look
+        axes.plot(places, values.mean(axis=0), label=f"{label}, n = {len(values)}", **shown)
+        band = {"color": shown["color"], "alpha": 0.2, "linewidth": 0}
+        axes.fill_between(places, values.min(axis=0), values.max(axis=0), **band)
     axes.legend()
 
 
-def bar_chart(
-    title: str, values: dict[str, float], x: str, y: str, errors: Sequence[float] | None = None
-) -> Figure:
-    """One bar for each label with its number above it, and error bars if `errors` are given."""
+def bar_chart(title: str, values: dict[str, dict[str, float]], x: str, y: str) -> Figure:
+    """A bar for the mean of each label's seeds with its number above it, and a point for each
+    seed where there are several."""
     figure, (axes,) = chart(title, x=x, y=y)
-    places = range(len(values))
-    drawn = axes.bar(places, [*values.values()], yerr=errors, capsize=4, color="#56B4E9")
-    axes.bar_label(drawn, fmt="%.4g", padding=3)
-    axes.set_xticks(places, [*values], rotation=20)
-    axes.margins(y=0.15)
+    draw_bars(axes, values)
     return figure
+
+
+def draw_bars(axes: Axes, values: dict[str, dict[str, float]]) -> None:
+    for place, one in enumerate(values.values()):
+        seeds = [*one.values()]
+        axes.bar(place, np.mean(seeds), color="#56B4E9")
+        axes.plot([place] * len(seeds), seeds, "k_" if len(seeds) > 1 else "", markersize=9)
+        above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
+        axes.annotate(f"{np.mean(seeds):.4g}", (place, max(seeds)), **above)
+    names = [f"{label}\nn = {len(seeds)}" for label, seeds in values.items()]
+    axes.set_xticks(range(len(values)), names, rotation=20)
+    axes.margins(y=0.15)
 
 
 def draw_test_errors(title: str, measured: dict, x: str) -> Figure:
     """A bar chart of the test errors that `judging.measure_test_errors` returned."""
-    widths = [width for _, width in measured["test_error_with_bar"].values()]
-    return bar_chart(title, strip_bars(measured), x, "test error (%)", widths)
+    return bar_chart(title, measured["test_error"], x, "test error (%)")

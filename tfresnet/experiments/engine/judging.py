@@ -1,57 +1,75 @@
-"""Verdicts with error bars.
+"""Verdicts on trainings of several seeds.
 
-Most runs have one seed. The bar of an error rate is two standard errors. It covers the sample of
-images and the seed: two trainings of resnet20 that differed only in rounding ended 0.24 points
-apart, and five runs of resnet110 in the paper have a deviation of 0.16 points (Table 6).
+A figure of a training has a value for each seed. Differences are taken between trainings of one
+seed, and a difference counts where its interval of 95 % confidence (Student's, over the seeds)
+leaves 0 out. The deviation is that of the compared networks themselves. One seed has none, so it
+decides nothing. The errors are those on the test images of CIFAR-10, which all networks share.
 """
 
-import math
-from collections.abc import Iterable
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
-from tfresnet.runs.record import RunRecord
+from tfresnet.experiments.engine.runs import Runs
+from tfresnet.results.comparison import MANY, difference
 
-SEED_DEVIATION = 0.2  # points
-TEST_IMAGES = 10_000
-POINTS = "points, two standard errors of the sample and of the seed"
-
-
-def bar(error: float, n: int, seeds: bool = True) -> float:
-    """Half the width of an error bar in points, for an error in percent of `n` images."""
-    share = min(max(error / 100, 1 / n), 1 - 1 / n)
-    variance = 100**2 * share * (1 - share) / n
-    return 2 * math.sqrt(variance + (SEED_DEVIATION**2 if seeds else 0))
+Seeds = dict[str, float]  # seed -> figure, as in results.json
 
 
-def measure_test_errors(runs: dict[str, RunRecord]) -> dict:
-    """Test errors in percent, each with its bar, under the names that results.json has for them."""
-    errors = {
-        name: [run.test_error, round(bar(run.test_error, TEST_IMAGES), 2)]
-        for name, run in runs.items()
-    }
-    return {"test_error_with_bar": errors, "bar": POINTS}
+@dataclass(frozen=True)
+class Answer:
+    """An answer with its figures. `yes` is None where the seeds cannot tell."""
+
+    yes: bool | None
+    figures: str
+
+    def __str__(self):
+        return f"{ {True: 'yes', False: 'no', None: 'undecided'}[self.yes] } ({self.figures})"
+
+    def negated(self) -> "Answer":
+        return replace(self, yes=None if self.yes is None else not self.yes)
 
 
-def strip_bars(measured: dict) -> dict[str, float]:
-    """The test errors of `measure_test_errors` without their bars."""
-    return {name: error for name, (error, _) in measured["test_error_with_bar"].items()}
+def by_seed(runs: dict[str, dict], of: Callable[[Any], object]) -> dict[str, dict[str, Any]]:
+    """Label -> seed -> what `of` makes of a run, or of the numbers of a network."""
+    return {label: {str(n): of(one) for n, one in same.items()} for label, same in runs.items()}
 
 
-def list_errors(errors: dict[str, float], digits: int = 2) -> str:
-    return ", ".join(f"{name} {error:.{digits}f} %" for name, error in errors.items())
+def measure_test_errors(runs: Runs) -> dict:
+    """Test errors in percent, under the name that results.json has for them."""
+    return {"test_error": by_seed(runs, lambda run: run.test_error)}
 
 
-def is_positive(difference: float, width: float) -> bool | None:
-    """Whether a difference with an error bar of `width` is above 0; None: within the bar."""
-    return None if abs(difference) <= width else bool(difference > 0)
+def is_higher(a: Seeds, b: Seeds, margin: float = 0.0, unit: str = "points") -> Answer:
+    """Whether the figures `a` are more than `margin` above the figures `b`."""
+    found = difference(b, a)
+    if found.error is None:
+        return Answer(None, f"{found.mean:.2f} {unit}, {_seeds(found.n)}")
+    shown = f"{found.mean:.2f} ± {found.bar:.2f} {unit}, {_seeds(found.n)}"
+    above = found.mean - margin
+    if abs(above) > found.bar:
+        return Answer(above > 0, shown)
+    enough = found.seeds_to_tell(abs(above))
+    many = f"{enough} seeds could" if enough < MANY else "no number of seeds would"
+    return Answer(None, f"{shown}; {many} tell")
 
 
-def is_higher(a: float, b: float, n: int = TEST_IMAGES, margin: float = 0.0) -> bool | None:
-    """Whether error `a` is more than `margin` points above `b`; None: within the error bars."""
-    return is_positive(a - b - margin, math.hypot(bar(a, n), bar(b, n)))
+def _seeds(n):
+    return f"{n} seed{'s' * (n != 1)}"
 
 
-def negate(answer: bool | None) -> bool | None:
-    return None if answer is None else not answer
+def show(figures: dict[str, Seeds], unit: str = " %", digits: int = 2) -> str:
+    """The mean of each, with the deviation of its seeds and their number."""
+    return ", ".join(f"{name} {_show(seeds, unit, digits)}" for name, seeds in figures.items())
+
+
+def _show(seeds, unit, digits):
+    values = [*seeds.values()]
+    mean = f"{statistics.fmean(values):,.{digits}f}"
+    if len(values) == 1:
+        return f"{mean}{unit} (n = 1)"
+    return f"{mean} ± {statistics.stdev(values):,.{digits}f}{unit} (n = {len(values)})"
 
 
 def combine(answers: Iterable[bool | None]) -> str:
@@ -60,7 +78,3 @@ def combine(answers: Iterable[bool | None]) -> str:
     if False in answers:
         return "fails"
     return "undecided" if None in answers else "holds"
-
-
-def describe(answer: bool | None) -> str:
-    return {True: "yes", False: "no", None: "within the error bars"}[answer]

@@ -15,6 +15,8 @@ from tfresnet.runs.record import RunRecord
 from tfresnet.settings.config import TrainConfig
 from tfresnet.system.signals import Interrupted
 
+Runs = dict[str, dict[int, RunRecord]]  # label -> seed -> run
+
 
 @dataclass(frozen=True)
 class StudyRun:
@@ -46,14 +48,17 @@ class StudyRun:
 
     @property
     def path(self) -> Path:
-        own = self.folder / run_name(self.differences, self.quick)
-        others = (RunRecord(folder / own.name) for folder in self.kept if not own.exists())
-        return next((run.path for run in others if run.is_finished), own)
+        """The folder of the finished run, if possible one with its model; else where it trains."""
+        name = run_name(self.differences, self.quick)
+        places = [RunRecord(folder / name) for folder in (self.folder, *self.kept)]
+        finished = [run for run in places if run.is_finished]
+        finished.sort(key=lambda run: not run.folder.model.exists())
+        return (finished or places)[0].path
 
     @property
     def epochs_done(self) -> float:
         """Epochs in the newest checkpoint, with a fraction for a partial one."""
-        paths = self._record().folder.checkpoints.paths()
+        paths = self.record().folder.checkpoints.paths()
         return int(paths[-1].stem[5:]) / self.steps_per_epoch if paths else 0.0
 
     @property
@@ -64,7 +69,7 @@ class StudyRun:
     @property
     def is_finished(self) -> bool:
         """Whether the run was tested. Its model may be missing: git does not keep it."""
-        return self._record().is_finished
+        return self.record().is_finished
 
     def train(self, limit: "TimeLimit") -> RunRecord:
         """Trains or continues the run unless it is finished; trains its source first.
@@ -76,7 +81,7 @@ class StudyRun:
         from tfresnet.training.loop import train
 
         if self.is_finished:
-            return self._record()
+            return self.record()
         if limit.is_over:
             raise Interrupted(signal.SIGTERM, f"{self.path.name} is next")
         if self.source:
@@ -88,9 +93,9 @@ class StudyRun:
         else:
             place = {"output_dir": self.folder, "name": self.path.name}
             train(replace(self.config, **place, **data), callbacks=[limit])
-        return self._record()
+        return self.record()
 
-    def _record(self):
+    def record(self) -> RunRecord:
         """The record of the folder, after a check that its settings are those of this run."""
         record = RunRecord(self.path, data_dir=self.data_dir)
         if not record.folder.config.exists():

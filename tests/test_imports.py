@@ -33,11 +33,11 @@ slides: system layers models complexity
 evaluation: errors pretrained settings system data layers models runs
 param_count: settings system models complexity slides
 ship: pretrained system models runs
-verify: system runs
 predict: errors pretrained system data layers models runs evaluation
 live: errors system data layers models predict
 results: errors pretrained settings system data models complexity runs param_count
 training: errors pretrained settings system data layers models own runs evaluation
+verify: runs system training
 experiments: errors settings system data layers models complexity runs param_count results training
 export: errors settings system data layers weights models runs evaluation predict results experiments
 report: errors settings system data check_unit own runs param_count results experiments

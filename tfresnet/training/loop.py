@@ -78,11 +78,13 @@ def train(
         others = OtherWork()
         if not run.state.ended:
             with stop_requests() as stop:
-                _train(run, evaluate, stop, callbacks)
+                train_to_end(run, evaluate, stop, callbacks)
         return test(run, evaluate, others.cores() if resume is None else None)
 
 
-def _train(run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: list) -> None:
+def train_to_end(
+    run: Run, evaluate: Evaluator, stop: StopRequest, callbacks: Iterable = ()
+) -> None:
     """Trains from the current step to the end of the last epoch."""
     shown = run
     if run.config.transfer == "head":

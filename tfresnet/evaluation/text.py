@@ -20,22 +20,24 @@ def summary_line(result: dict) -> str:
 
 def report(result: dict) -> str:
     """Totals, top-1 by class in percent, and the confusion matrix, for the screen."""
-    names = list(result["per_class"])
-    width = max(10, *(len(name) for name in names))
     model = result["model"]
     if "unfinished" in result:
         model += f" (unfinished, {result['unfinished']})"
     model += " with mirrored images (--tta)" if result.get("tta") else ""
-    lines = [
-        f"{model} on {result['dataset']}, {summary_line(result)}  "
-        f"{result['images_per_second']:.0f} images/s",
-        "",
-        f"{'class':{width}} top-1 %   predicted as (columns in the same order)",
-    ]
+    head = f"{model} on {result['dataset']}, {summary_line(result)}"
+    head += f"  {result['images_per_second']:.0f} images/s"
+    return "\n".join([head, "", *confusion_table(result)])
+
+
+def confusion_table(result: dict) -> list[str]:
+    """Lines with the top-1 of each class in percent, and how often it was taken for each class."""
+    names = list(result["per_class"])
+    width = max(10, *map(len, names))
+    lines = [f"{'class':{width}} top-1 %   predicted as (columns in the same order)"]
     for name, row in zip(names, result["confusion"], strict=True):
         counts = " ".join(f"{count:4d}" for count in row)
         lines.append(f"{name:{width}} {100 * result['per_class'][name]:7.2f}   {counts}")
-    return "\n".join(lines)
+    return lines
 
 
 def write_json(result: dict, path: str | Path) -> None:

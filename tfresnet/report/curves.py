@@ -1,9 +1,9 @@
 """The section on the curves: one chart for each network, and a table of the errors."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from tfresnet.experiments.engine.judging import bar
 from tfresnet.report import drawings
 from tfresnet.report.material import Material
 from tfresnet.report.networks import name_of
@@ -74,8 +74,10 @@ def _alike(runs, ignored):
 
 
 def _test_error(run):
-    width = bar(run.test_error, run.result["n"], seeds=False)
-    return f"{_error(run.result['top1'])} ± {width:.2f}"
+    """With two standard errors of the sample of test images."""
+    top1, n = run.result["top1"], run.result["n"]
+    share = min(max(top1, 1 / n), 1 - 1 / n)
+    return f"{_error(top1)} ± {200 * math.sqrt(share * (1 - share) / n):.2f}"
 
 
 def _error(top1):

@@ -33,14 +33,8 @@ def curves(groups: Mapping[str, Sequence[RunRecord]], say: Callable[[str], str])
     figure, axes = chart(*map(say, splits), x=say("epoch"), y=say("error (%)"))
     for one, column in zip(axes, splits.values(), strict=True):
         found = {label: _errors(runs, column) for label, runs in groups.items()}
-        lines(
-            one,
-            {_legend(k, errors): errors.mean(axis=0) for k, errors in found.items()},
-            markersize=3,
-        )
-        for colour, errors in zip(COLOURS, found.values(), strict=False):
-            places = np.arange(1, 1 + errors.shape[1])
-            one.fill_between(places, errors.min(0), errors.max(0), color=colour, alpha=0.2)
+        by_run = {_legend(k, errors): dict(enumerate(errors)) for k, errors in found.items()}
+        lines(one, by_run, counted=False, markersize=3)
     for one in axes[1:]:
         one.set_xlim(axes[0].get_xlim())
     return figure

@@ -36,14 +36,20 @@ def style(number: int) -> dict:
     }
 
 
-def lines(axes: Axes, curves: dict[str, dict[str, Sequence[float]]], **look: object) -> None:
-    """A line for the mean of each label's seeds over 1, 2, 3 ..., in the band of all its seeds;
-    `look` replaces parts of the style."""
+def lines(
+    axes: Axes,
+    curves: dict[str, dict[object, Sequence[float]]],
+    counted: bool = True,
+    **look: object,
+) -> None:
+    """A line for the mean of each label's seeds over 1, 2, 3 ..., in the band of all its seeds.
+    `counted` adds their number to the label; `look` replaces parts of the style."""
     for number, (label, seeds) in enumerate(curves.items()):
         values = np.array([*seeds.values()])
         places = np.arange(1, 1 + values.shape[1])
         shown = style(number) | look
-        axes.plot(places, values.mean(axis=0), label=f"{label}, n = {len(values)}", **shown)
+        label += f", n = {len(values)}" if counted else ""
+        axes.plot(places, values.mean(axis=0), label=label, **shown)
         band = {"color": shown["color"], "alpha": 0.2, "linewidth": 0}
         axes.fill_between(places, values.min(axis=0), values.max(axis=0), **band)
     axes.legend()

@@ -7,8 +7,8 @@ from tensorboard.plugins.pr_curve import summary as pr_curve
 
 from tfresnet.evaluation.evaluator import Evaluation
 from tfresnet.evaluation.metrics import METRICS
+from tfresnet.evaluation.text import confusion_table
 from tfresnet.runs.events import remove_events
-from tfresnet.system.tables import markdown
 from tfresnet.training.run import Run
 from tfresnet.training.tensorboard import images
 from tfresnet.training.tensorboard.images import MOST_CLASSES
@@ -33,7 +33,9 @@ def write_validation(run: Run, evaluation: Evaluation, all_pages: bool) -> None:
     if len(names) <= MOST_CLASSES:
         counts = np.asarray(evaluation.metrics["confusion"])
         tf.summary.image("confusion_matrix", images.matrix(counts, names)[None])
-        tf.summary.text("confusion_table", confusion_table(evaluation.metrics))
+        # As code: a table of Markdown breaks the names of its columns.
+        table = "\n".join(["```", *confusion_table(evaluation.metrics), "```"])
+        tf.summary.text("confusion_table", table)
     if not all_pages:
         return
     _write_pr_curves(evaluation, split.labels, names)
@@ -71,13 +73,3 @@ def _write_pr_curves(evaluation, labels, names):
     for number, (name, scores) in enumerate(zip(names, evaluation.probabilities.T, strict=True)):
         curve = pr_curve.pb(f"classes/{name}", labels == number, scores, num_thresholds=101)
         tf.summary.experimental.write_raw_pb(curve.SerializeToString())
-
-
-def confusion_table(metrics: dict) -> str:
-    """The confusion matrix in Markdown: a row per true class, with its top-1 accuracy."""
-    per_class = metrics["per_class"]
-    rows = [
-        [name, *map(str, counts), f"{100 * per_class[name]:.1f}"]
-        for name, counts in zip(per_class, metrics["confusion"], strict=True)
-    ]
-    return markdown(["true \\ predicted", *per_class, "top-1 %"], rows)

@@ -17,7 +17,7 @@ _CATEGORIES = {
     "Is it fast?": {
         "images per second": r"^images_per_second$",
         "milliseconds a step": r"^time/(input|step)$",
-        "memory": r"^memory/",
+        "memory in GiB": r"^memory/",
     },
 }
 

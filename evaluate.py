@@ -1,7 +1,13 @@
 """Evaluates a trained network; see `python evaluate.py --help`."""
 
-from tfresnet.evaluation.__main__ import main
 from tfresnet.system import commands
+
+
+def main(argv: list[str] | None = None):
+    from tfresnet.evaluation.__main__ import main
+
+    return main(argv)
+
 
 if __name__ == "__main__":
     commands.run(main, "evaluate.py")

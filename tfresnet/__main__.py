@@ -6,7 +6,6 @@ import sys
 
 import tfresnet
 from tfresnet.system import commands
-from tfresnet.system.arguments import ArgumentParser
 
 # Name -> what the command does; `train` and `evaluate` are what train.py and evaluate.py are.
 COMMANDS = {
@@ -44,6 +43,8 @@ def main() -> None:
 
 def _explain():
     """Prints the help, the version or what is wrong with the arguments."""
+    from tfresnet.system.arguments import ArgumentParser
+
     parser = ArgumentParser("tfresnet", "Residual networks on CIFAR-10 in TensorFlow and Keras 3.")
     parser.add_argument(
         "--version", action="version", version=tfresnet.__version__, help="print it"

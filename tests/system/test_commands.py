@@ -88,7 +88,7 @@ ENTRIES += [path for path in ROOT.glob("tfresnet/*.py") if "__main__" in path.re
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.name == "__main__.py"], ids=str)
 def test_the_package_of_a_command_leaves_tensorflow_to_it(entry):
     """Loaded earlier, it would print its start-up messages and choose its kernels too early."""
-    module = f"tfresnet.{entry.parent.name}"
+    module = ".".join(entry.parent.relative_to(ROOT).parts)
     done = start("-c", f"import sys, {module}; print('tensorflow' in sys.modules)")
     assert (done.stdout, done.stderr) == (b"False\n", b"")
 

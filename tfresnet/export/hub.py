@@ -58,7 +58,8 @@ def _draw(run, file):
     figure, (axes,) = figures.chart(_title(run), x="epoch", y="top-1 error (%)")
     names = {"training": "top1", "validation": "val_top1"}
     known = {label: column for label, column in names.items() if column in run.history[0]}
-    figures.lines(axes, {label: run.curve(column) for label, column in known.items()})
+    curves = {label: {0: run.curve(column)} for label, column in known.items()}
+    figures.lines(axes, curves, counted=False)
     figure.savefig(file)
 
 

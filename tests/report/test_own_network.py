@@ -166,6 +166,6 @@ def test_without_names_the_report_is_of_what_was_finished_last(kept, tmp_path, m
     assert sources.last() == [Path("logs/b")]
     study = Path("logs/experiments/degradation")
     study.mkdir()
-    results = '{"claim": "", "source": "", "verdict": "holds", "why": "", "runs": {"plain": "c"}}'
+    results = '{"claim": "", "source": "", "verdict": "holds", "why": "", "runs": {"plain": ["c"]}}'
     (study / "results.json").write_text(results)
     assert sources.last() == [Path("logs/experiments/runs/c"), study]

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -11,13 +12,12 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from tfresnet.experiments.engine.figures import COLOURS, chart, lines
 from tfresnet.runs.record import RunRecord
 
 TOGETHER = len(COLOURS)  # lines in one chart
-_COLOURS = 128  # in the palette of a picture
 _MARGIN = 4  # pixels around a chart
 
 
@@ -104,6 +104,20 @@ def translate(figure: Figure, say: Callable[[str], str]) -> None:
         text.set_text(say(text.get_text()))
 
 
+def rewrite(png: bytes, say: Callable[[str], str], fonts: Sequence[str]) -> bytes:
+    """A study's picture with other titles, if it holds them; see `figures.titles`."""
+    picture = Image.open(io.BytesIO(png))
+    known = [(text, say(text), box) for text, *box in json.loads(picture.info.get("titles", "[]"))]
+    picture = picture.convert("RGB")
+    pen = ImageDraw.Draw(picture)
+    for text, said, (left, top, right, bottom) in known:
+        if said != text:
+            pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill="white")
+            font = ImageFont.truetype(font_manager.findfont(fonts[0]), round(bottom - top))
+            pen.text(((left + right) / 2, (top + bottom) / 2), said, "black", font, anchor="mm")
+    return _png(picture)
+
+
 def pictures(figure: Figure) -> list[bytes]:
     """A PNG of each chart of a figure, so that a narrow screen can stack them."""
     for axes in figure.axes[1:]:
@@ -121,12 +135,9 @@ def _box(axes: Axes, whole):
     return round(box.x0), round(whole.height - box.y1), round(box.x1), round(whole.height - box.y0)
 
 
-def compress(png: bytes) -> bytes:
-    """The picture with a palette, a third of the size: charts have few colours."""
-    return min(png, _png(Image.open(io.BytesIO(png)).convert("RGB")), key=len)
-
-
 def _png(picture):
     written = io.BytesIO()
-    picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(written, "png", optimize=True)
+    # With a palette it is a third of the size; k-means keeps the few bright pixels of a map.
+    palette = picture.quantize(256, kmeans=2, dither=Image.Dither.NONE)
+    palette.save(written, "png", optimize=True)
     return written.getvalue()

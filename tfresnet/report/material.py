@@ -43,6 +43,11 @@ class Material:
         can_show = self.font or not (in_figure and self.texts["fonts"])
         return self.texts["names"].get(name, name) if can_show else name
 
+    def say_of_classes(self, text: str) -> str:
+        """As `say_in_figure`, for a text with names of classes."""
+        words = self.say_in_figure(text).split(" ")
+        return " ".join(self.class_name(word, in_figure=True) for word in words)
+
     def names(self, runs: Sequence[RunRecord | str]) -> str:
         """The names of runs, or labels, in one line."""
         return self.say(", ").join(f"`{getattr(run, 'name', run)}`" for run in runs)

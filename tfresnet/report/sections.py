@@ -169,7 +169,7 @@ def _studies(material, texts):
                 drawings.translate(figures[file.name], material.say_in_figure)
                 pngs = drawings.pictures(figures[file.name])
             else:
-                pngs = [drawings.compress(file.read_bytes())]
+                pngs = [drawings.rewrite(file.read_bytes(), material.say_of_classes, material.font)]
             yield material.picture(name, caption, pngs)
 
 

@@ -1,5 +1,6 @@
 """The sources of a report: folders of finished runs and studies."""
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def last() -> list[Path]:
     newest = max(results, key=lambda file: file.stat().st_mtime).parent
     if not _is_study(newest):
         return [newest]
-    runs = (newest.parent / "runs" / name for name in _read_study(newest).results["runs"].values())
+    names = itertools.chain(*_read_study(newest).results["runs"].values())
+    runs = (newest.parent / "runs" / name for name in names)
     return [*filter(is_run, runs), newest]
 
 

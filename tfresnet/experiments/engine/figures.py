@@ -1,5 +1,6 @@
 """Charts for print and for the colour-blind: every line has its own marker and dash pattern."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -73,6 +74,16 @@ def draw_bars(axes: Axes, values: dict[str, dict[str, float]]) -> None:
     names = [f"{label}\nn = {len(seeds)}" for label, seeds in values.items()]
     axes.set_xticks(range(len(values)), names, rotation=20)
     axes.margins(y=0.15)
+
+
+def titles(figure: Figure) -> str:
+    """The titles of a figure with left, top, right and bottom in pixels, as JSON: a report can put
+    those of another language in their places."""
+    figure.draw_without_rendering()
+    top = figure.bbox.height
+    texts = (*figure.texts, *(one.title for one in figure.axes))
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts if text.get_text()]
+    return json.dumps([(text, b.x0, top - b.y1, b.x1, top - b.y0) for text, b in boxes])
 
 
 def draw_test_errors(title: str, measured: dict, x: str) -> Figure:

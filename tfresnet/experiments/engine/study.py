@@ -25,6 +25,7 @@ from pathlib import Path
 from types import ModuleType
 
 from tfresnet import experiments
+from tfresnet.experiments.engine.figures import titles
 from tfresnet.experiments.engine.runs import Runs
 from tfresnet.system.atomic import atomic_write, write_text
 
@@ -72,7 +73,7 @@ def _write(folder, results, figures, rehearsal):
         if rehearsal:
             figure.suptitle(REHEARSAL, color="red")
         with atomic_write(folder / (f"rehearsal-{name}" if rehearsal else name)) as path:
-            figure.savefig(path, metadata={"Software": None})
+            figure.savefig(path, metadata={"Software": None, "titles": titles(figure)})
     text = json.dumps(results, indent=1) + "\n"
     write_text(folder / ("rehearsal.json" if rehearsal else "results.json"), text)
     if not rehearsal:

@@ -286,11 +286,11 @@ class TestCurves:
         (line,) = drawings.curves({"mine": records}, str).axes[0].lines
         expected = np.mean([record.curve("top1") for record in records], axis=0)
         assert line.get_ydata() == pytest.approx(expected)
-        assert [*by_network(records, str)["resnet20"]] == ["mine (3 runs)"]
+        assert [*by_network(records)["resnet20"]] == ["mine (3 runs)"]
 
     def test_of_a_network_in_a_file_have_a_file_name(self, run, report, tmp_path, monkeypatch):
         monkeypatch.setattr(
-            "tfresnet.report.curves.by_network", lambda runs, _: {"a/b.py:C": {"a": runs}}
+            "tfresnet.report.curves.by_network", lambda runs: {"a/b.py:C": {"a": runs}}
         )
         report(run("a"))
         names = {path.name for path in (tmp_path / "report").glob("curves*.png")}

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from tfresnet.report import drawings
 from tfresnet.report.material import Material
@@ -16,16 +16,17 @@ _OF_NETWORK = {"model", "model_option", "shortcut", "zero_init_residual", "seed"
 
 def curves(material: Material, texts: dict) -> Iterator[str]:
     yield texts["about"]
-    for model, groups in by_network(material.runs, material.say_in_figure).items():
+    for model, groups in by_network(material.runs).items():
         for start in range(0, len(groups), drawings.TOGETHER):
             some = dict([*groups.items()][start : start + drawings.TOGETHER])
             caption = texts["figure"].format(network=model)
             without = [label for label, runs in some.items() if not drawings.has_validation(runs)]
             if without:
-                caption += texts["without"].format(runs=material.names(without))
+                caption += texts["without"].format(runs=material.names(map(material.say, without)))
             name = re.sub(r"[^\w.-]+", "-", f"curves-{model}")  # a model may be FILE.py:NAME
             name += f"-{start}" if start else ""
-            pngs = drawings.pictures(drawings.curves(some, material.say_in_figure))
+            shown = {material.say_in_figure(label): runs for label, runs in some.items()}
+            pngs = drawings.pictures(drawings.curves(shown, material.say_in_figure))
             yield material.picture(name, caption, pngs)
     for runs in _twins(material.runs):
         yield texts["plain"].format(runs=material.names(runs))
@@ -39,11 +40,9 @@ def curves(material: Material, texts: dict) -> Iterator[str]:
     )
 
 
-def by_network(
-    runs: Sequence[RunRecord], say: Callable[[str], str]
-) -> dict[str, dict[str, list[RunRecord]]]:
+def by_network(runs: Sequence[RunRecord]) -> dict[str, dict[str, list[RunRecord]]]:
     """Network -> label -> runs that differ in nothing but the seed. A plain network is in the group
-    of its residual twin. `say` translates labels."""
+    of its residual twin."""
     networks, names = {}, {run.name: name_of(run) for run in runs}
     for found in _twins(runs):
         models = dict.fromkeys(short_name(run.config.model) for run in found)
@@ -51,7 +50,7 @@ def by_network(
     for same in _alike(runs, {"seed"}):
         label = same[0].name
         if len(same) > 1:
-            label = re.sub(r"-seed\d+$", "", label) + say(f" ({len(same)} runs)")
+            label = re.sub(r"-seed\d+$", "", label) + f" ({len(same)} runs)"
         networks.setdefault(names[same[0].name], {})[label] = same
     return networks
 

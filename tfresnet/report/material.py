@@ -1,6 +1,6 @@
 """The content of a report, and the blocks that need its language."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -48,7 +48,7 @@ class Material:
         words = self.say_in_figure(text).split(" ")
         return " ".join(self.class_name(word, in_figure=True) for word in words)
 
-    def names(self, runs: Sequence[RunRecord | str]) -> str:
+    def names(self, runs: Iterable[RunRecord | str]) -> str:
         """The names of runs, or labels, in one line."""
         return self.say(", ").join(f"`{getattr(run, 'name', run)}`" for run in runs)
 

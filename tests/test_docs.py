@@ -28,9 +28,9 @@ TRANSLATED = [name for name in PAGES if name.replace(".md", ".zh.md") in PAGES]
 FLAGS = {"train.py": "tfresnet.training.flags", "evaluate.py": "tfresnet.evaluation.flags"}
 # What the pages call their readers' own files and folders.
 FILES = ("pictures/cat.jpg", "resnet18.safetensors", "FILE.py", "FILE.pth", "network.py")
-FILES += ("words.md", "hand-in/mine/network.py")
+FILES += ("words.md", "hand-in/mine/network.py", "1-convolution.ipynb")
 FOLDERS = ("logs/shapes10", "logs/NAME", "logs/RUN", "logs/mine", "logs/experiments/degradation")
-FOLDERS += ("logs/plain", "logs/flowers-128", "DIR", "RUN", "flowers")
+FOLDERS += ("logs/plain", "logs/flowers-128", "DIR", "RUN", "flowers", "hand-ins")
 
 
 def blocks(text, language):

@@ -14,7 +14,7 @@ from tfresnet.check_unit.exercises.judging import Criterion, Finding, Mark
 from tfresnet.errors import InputError
 
 # The file of each exercise's criteria, and whether its functions need Keras.
-EXERCISES = {1: ("convolution", False)}
+EXERCISES = {1: ("convolution", False), 2: ("batchnorm", False)}
 ENDINGS = (".py", ".ipynb")
 _MOST_CHARACTERS = 20_000_000  # a notebook with its pictures
 _MUCH_PRINTED = 100_000

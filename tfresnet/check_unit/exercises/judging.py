@@ -1,6 +1,6 @@
 """What an exercise asks for: calls of a student's functions, and criteria that judge answers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,7 +46,7 @@ def function(
     name: str,
     points: int,
     right: Callable,
-    cases: Callable[[np.random.Generator], Sequence[tuple]],
+    cases: Callable[[np.random.Generator], Iterable[tuple]],
     mistakes: Mapping[str, Callable],
 ) -> Criterion:
     """A criterion for a function on arrays: it must answer all cases as `right` does. If it answers

@@ -68,7 +68,8 @@ def test_the_installed_package_works_outside_the_checkout(tmp_path):
     here = {"cwd": elsewhere, "PYTHONPATH": str(installed)}
     run("-m", "tfresnet.report", "--lang", "zh", **here)
     for command in COMMANDS.keys() - {"benchmark"}:  # which needs a checkout
-        assert run("-m", "tfresnet", command, "--help", **here).startswith("usage: ")
+        shown = run("-m", "tfresnet", command, "--help", **here)
+        assert shown.startswith(f"usage: tfresnet {command} ")
     Image.new("RGB", (40, 30), "red").save(elsewhere / "red.png")
     assert "red.png" in run("-m", "tfresnet", "predict", "resnet20", "red.png", **here)
     assert files(installed) == before  # it may be read-only
@@ -116,14 +117,19 @@ def test_a_shell_completes_commands_and_flags(tmp_path):
 
 
 def test_the_command_runs_the_others_and_explains_itself(tmp_path):
-    shown = run("-m", "tfresnet", "verify", "--help", cwd=ROOT)
-    assert shown.startswith("usage: tfresnet.verify")
-    for words, end in (([], "required: NAME"), (["trian"], "invalid choice: 'trian'")):
+    shown = run("-m", "tfresnet", "train", "--help", cwd=ROOT)
+    assert shown.startswith("usage: tfresnet train ")
+    for words, program, end in (
+        ([], "tfresnet", "required: NAME"),
+        (["trian"], "tfresnet", "invalid choice: 'trian'"),
+        (["train", "--epochs", "0"], "tfresnet train", "Received: 0"),
+        (["verify", "nowhere"], "tfresnet verify", "Received: 'nowhere'"),
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "tfresnet", *words], cwd=ROOT, capture_output=True, text=True
         )
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-        assert done.stderr.startswith("tfresnet: error: ")
+        assert done.stderr.startswith(f"{program}: error: ")
         assert end in done.stderr
 
 

@@ -35,7 +35,7 @@ def main() -> None:
         words = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])].split(" ")[1:-1]
         os.environ["_ARGCOMPLETE"] = "2" if words else "1"  # how many words name the program
     if words and words[0] in COMMANDS:
-        del sys.argv[1:2]
+        sys.argv[:2] = [f"tfresnet {words[0]}"]
         runpy.run_module(f"tfresnet.{_HOMES.get(words[0], words[0])}", run_name="__main__")
     else:
         commands.run(_explain, "tfresnet")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from tfresnet.errors import InputError
+from tfresnet.system import commands
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -24,7 +25,7 @@ class ArgumentParser(argparse.ArgumentParser):
     """Shows defaults in its help, and exits with one line and status 2 on a bad argument."""
 
     def __init__(self, prog: str, description: str, epilog: str | None = None):
-        form = _HelpFormatter
+        form, prog = _HelpFormatter, commands.as_started(prog)
         super().__init__(prog, None, description, epilog, formatter_class=form, allow_abbrev=False)
 
     def parse_args(self, *args, **kwargs) -> argparse.Namespace:

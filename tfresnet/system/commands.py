@@ -16,6 +16,7 @@ def run(main: Callable[[], object], program: str) -> None:
     """Calls `main` and exits. A failure prints one line on stderr. Exit status: 0; 1 after a
     `RunError`; 2 after bad input; 128 + n after signal n. A script must call this before it imports
     anything slow, so that it can be stopped from the first moment."""
+    program = as_started(program)
     _repair_streams()
     signals.exit_on_stop(program, os.dup(2))
     try:
@@ -35,6 +36,12 @@ def run(main: Callable[[], object], program: str) -> None:
             raise
         _exit(f"{program}: {error}", 1)
     _exit("", status)
+
+
+def as_started(program: str) -> str:
+    """How the user names the program: `tfresnet NAME`, which `tfresnet.__main__` leaves, or its
+    own name."""
+    return sys.argv[0] if sys.argv[0].startswith("tfresnet ") else program
 
 
 def load_tensorflow() -> None:

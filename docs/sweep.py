@@ -44,6 +44,7 @@ def run_trial(trial):
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True)
     (FOLDER / "trials.csv").write_text(COLUMNS + "\n")
-    study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(3))
+    sampler, pruner = optuna.samplers.TPESampler(seed=0), optuna.pruners.MedianPruner(3)
+    study = optuna.create_study(sampler=sampler, pruner=pruner, direction="maximize")
     study.optimize(run_trial, TRIALS)
     print(study.best_params, study.best_value)

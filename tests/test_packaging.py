@@ -12,14 +12,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from support import environments
+from support.notebooks import copy_source
 
 from tfresnet.__main__ import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 WHEEL = [*("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")]
-
-
-METADATA = ("pyproject.toml", "README.md", "LICENSE", "requirements-run.txt")
 
 
 def run(*command, cwd, **environment):
@@ -42,10 +40,8 @@ def files(folder):
 def test_the_installed_package_works_outside_the_checkout(tmp_path):
     pytest.importorskip("setuptools")
     source, installed, elsewhere = (tmp_path / name for name in ("source", "site", "elsewhere"))
-    for name in ("tfresnet", "benchmarks"):
-        shutil.copytree(ROOT / name, source / name)
-    for name in METADATA:
-        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "benchmarks", source / "benchmarks")
+    copy_source(source)
     for ending in (".keras", ".md"):
         (source / "tfresnet" / "pretrained" / f"resnet8-letters{ending}").touch()
     run(*WHEEL, "--wheel-dir", tmp_path, source, cwd=tmp_path)
@@ -88,9 +84,7 @@ def test_the_installed_package_works_outside_the_checkout(tmp_path):
 @pytest.mark.slow
 def test_twine_takes_what_is_built(tmp_path):
     python = environments.python_with("twine", "twine", "build")
-    for name in METADATA:
-        shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "tfresnet", tmp_path / "tfresnet")
+    copy_source(tmp_path)
     subprocess.run([python, "-m", "build"], cwd=tmp_path, check=True, capture_output=True)
     built = sorted((tmp_path / "dist").iterdir())
     assert [path.name.partition("-")[0] for path in built] == ["tfresnet"] * 2

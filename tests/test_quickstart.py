@@ -1,32 +1,49 @@
-"""The notebook ships with its outputs, and runs from its first cell to its last."""
+"""The notebooks ship with their outputs, run the same code, and do so from the first cell on."""
 
 import json
-from pathlib import Path
+import time
 
 import pytest
+from support.notebooks import NOTEBOOKS, execute
 
-ROOT = Path(__file__).parent.parent
+MINUTES = 5  # on two cores that do nothing else
 
 
-def test_the_notebook_shows_its_outputs():
-    notebook = json.loads((ROOT / "docs" / "quickstart.ipynb").read_text(encoding="utf-8"))
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+def cells(notebook):
+    return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+
+
+def code(notebook):
+    return [cell["source"] for cell in cells(notebook) if cell["cell_type"] == "code"]
+
+
+def check_outputs(notebook):
+    outputs = [output for cell in cells(notebook) for output in cell.get("outputs", ())]
     assert not any(output["output_type"] == "error" for output in outputs)
-    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
-    assert len(pictures) == 2
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
+    text = "".join("".join(output.get("text", "")) for output in outputs)
+    assert "cat: 0.9" in text
+    assert "test: 2000 images" in text
+    assert "[('circle', 0.9" in text
+
+
+def test_the_notebooks_share_their_code():
+    english, chinese = sorted(NOTEBOOKS)
+    assert code(english) == code(chinese)
+    assert [cell["cell_type"] for cell in cells(english)] == [
+        cell["cell_type"] for cell in cells(chinese)
+    ]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_shows_its_outputs(notebook):
+    check_outputs(notebook)
 
 
 @pytest.mark.slow
-def test_the_notebook_runs():
-    reason = "pip install nbclient ipykernel"
-    nbclient = pytest.importorskip("nbclient", reason=reason)
-    nbformat = pytest.importorskip("nbformat", reason=reason)
-    notebook = nbformat.read(ROOT / "docs" / "quickstart.ipynb", as_version=4)
-    where = {"metadata": {"path": str(ROOT / "docs")}}
-    nbclient.NotebookClient(notebook, timeout=600, resources=where).execute()
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    texts = "".join(output.get("text", "") for output in outputs)
-    assert "test: 2000 images" in texts
-    assert "top-1" in texts
-    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-    assert len(pictures) == 2
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_runs(notebook, tmp_path):
+    began = time.monotonic()
+    execute(notebook, tmp_path / notebook.name)
+    check_outputs(tmp_path / notebook.name)
+    assert time.monotonic() - began < 60 * MINUTES

@@ -1,5 +1,6 @@
 """CIFAR-100 in all its published forms, read as strictly as CIFAR-10."""
 
+import hashlib
 import pickle
 
 import numpy as np
@@ -49,6 +50,16 @@ def test_every_published_form_is_read_alike(form, fake, tmp_path):
         assert len(data.test) == ROWS
         assert len({*data.class_names}) == data.num_classes == classes
     assert (fine.class_names[0], fine.class_names[99]) == ("apple", "worm")
+
+
+def test_the_class_names_are_those_of_others(fake, tmp_path):
+    """As the wheel of mmpretrain 1.2.0 lists them, in mmpretrain/datasets/categories.py."""
+    write("binary folder", tmp_path, fake)
+    names = "\n".join(cifar100.load(tmp_path).class_names)
+    known = "fbe8ad23bbaf24969898a386833b49c3aaf6ad1119d43f7b41cdea1b3416d578"
+    assert hashlib.sha256(names.encode()).hexdigest() == known
+    groups = cifar100.load(tmp_path, coarse_labels=True).class_names
+    assert list(groups) == sorted(groups)  # as in the set's own `meta`
 
 
 def test_it_stands_beside_cifar_10_in_the_cache_of_keras(fake, keras_home):

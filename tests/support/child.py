@@ -3,7 +3,8 @@
 python child.py IMAGES TESTS train.py FLAGS
 
 With STOP="MOMENT N SIGNAL" in the environment, it sends itself that signal at the N-th call of the
-callback method MOMENT, or of the test's evaluation ("test").
+callback method MOMENT, or of the test's evaluation ("test"). With PROMISES=FOLDER, it marks for a
+recording of FOLDER what has been saved.
 """
 
 import functools
@@ -38,11 +39,32 @@ def stop_at(moment, number, signum):
         tfresnet.train = functools.partial(loop.train, callbacks=[callback])
 
 
+def promise_what_is_saved(folder):
+    from support.strace import promise
+
+    from tfresnet.runs.checkpoints import Checkpoints
+    from tfresnet.runs.folder import RunFolder
+
+    def promising(method, name):
+        def call(self, *args):
+            made = method(self, *args)
+            promise(folder, name or made.name)
+            return made
+
+        return call
+
+    Checkpoints.save = promising(Checkpoints.save, None)
+    RunFolder.write_config = promising(RunFolder.write_config, "config.json")
+    RunFolder.write_result = promising(RunFolder.write_result, "result.json")
+
+
 def run(program, argv):
     main = importlib.import_module(program.removesuffix(".py")).main
     if "STOP" in os.environ:
         commands.load_tensorflow()
         stop_at(*os.environ["STOP"].split())
+    if "PROMISES" in os.environ:
+        promise_what_is_saved(os.environ["PROMISES"])
     return main(argv)
 
 

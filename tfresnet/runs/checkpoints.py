@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tfresnet.errors import InputError
-from tfresnet.system.atomic import atomic_write
+from tfresnet.system.atomic import atomic_write, flush
 
 _POSITION = "position.json"
 _TYPES = {"step": int, "replicas": int, "stopped": bool, "ended": bool}
@@ -90,6 +90,7 @@ class Checkpoints:
         """Writes `state` to a file named after its step, and deletes old checkpoints."""
         began = time.monotonic()
         self.folder.mkdir(exist_ok=True)
+        flush(self.folder.parent)  # or a power cut would take the folder with all that is in it
         path = self.folder / f"step-{state.step:09d}.npz"
         text = json.dumps(vars(state) | {"arrays": [*state.arrays]})
         content = {_POSITION: np.frombuffer(text.encode(), np.uint8)} | state.arrays

@@ -17,7 +17,7 @@ from tfresnet.runs import events
 from tfresnet.runs.checkpoints import Checkpoints
 from tfresnet.runs.lock import lock_file
 from tfresnet.settings.model_names import short_name
-from tfresnet.system.atomic import remove_leftovers, write_text
+from tfresnet.system.atomic import flush, make_folder, remove_leftovers, write_text
 from tfresnet.system.tables import csv_text
 
 
@@ -48,7 +48,7 @@ class RunFolder:
         cannot be written. Nothing is left behind."""
         path = cls.new_path(settings)
         try:
-            path.mkdir(parents=True)
+            make_folder(path)
         except FileExistsError:  # another run has just taken the name
             return cls.create(settings, environment, code)
         except OSError as error:
@@ -159,7 +159,15 @@ class RunFolder:
         except (OSError, csv.Error, TypeError) as error:
             raise ValueError(str(error)) from error
 
+    def flush_events(self) -> None:
+        """Returns when all events are on the disk: what is written next counts on them."""
+        for part in (self.train, self.validation, self.test):
+            if part.exists():
+                flush(*part.iterdir(), part)
+
     def write_result(self, result: dict) -> None:
+        """Writes result.json, the last file of a run."""
+        self.flush_events()
         _write_json(self.result, result)
 
     def read_result(self) -> dict | None:
@@ -187,7 +195,7 @@ class SilentFolder(RunFolder):
 
     def _nothing(self, *_) -> None: ...
 
-    say = note = write_config = write_history = write_result = _nothing
+    say = note = write_config = write_history = flush_events = write_result = _nothing
 
     @contextmanager
     def lock(self) -> Iterator[None]:

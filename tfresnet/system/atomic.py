@@ -1,4 +1,4 @@
-"""Atomic writes: a file is there completely or not at all."""
+"""Writes that a kill or a power cut cannot halve: a file is there completely or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}-{os.getpid()}.partial{path.suffix}")
     try:
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         os.replace(temporary, path)
-        _flush(path.parent)
+        flush(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -36,12 +36,22 @@ def remove_leftovers(folder: str | Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _flush(path):
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows cannot open a folder
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def make_folder(path: str | Path) -> None:
+    """Makes a new folder, and its parents, and returns when they are on the disk."""
+    path = Path(path)
+    missing = [path, *(folder for folder in path.parents if not folder.exists())]
+    path.mkdir(parents=True)
+    flush(*(folder.parent for folder in missing))
+
+
+def flush(*paths: str | Path) -> None:
+    """Returns when the content of files, and the names of what is in folders, are on the disk."""
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except PermissionError:  # Windows cannot open a folder
+            continue
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

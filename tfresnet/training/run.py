@@ -181,6 +181,7 @@ class Run:
             raise DivergedError(f"{broken} is not finite {self._where()}")
         self.state.arrays = arrays | self.state.group("callbacks")
         if self.devices.is_chief:
+            self.folder.flush_events()
             self.folder.checkpoints.save(self.state)
 
     def save_model(self, path: Path | None = None) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import re
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.memory import takes_at_most
 
 from tfresnet import models
 from tfresnet.data import shapes10
@@ -73,6 +75,28 @@ def test_a_damaged_record_does_not_hide_what_it_costs(tmp_path, caplog):
     drop_events_after(tmp_path, 30)
     assert read(tmp_path) == [("loss", 10)]
     assert re.search(r"corrupted record at \d+, and all that follows is lost", caplog.text)
+
+
+def test_a_clock_that_was_set_back_does_not_turn_the_order_of_the_files(tmp_path):
+    for step in (10, 20, 30):  # TensorBoard reads them by name
+        drop_events_after(tmp_path, step)
+        write(tmp_path, [("loss", step)])
+        *_, path = tmp_path.glob("events.out.tfevents.1*")
+        path.rename(
+            path.with_name(f"events.out.tfevents.{time.time() + 10**6 / step:.0f}.host.1.v2")
+        )
+    assert read(tmp_path) == [("loss", 10), ("loss", 20), ("loss", 30)]
+
+
+def test_the_events_of_a_long_run_need_not_fit_into_memory(tmp_path):
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    with writer.as_default():
+        for step in range(80):
+            tf.summary.text("long", "x" * 10**6, step=step)
+    writer.close()
+    with takes_at_most(30):
+        drop_events_after(tmp_path, 78)
+    assert len(read(tmp_path)) == 79
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 5, 10, 15, 20, 164])

@@ -1,10 +1,29 @@
 """Shared by all tests: TensorFlow as the commands load it, and a small data set."""
 
+import time
+
 import pytest
 
 from tfresnet.system.commands import load_tensorflow
 
 load_tensorflow()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--times", type=float, default=1, help="kills, cases, minutes: times as many")
+    parser.addoption("--seed", type=int, default=time.time_ns(), help="of kills, cases, troubles")
+
+
+@pytest.fixture
+def times(request):
+    """How many times the usual work a slow test is to do."""
+    return request.config.getoption("--times")
+
+
+@pytest.fixture
+def seed(request):
+    """That of a test whose choices are new each time."""
+    return request.config.getoption("--seed")
 
 
 def pytest_collection_modifyitems(items):

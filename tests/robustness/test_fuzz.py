@@ -5,7 +5,6 @@ import io
 import json
 import tarfile
 import tempfile
-import time
 import zipfile
 from pathlib import Path
 
@@ -13,17 +12,33 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
+import tensorflow as tf
+from PIL import Image
 from support import fuzz, torch_files
 from support.fake_cifar10 import ROWS, FakeCifar10
+from support.memory import takes_at_most
+from support.picture_folders import noise
+from support.processes import ROOT
+from support.small import shrink_networks, shrink_shapes10
 
+import tfresnet
 from tfresnet import models, verify, weights
-from tfresnet.data import array_cache, cifar10_files
+from tfresnet.data import array_cache, cifar10_files, picture_files
+from tfresnet.errors import InputError
 from tfresnet.evaluation import flags as evaluate_flags
+from tfresnet.report import sources
+from tfresnet.results import trials
+from tfresnet.results.comparison import compare
+from tfresnet.results.table import table
+from tfresnet.runs import events
 from tfresnet.runs.folder import RunFolder
+from tfresnet.runs.verification import verify as verify_run
 from tfresnet.settings.config import TrainConfig
+from tfresnet.system.devices import read_cluster
 from tfresnet.training import flags as train_flags
 
 DEFAULT, SLOW = 60, 1000  # cases of each input
+MEMORY = 500  # megabytes that all of them may take
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +171,8 @@ def weights_files():
     def make(rng, folder):
         name = rng.choice([*contents])
         (folder / name).write_bytes(fuzz.mutate(contents[name], rng))
-        return lambda: weights.read_arrays(folder / name)
+        facts = name.endswith(".safetensors") and rng.random() < 0.5
+        return lambda: (weights.read_facts if facts else weights.read_arrays)(folder / name)
 
     return make
 
@@ -182,7 +198,119 @@ def command_lines():
     return make
 
 
-MAKERS = (archives, batches, images, configs, model_files, weights_files, command_lines)
+def pictures():
+    colours = noise(0, 20, 16)
+    kinds = {"gif": {}, "bmp": {}, "webp": {}, "jpg": {"exif": _turned()}, "png": {}}
+    contents = [_encoded(colours, kind, **more) for kind, more in kinds.items()]
+    for mode in ("P", "LA", "RGBA", "I;16"):
+        contents.append(_encoded(colours.convert("L" if mode == "I;16" else mode).convert(mode)))
+    deep = np.random.default_rng(0).integers(0, 2**16, (16, 20, 4), np.uint16)
+    contents.append(tf.io.encode_png(deep).numpy())
+
+    def make(rng, folder):
+        (folder / "picture").write_bytes(fuzz.mutate(rng.choice(contents), rng))
+        return lambda: picture_files.seen(folder / "picture", 32)
+
+    return make
+
+
+def _encoded(picture, kind="png", **more):
+    file = io.BytesIO()
+    picture.save(file, {"jpg": "jpeg"}.get(kind, kind), **more)
+    return file.getvalue()
+
+
+def _turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def run_folders():
+    """What a tiny run leaves, with damage to one file: verified, and read for a resume."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        shrink_shapes10(patch)
+        shrink_networks(patch)
+        small = {"model": "resnet8", "dataset": "shapes10", "epochs": 2, "val_size": 50}
+        run = tfresnet.train(TrainConfig(**small, output_dir=folder, name="run")).path
+        files = [path for path in run.rglob("*") if path.is_file() and path.name != ".lock"]
+        contents = {path.relative_to(run): path.read_bytes() for path in files}
+    damaged = [name for name in contents if name.parts[0] != "test" and name.suffix != ".txt"]
+
+    def make(rng, folder):
+        for name, content in contents.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
+        name = rng.choice(damaged)
+        (folder / name).write_bytes(fuzz.mutate(contents[name], rng))
+        run = RunFolder(folder)
+
+        def case():
+            report = verify_run(folder)
+            state = run.checkpoints.newest()
+            for part in (run.train, run.validation):
+                events.drop_events_after(part, state.step)
+            if not report.sound:
+                raise InputError(str([line for line in report.lines if not line[0]]))
+
+        return case
+
+    return make
+
+
+def tables_of_runs():
+    """Settings, history and result of a kept run, for all that compare runs."""
+    run = ROOT / "docs" / "runs" / "resnet20-cifar10-10epochs-seed0"
+    contents = {name: (run / name).read_bytes() for name in FIGURES}
+    columns = (ROOT / "docs" / "trials.csv").read_bytes().partition(b"\n")[0] + b"\n"
+
+    def make(rng, folder):
+        (folder / "run").mkdir(exist_ok=True)
+        for name, content in contents.items():
+            (folder / "run" / name).write_bytes(content)
+        (folder / "trials.csv").write_bytes(columns)
+        name = rng.choice(FIGURES)
+        content = fuzz.mutate(contents[name], rng)
+        if rng.random() < 0.5 and name != "history.csv":
+            values = json.loads(contents[name])
+            part = rng.choice([values, *(v for v in values.values() if isinstance(v, dict))])
+            part[rng.choice([*part])] = rng.choice(VALUES)
+            content = json.dumps(values).encode()
+        (folder / "run" / name).write_bytes(content)
+        runs = [folder / "run"]
+        return rng.choice(
+            (
+                lambda: table(runs) or refuse(),
+                lambda: compare(str(runs[0]), str(run)),
+                lambda: sources.read(runs),
+                lambda: trials.append(folder / "trials.csv", runs),
+            )
+        )
+
+    return make
+
+
+FIGURES = ("config.json", "history.csv", "result.json")
+
+
+def refuse():
+    raise InputError("left out with a warning")
+
+
+def clusters():
+    jobs = {"chief": ["c:3"], "worker": ["a:1", "[::1]:2"]}
+    content = json.dumps({"cluster": jobs, "task": {"type": "worker", "index": 1}}).encode()
+
+    def make(rng, _folder):
+        text = fuzz.mutate(content, rng).decode("utf-8", "surrogateescape")
+        return lambda: read_cluster(text)
+
+    return make
+
+
+MAKERS = (archives, batches, images, pictures, configs, model_files, weights_files, command_lines)
+MAKERS += (run_folders, tables_of_runs, clusters)
+TIMES_SLOWER = {run_folders: 10}
 
 
 @pytest.mark.filterwarnings("ignore")  # Keras and NumPy say a thing or two about damaged files
@@ -194,11 +322,13 @@ def test_a_few_hundred_cases(maker, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
-def test_thousands_of_cases(maker, tmp_path, capsys):
-    check(maker, tmp_path, SLOW, seed=time.time_ns(), capsys=capsys)
+def test_thousands_of_cases(maker, times, seed, tmp_path, capsys):
+    with takes_at_most(MEMORY):
+        check(maker, tmp_path, round(SLOW * times), seed, capsys=capsys)
 
 
 def check(maker, folder, cases, seed, capsys):
+    cases //= TIMES_SLOWER.get(maker, 1)
     outcomes = fuzz.run(maker.__name__, folder, cases, seed, maker())
     shown = capsys.readouterr().out
     with capsys.disabled():

@@ -47,7 +47,9 @@ def _read(pattern: str) -> dict[int, RunRecord]:
     """Seed -> run."""
     paths = [Path(path) for path in sorted(glob.glob(pattern))]
     runs = [RunRecord(path) for path in run_folders(paths)]
-    runs = [run for run in runs if run.is_finished and "val_top1" in run.history[-1]]
+    runs = [
+        run for run in runs if run.is_finished and run.history and "val_top1" in run.history[-1]
+    ]
     if not runs:
         raise InputError(f"--compare needs finished runs that held images out. Received: {pattern}")
     first = _settings(runs[0])

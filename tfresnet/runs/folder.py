@@ -20,6 +20,14 @@ from tfresnet.settings.model_names import short_name
 from tfresnet.system.atomic import flush, make_folder, remove_leftovers, write_text
 from tfresnet.system.tables import csv_text
 
+# Facts that other parts compute with or cut short. Earlier versions wrote fewer.
+_ENVIRONMENT = dict.fromkeys(("processor", "dtype_policy", "started"), str)
+_ENVIRONMENT |= {"commit": str | None, "cores": int | None, "held_out": int, "trainable": int}
+_ENVIRONMENT |= {"resumed": list}
+_RESULT = dict.fromkeys(("model", "dataset", "split"), str) | {"n": int}
+_RESULT |= dict.fromkeys(("loss", "top1", "top5", "top1_flip", "other_work"), int | float)
+_RESULT |= {"per_class": dict, "confusion": list, "epoch_seconds": list, "seconds_to": dict}
+
 
 class RunFolder:
     """The paths and small files of a run. Only `create` makes a folder."""
@@ -126,9 +134,9 @@ class RunFolder:
             ) from error
         if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
             raise InputError(f"config.json must have an object 'settings'. Received: {self.path}")
-        if not isinstance(content.setdefault("environment", {}), dict):
+        if not _fits(content.setdefault("environment", {}), _ENVIRONMENT):
             raise InputError(
-                f"'environment' in config.json must be an object. Received: {self.path}"
+                f"config.json must have an environment as it was written. Received: {self.path}"
             )
         return content
 
@@ -148,7 +156,7 @@ class RunFolder:
             write_text(self.history, csv_text(rows) + "\n")
 
     def read_history(self) -> list[dict]:
-        """The rows of `history.csv`. Raises `ValueError` if it is missing or damaged."""
+        """The rows of `history.csv`. Raises `InputError` if it is missing or damaged."""
         try:
             with open(self.history, encoding="utf-8", newline="") as file:
                 rows = [*csv.DictReader(file, strict=True)]
@@ -156,8 +164,10 @@ class RunFolder:
                 {key: int(v) if key in ("epoch", "step") else float(v) for key, v in row.items()}
                 for row in rows
             ]
-        except (OSError, csv.Error, TypeError) as error:
-            raise ValueError(str(error)) from error
+        except (OSError, csv.Error, TypeError, ValueError) as error:
+            raise InputError(
+                f"a run must have a whole history.csv ({error}). Received: {self.path}"
+            ) from error
 
     def flush_events(self) -> None:
         """Returns when all events are on the disk: what is written next counts on them."""
@@ -176,7 +186,7 @@ class RunFolder:
             result = json.loads(self.result.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return None
-        return result if isinstance(result, dict) else None
+        return result if _fits(result, _RESULT) else None
 
     def resume_hint(self) -> str:
         return f"Go on with: python train.py --resume {shlex.quote(str(self.path))}"
@@ -200,6 +210,13 @@ class SilentFolder(RunFolder):
     @contextmanager
     def lock(self) -> Iterator[None]:
         yield
+
+
+def _fits(content, types):
+    """Whether what is there of the known facts has their types."""
+    return isinstance(content, dict) and all(
+        isinstance(content[name], kind) for name, kind in types.items() if name in content
+    )
 
 
 def checksum(code: str) -> str:

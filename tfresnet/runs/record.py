@@ -57,7 +57,7 @@ class RunRecord:
 
     @functools.cached_property
     def history(self) -> list[dict]:
-        """A row for each finished epoch. Raises `ValueError` if it is missing or damaged."""
+        """A row for each finished epoch. Raises `InputError` if it is missing or damaged."""
         return self.folder.read_history()
 
     @functools.cached_property

@@ -6,6 +6,7 @@ Among the quick tests SIGTERM stands here, too; every other stop is in `test_sto
 import random
 import signal
 import time
+from collections import Counter
 
 import pytest
 from support.picture_folders import make_folder
@@ -33,16 +34,6 @@ def settings(folder, name, *more, epochs=2):
     return ("--epochs", epochs, *more, "--output-dir", folder, "--name", name)
 
 
-def kill_at_a_checkpoint(training, run, write, steps):
-    """Kills inside a write, or not, when the newest checkpoint is `steps` on."""
-    goal = newest_step(run) + steps
-    alive = training.wait_for(lambda: newest_step(run) >= goal)
-    alive = alive and (not write or training.wait_for(lambda: is_writing(run), pause=0))
-    assert alive, training.end()
-    training.signal(signal.SIGKILL)
-    training.process.wait()
-
-
 def newest_step(run):
     return max((int(name[5:-4]) for name in checkpoints(run)), default=-1)
 
@@ -59,43 +50,110 @@ def test_a_stop_and_a_kill_change_nothing(dataset, tmp_path):
     with Training(*start, stop="on_train_batch_end 2 SIGTERM") as first:
         assert_stopped(first, 143, "0 epochs and 2 steps; everything is saved", run)
     with Training("--resume", run) as second:
-        kill_at_a_checkpoint(second, run, write=True, steps=3)
+        assert second.wait_for(lambda: newest_step(run) >= 5), second.end()
+        assert second.wait_for(lambda: is_writing(run), pause=0), second.end()
+        second.signal(signal.SIGKILL)
+        second.process.wait()
     assert "resuming" in complete("--resume", run)
     assert_equal_runs(run, tmp_path / "whole")
+
+
+KILLS = 20  # of one run
+SIZE = {"images": 2200, "tests": 200}  # of shapes10
+EPOCHS = 6  # enough for twenty kills on a fast machine too
+
+
+class Killer:
+    """Kills the trainings of one run at random moments; `whole` is the same run, never stopped."""
+
+    def __init__(self, run, rng, whole, began):
+        self.run, self.rng = run, rng
+        first = (whole / "history.csv").read_text().splitlines()[1].split(",")
+        self.steps_per_epoch = int(first[1])
+        config, model, result = (
+            (whole / name).stat().st_mtime for name in ("config.json", "model.keras", "result.json")
+        )
+        self.seconds = {"blind": 2 * (config - began), "test": 0.8 * (result - model)}
+        self.seconds |= {"validation": 0.5, "step": 0.2, "write": 0}
+
+    def kill(self, start, aim):
+        """Starts or resumes the training and kills it; what it was doing, by the files that it has
+        left. None if it ended before."""
+        began = time.time()
+        flags = ("--resume", self.run) if (self.run / "config.json").is_file() else start
+        with Training(*flags, **SIZE) as training:
+            alive = training.wait_for(self.condition(aim, lambda path: _written(path) > began))
+            time.sleep(self.rng.uniform(0, self.seconds[aim]))
+            if aim == "write":
+                alive = training.wait_for(lambda: is_writing(self.run), pause=0)
+            if not alive or training.process.poll() is not None:
+                assert training.end()[0] == 0, training.end()
+                return None
+            training.signal(signal.SIGKILL)
+            training.process.wait()
+        return self.moments(lambda path: _written(path) > began)
+
+    def condition(self, aim, is_fresh):
+        goal = newest_step(self.run) + self.rng.randint(1, 8)
+        goal = min(goal, EPOCHS * self.steps_per_epoch)
+        return {
+            "blind": lambda: True,
+            "write": lambda: newest_step(self.run) >= goal,
+            "step": lambda: newest_step(self.run) >= goal,
+            "validation": lambda: self.is_validating(is_fresh),
+            "test": lambda: is_fresh(self.run / "model.keras"),
+        }[aim]
+
+    def is_validating(self, is_fresh):
+        """An epoch has its last step, and no row in the history yet."""
+        history, step = self.run / "history.csv", newest_step(self.run)
+        rows = len(history.read_text().splitlines()) - 1 if history.exists() else 0
+        newest = self.run / "checkpoints" / f"step-{step:09d}.npz"
+        return is_fresh(newest) and step == (rows + 1) * self.steps_per_epoch
+
+    def moments(self, is_fresh):
+        if is_fresh(self.run / "model.keras"):
+            found = ["in the test"]
+        elif self.is_validating(is_fresh):
+            found = ["in a validation"]
+        else:
+            trained = any(map(is_fresh, self.run.glob("checkpoints/step-*.npz")))
+            found = ["in an epoch" if trained else "at the start"]
+        return found + ["in a write"] * any(map(is_fresh, self.run.rglob(".*.partial*")))
+
+
+def _written(path):
+    return path.stat().st_mtime if path.exists() else 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [
-        pytest.param(LARGER, id="shapes10, float32"),
+        pytest.param((*LARGER, "--precision", "float32"), id="shapes10, float32"),
+        pytest.param((*LARGER, "--precision", "mixed_bfloat16"), id="shapes10, bfloat16"),
         pytest.param(CIFAR10, id="CIFAR-10, bfloat16", marks=pytest.mark.cifar10),
     ],
 )
-def test_twenty_kills_change_nothing(flags, tmp_path):
-    size = {"images": 2200, "tests": 200}  # of shapes10
-    # Long enough for twenty kills on a fast machine too.
-    complete(*settings(tmp_path, "whole", *flags, epochs=6), **size)
-    run, seed = tmp_path / "killed", time.time_ns()
-    print(f"seed {seed}")
-    rng, start = random.Random(seed), settings(tmp_path, "killed", *flags, *EVERY_STEP, epochs=6)
-    kills = in_write = early = 0
-    while kills < 20:
-        with Training(*start, **size) as training:
-            kind = kills % 4  # blind, at the start, too; the others after some progress
-            if kind == 0:
-                time.sleep(rng.uniform(0, 8))
-                training.signal(signal.SIGKILL)
-                training.process.wait()
-                early += 1
-            else:
-                kill_at_a_checkpoint(training, run, kind != 1, rng.randint(1, 8))
-        kills += 1
-        in_write += is_writing(run)
-        print(f"kill {kills}: {checkpoints(run)[-1:]}{' inside a write' * is_writing(run)}")
-        if (run / "config.json").is_file():
-            start = ("--resume", run)
-    print(f"{kills} kills, {in_write} inside a write, {early} at a blind moment")
-    assert in_write >= 3
-    complete("--resume", run, **size)
-    assert_equal_runs(run, tmp_path / "whole")
+def test_kills_change_nothing(flags, seed, tmp_path):
+    """Twenty: a third of them inside a write, a sixth after the training, in the test."""
+    began, rng, counts = time.time(), random.Random(seed), Counter()
+    complete(*settings(tmp_path, "whole", *flags, epochs=EPOCHS), **SIZE)
+    killer = Killer(tmp_path / "killed", rng, tmp_path / "whole", began)
+    start = settings(tmp_path, "killed", *flags, *EVERY_STEP, epochs=EPOCHS)
+    while counts["kills"] < KILLS:
+        is_trained = newest_step(killer.run) == EPOCHS * killer.steps_per_epoch
+        aim = rng.choice(["blind", "step", "validation"])
+        if 3 * counts["in a write"] <= counts["kills"]:
+            aim = "write"
+        if is_trained or 6 * counts["kills"] >= 5 * KILLS:
+            aim = "test"
+        if (moments := killer.kill(start, aim)) is None:
+            break  # the last kill came too late
+        counts.update(["kills", *moments])
+        print(f"kill {counts['kills']} {checkpoints(killer.run)[-1:]}: {', '.join(moments)}")
+    print(f"seed {seed}: {dict(counts)}")
+    assert counts["kills"] >= 0.8 * KILLS
+    assert 3 * counts["in a write"] >= 0.8 * counts["kills"]
+    complete("--resume", killer.run, **SIZE)
+    assert_equal_runs(killer.run, tmp_path / "whole")

@@ -6,7 +6,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from support.processes import charts, checkpoints
+from support.processes import checkpoints, pages
 from support.small import shrink_shapes10
 
 import tfresnet
@@ -44,7 +44,7 @@ def flip(path):
 
 
 def test_a_sound_run(run, capsys):
-    assert len(charts(run / "train")) > 0
+    assert len(pages(run / "train")) > 0
     report = main([str(run)])
     assert report.sound, str(report)
     assert len(report.usable) == 2

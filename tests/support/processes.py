@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,26 @@ TIMEOUT = 900  # seconds after which a process counts as hanging
 class Training:
     """A process with train.py on a small shapes10; dies with the `with` block."""
 
-    def __init__(self, *flags, images=300, tests=50, program="train.py", stop=None):
+    def __init__(
+        self,
+        *flags,
+        images=300,
+        tests=50,
+        program="train.py",
+        stop=None,
+        stdout=subprocess.PIPE,
+        **environment,
+    ):
         command = [sys.executable, Path(__file__).with_name("child.py"), images, tests, program]
         self.process = subprocess.Popen(
             [str(part) for part in [*command, *flags]],
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | ({"STOP": stop} if stop else {}),
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT)}
+            | ({"STOP": stop} if stop else {})
+            | environment,
         )
 
     def __enter__(self):
@@ -77,14 +90,17 @@ def checkpoints(run: Path) -> list[str]:
 
 
 def is_writing(run: Path) -> bool:
-    return any(run.glob("checkpoints/.*.partial*"))
+    return any(run.rglob(".*.partial*"))
 
 
 def assert_equal_runs(run: Path, other: Path) -> None:
-    """Weights, optimiser, history, result and charts, bit for bit."""
+    """Weights, optimiser, history, model, result and TensorBoard's pages, bit for bit."""
     assert (run / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
     results = [json.loads((path / "result.json").read_text()) for path in (run, other)]
     assert without_times(results[0]) == without_times(results[1])
+    models = [zipfile.ZipFile(path / "model.keras") for path in (run, other)]
+    for member in ("config.json", "model.weights.h5"):
+        assert models[0].read(member) == models[1].read(member), member
     last, expected = checkpoints(run)[-1], checkpoints(other)[-1]
     assert last == expected
     a, b = (np.load(path / "checkpoints" / last) for path in (run, other))
@@ -93,20 +109,21 @@ def assert_equal_runs(run: Path, other: Path) -> None:
     assert [name for name in arrays if not np.array_equal(a[name], b[name])] == []
     positions = [json.loads(x["position.json"].tobytes()) | {"seconds": None} for x in (a, b)]
     assert positions[0] == positions[1]
-    for name in ("train", "validation"):
-        assert charts(run / name) == charts(other / name)
+    for name in ("train", "validation", "test"):
+        assert pages(run / name) == pages(other / name)
 
 
-def charts(folder: Path) -> list[tuple]:
-    """(step, tag, value) of the charts by epoch in TensorBoard's event files, each as often as
-    it is there."""
-    points = []
-    for path in folder.glob("*tfevents*"):
-        for record in tf.data.TFRecordDataset(str(path)):
-            event = tf.compat.v1.Event.FromString(record.numpy())
-            points += [
-                (event.step, value.tag, float(tf.make_ndarray(value.tensor)))
-                for value in event.summary.value
-                if value.tag in ("loss", "top1", "top5", "learning_rate")
-            ]
-    return sorted(points)
+# What no two runs have in common: times, and names and places in the settings.
+OF_A_RUN = ("time/", "memory/", "images_per_second", "run/")
+
+
+def pages(folder: Path) -> list[tuple]:
+    """(step, tag, content) of all in TensorBoard's event files, each as often as it is there."""
+    return sorted(
+        (event.step, value.tag, value.tensor.SerializeToString())
+        for path in folder.glob("*tfevents*")
+        for record in tf.data.TFRecordDataset(str(path))
+        for event in [tf.compat.v1.Event.FromString(record.numpy())]
+        for value in event.summary.value
+        if not value.tag.startswith(OF_A_RUN)
+    )

@@ -21,12 +21,12 @@ SMALL = ("--dataset", "shapes10", "--precision", "float32", "--val-size", 41, "-
 
 
 class Worker:
-    """A process of its own with one worker; dies with the `with` block."""
+    """A process of its own with one worker, by `launcher` if given; dies with the `with` block."""
 
-    def __init__(self, file: Path, flags, **environment):
+    def __init__(self, file: Path, flags, launcher=(), **environment):
         self.file = file
         self.process = subprocess.Popen(
-            [str(part) for part in (sys.executable, __file__, file, *flags)],
+            [str(part) for part in (*launcher, sys.executable, __file__, file, *flags)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -53,16 +53,24 @@ class Worker:
             return {name: stored[name] for name in stored.files}
 
 
-def two_workers(folder: Path, flags) -> list[Worker]:
-    """Two of them on free ports; each stores into a file of its own in `folder`."""
-    with socket.create_server(("", 0)) as one, socket.create_server(("", 0)) as other:
-        ports = [server.getsockname()[1] for server in (one, other)]
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in (0, 1)]
+def two_workers(folder: Path, flags, other: dict | None = None) -> list[Worker]:
+    """Two of them on free ports; each stores into a file of its own in `folder`. `other`: what the
+    second has in its environment, too."""
+    with socket.create_server(("", 0)) as one, socket.create_server(("", 0)) as another:
+        ports = [server.getsockname()[1] for server in (one, another)]
+    configs = tf_configs([f"127.0.0.1:{port}" for port in ports])
+    environments = {}, other or {}
     return [
-        Worker(folder / f"{index}.npz", flags, TF_CONFIG=json.dumps(task))
-        for index, task in enumerate(tasks)
+        Worker(folder / f"{index}.npz", flags, **{"TF_CONFIG": config} | environments[index])
+        for index, config in enumerate(configs)
     ]
+
+
+def tf_configs(addresses: list[str]) -> list[str]:
+    """TF_CONFIG of each worker."""
+    cluster = {"worker": addresses}
+    tasks = [{"type": "worker", "index": index} for index in range(len(addresses))]
+    return [json.dumps({"cluster": cluster, "task": task}) for task in tasks]
 
 
 def trained(train, flags: list[str]) -> dict:

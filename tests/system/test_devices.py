@@ -2,14 +2,16 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import time
 
 import numpy as np
 import pytest
-from support.processes import assert_equal_runs
-from support.workers import SMALL, Worker, two_workers
+from support.cable import Cable
+from support.processes import ROOT, assert_equal_runs
+from support.workers import SMALL, Worker, tf_configs, two_workers
 
 from tfresnet.errors import InputError
 from tfresnet.system import devices
@@ -197,20 +199,30 @@ def whole(tmp_path_factory):
     return folder / "run", [worker.seen() for worker in workers]
 
 
+GONE = r"train\.py: (the worker worker \d|another worker) has gone .* --resume .*\n$"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("victim", "signum"), [(0, 9), (1, 9), (1, 15)])
+@pytest.mark.parametrize(("victim", "signum"), [(0, 9), (1, 9), (1, 15), (0, 19), (1, 19)])
 def test_a_stopped_worker_stops_all_and_nothing_is_lost(victim, signum, whole, tmp_path):
     workers = two_workers(tmp_path, flags(tmp_path, "stopped", *TWO_EPOCHS))
     with workers[0], workers[1]:
         wait_for_step(tmp_path / "stopped", 45)  # of 80: in the second epoch
         workers[victim].process.send_signal(signum)
+        began = time.monotonic()
         status, _, err = workers[1 - victim].end(timeout=60)
+        print(f"signal {signum} of worker {victim}: {time.monotonic() - began:.1f} s, {err}")
         if signum == signal.SIGTERM:
             assert (status, workers[victim].end()[0]) == (143, 143)
             assert re.match(r"train.py: stopped after 1 epochs and \d+ steps; everything is", err)
         else:
-            assert status == 1
-            assert re.match(r"train.py: .* worker( \d)? has gone .* --resume .*\n$", err)
+            assert (status, err.count("\n")) == (1, 1), err
+            assert re.match(GONE, err)
+            if signum == signal.SIGSTOP:  # a frozen one that thaws has been left
+                workers[victim].process.send_signal(signal.SIGCONT)
+                status, _, err = workers[victim].end(timeout=60)
+                assert (status, err.count("\n")) == (1, 1), err
+                assert re.match(GONE, err)
     resumed = two_workers(tmp_path, ("--resume", tmp_path / "stopped"))
     resumed = [worker.seen() for worker in resumed]
     for again, seen in zip(resumed, whole[1], strict=True):
@@ -218,6 +230,49 @@ def test_a_stopped_worker_stops_all_and_nothing_is_lost(victim, signum, whole, t
             if "weight" in name:
                 np.testing.assert_array_equal(again[name], value)
     assert_equal_runs(tmp_path / "stopped", whole[0])
+
+
+@pytest.mark.slow
+def test_a_cut_network_ends_both_and_nothing_is_lost(whole, tmp_path):
+    with Cable() as cable:
+        configs = tf_configs([f"{address}:2222" for address in cable.addresses])
+        files = tmp_path / "0.npz", tmp_path / "1.npz"
+        run = flags(tmp_path, "run", *TWO_EPOCHS)
+        workers = [
+            Worker(file, run, launcher, TF_CONFIG=config)
+            for file, launcher, config in zip(files, cable.launchers, configs, strict=True)
+        ]
+        with workers[0], workers[1]:
+            wait_for_step(tmp_path / "run", 45)
+            cable.cut()
+            began = time.monotonic()
+            for worker in workers:
+                status, _, err = worker.end(timeout=60)
+                print(f"cut: {time.monotonic() - began:.1f} s, {err}")
+                assert (status, err.count("\n")) == (1, 1), err
+                assert re.match(GONE, err)
+    for worker in two_workers(tmp_path, ("--resume", tmp_path / "run")):
+        worker.seen()
+    assert_equal_runs(tmp_path / "run", whole[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["code", "data"])
+def test_a_worker_with_something_else_is_named(what, tmp_path):
+    other = {"TESTS": "62"}
+    if what == "code":
+        shutil.copytree(ROOT / "tfresnet", tmp_path / "other" / "tfresnet")
+        with open(tmp_path / "other" / "tfresnet" / "layers" / "pooling.py", "a") as file:
+            file.write("# another\n")
+        other = {"PYTHONPATH": f"{tmp_path / 'other'}:{ROOT}:{ROOT / 'tests'}"}
+    workers = two_workers(tmp_path, flags(tmp_path, "run"), other)
+    for number, worker in enumerate(workers):
+        with worker:
+            status, _, err = worker.end(timeout=60)
+        print(err)
+        assert (status, err.count("\n")) == (2, 1), err
+        assert re.search(rf"all workers must have the same {what}.* at worker {1 - number}", err)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import datetime
 import platform
 import subprocess
+import zlib
 from pathlib import Path
 
 import keras
@@ -23,6 +24,17 @@ def environment() -> dict:
         **{package.__name__: package.__version__ for package in _PACKAGES},
         "system": platform.platform(),
     }
+
+
+def program() -> dict:
+    """What processes that compute the same must have in common: versions, and our own source."""
+    package = Path(__file__).parents[1]
+    checksum = 0
+    for file in sorted([*package.rglob("*.py"), *package.rglob("*.json")]):
+        content = file.relative_to(package).as_posix().encode() + file.read_bytes()
+        checksum = zlib.crc32(content, checksum)
+    versions = {module.__name__: module.__version__ for module in (tensorflow, keras, numpy)}
+    return {"code of tfresnet (checksum)": checksum} | versions
 
 
 def session() -> dict:

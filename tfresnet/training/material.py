@@ -79,8 +79,14 @@ class Material:
 
     @property
     def checksum(self) -> int:
-        """CRC-32 of the training labels: tells whether two workers have the same images."""
-        return zlib.crc32(self.train.labels.tobytes())
+        """CRC-32 of all images and labels; of pictures in files, their names and sizes."""
+        dataset = self.dataset
+        checksum = zlib.crc32(dataset.fingerprint.encode())
+        for split in filter(None, (self.train, self.validation, dataset.test)):
+            for array in (split.images, split.labels):
+                if isinstance(array, np.ndarray):
+                    checksum = zlib.crc32(np.ascontiguousarray(array), checksum)
+        return checksum
 
 
 def _folder_of(split: Split) -> Path | None:

@@ -12,8 +12,8 @@ from tfresnet.errors import InputError
 from tfresnet.layers import conv_forms
 from tfresnet.own.network import OwnNetwork
 from tfresnet.runs.checkpoints import State
-from tfresnet.runs.environment import environment, session
-from tfresnet.runs.folder import RunFolder, SilentFolder
+from tfresnet.runs.environment import environment, program, session
+from tfresnet.runs.folder import RunFolder, SilentFolder, checksum
 from tfresnet.runs.network import make_preprocessing, mean_and_std
 from tfresnet.runs.record import RunRecord
 from tfresnet.runs.variables import restore
@@ -146,10 +146,10 @@ def load_material(config: TrainConfig) -> tuple[TrainConfig, Material]:
 
 
 def _check_workers_agree(devices, config, material, own, resume):
-    facts = config.select(Role.WHAT, Role.HOW)
-    facts["code"] = own and own.text
-    facts |= {"training labels (checksum)": material.checksum, "resume": resume}
-    devices.check_equal(facts)
+    if devices.workers > 1:
+        facts = config.select(Role.WHAT, Role.HOW) | program() | {"resume": resume}
+        facts["code of the network (checksum)"] = checksum((own and own.text) or "")
+        devices.check_equal(facts | {"data (checksum)": material.checksum})
 
 
 def _introduce(run, precision_reason, own):

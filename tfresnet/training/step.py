@@ -83,35 +83,47 @@ class TrainStep:
         return tf.nest.map_structure(lambda values: local(values)[0], results)
 
     def _step(self, images, labels, share, observe, limit):
-        images, labels = images[:limit], labels[:limit]
+        """Its scopes are the boxes of TensorBoard's page of graphs."""
         replicas = self.strategy.num_replicas_in_sync
         variables = [variable.value for variable in self.optimizer.trainable]
+        with tf.name_scope("batch"):
+            images, labels = images[:limit], labels[:limit]
         with tf.GradientTape() as tape:
             logits, *further = tf.nest.flatten(self.network(images, training=True))
-            how = self.label_smoothing, self.class_weights
-            loss = cross_entropy(labels, logits, *how) / replicas
-            others = [cross_entropy(labels, one, *how) for one in further]
-            auxiliary = AUXILIARY_WEIGHT * tf.reduce_sum(others) / replicas
-            for one in self.network.losses:  # of regularizers and `add_loss`
-                auxiliary += tf.cast(one, tf.float32) / replicas
-            scaled = self.optimizer.scale_loss(loss + auxiliary)
+            with tf.name_scope("loss"):
+                loss, auxiliary = self._losses(labels, logits, further)
+                scaled = self.optimizer.scale_loss(loss + auxiliary)
         none = tf.UnconnectedGradients.ZERO  # a user's network may leave a layer out
-        gradients = tape.gradient(scaled, variables, unconnected_gradients=none)
-        gradients = self.optimizer.unscale(gradients)
-        rank = ranks(logits, labels)
-        right = [tf.math.count_nonzero(rank < k, dtype=tf.float32) for k in (1, 5)]
-        scalars = tf.stack([loss, auxiliary, *right])
+        with tf.name_scope("backward"):
+            gradients = tape.gradient(scaled, variables, unconnected_gradients=none)
+            gradients = self.optimizer.unscale(gradients)
+        with tf.name_scope("metrics"):
+            rank = ranks(logits, labels)
+            right = [tf.math.count_nonzero(rank < k, dtype=tf.float32) for k in (1, 5)]
+            scalars = tf.stack([loss, auxiliary, *right])
         if replicas > 1:
             gradients, scalars = add_up(self.network, gradients, scalars)
 
-        before = _if(observe, lambda: [kernel.value for kernel in self._kernels])
-        self.optimizer.apply(gradients, share)
-        if self.averages:
-            self.averages.update(self.optimizer.keras.iterations.value)
-
-        observed = _if(observe, lambda: self._norms(gradients, before))
-        kept = _if(observe, lambda: gradients) if self.keep_gradients else []
+        with tf.name_scope("charts"):
+            before = _if(observe, lambda: [kernel.value for kernel in self._kernels])
+        with tf.name_scope("optimizer"):
+            self.optimizer.apply(gradients, share)
+            if self.averages:
+                self.averages.update(self.optimizer.keras.iterations.value)
+        with tf.name_scope("charts"):
+            observed = _if(observe, lambda: self._norms(gradients, before))
+            kept = _if(observe, lambda: gradients) if self.keep_gradients else []
         return scalars, observed, kept
+
+    def _losses(self, labels, logits, further):
+        replicas = self.strategy.num_replicas_in_sync
+        how = self.label_smoothing, self.class_weights
+        loss = cross_entropy(labels, logits, *how) / replicas
+        others = [cross_entropy(labels, one, *how) for one in further]
+        auxiliary = AUXILIARY_WEIGHT * tf.reduce_sum(others) / replicas
+        for one in self.network.losses:  # of regularizers and `add_loss`
+            auxiliary += tf.cast(one, tf.float32) / replicas
+        return loss, auxiliary
 
     def _norms(self, gradients, before):
         pairs = zip(self._kernels, before, strict=True)

@@ -153,6 +153,9 @@ def test_graphs_are_of_the_step_and_of_the_units(server):
     step = server.get("graphs/graph", run="tried/train", conceptual="false").decode()
     assert "FusedBatchNormGradV3" in step
     assert "conv4_block1" in step
+    boxes = set(re.findall(r'^  name: "([^"/]+)/', step, re.MULTILINE))
+    assert {"batch", "loss", "backward", "metrics", "charts", "optimizer"} <= boxes
+    assert len(boxes) <= 10, "too many to see on one screen"
     units = server.get("graphs/graph", run="tried/train", tag="keras", conceptual="true").decode()
     for layer in ("conv1", "conv2_block1", "conv4_block1", "predictions", "IdentityBlock"):
         assert layer in units
@@ -172,6 +175,7 @@ def test_hparams_compare_settings_with_final_metrics(server, run):
     names = {info["name"] for info in experiment["hparamInfos"]}
     assert {"model", "lr", "epochs", "seed", "parameters"} <= names
     assert not names & {"output_dir", "name"}
+    assert not names & {"augment", "class_weight"}, "columns of settings that nobody has changed"
     metrics = [info["name"] for info in experiment["metricInfos"]]
     assert {metric["tag"] for metric in metrics} == BY_EPOCH | FINAL
     body = {

@@ -11,10 +11,13 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import summary_v2  # not `api`, which imports tf.keras
 
 from tfresnet.settings.command_line import command
+from tfresnet.settings.config import TrainConfig
 from tfresnet.settings.fields import Role
 from tfresnet.settings.values import as_text
 from tfresnet.system.tables import markdown
 from tfresnet.training.run import Run
+
+IDENTIFYING = {"model", "dataset", "seed"}  # stand in every run's row
 
 
 def texts(run: Run) -> dict[str, str]:
@@ -41,9 +44,11 @@ def parameter_table(model: keras.Model) -> str:
 
 
 def write_hparams(run: Run) -> None:
-    """Writes the settings with the current writer; the page then shows the run as running."""
-    decided = {k: v for k, v in run.config.select(Role.WHAT, Role.HOW).items() if v is not None}
-    values = {k: v if isinstance(v, bool | int | float) else as_text(v) for k, v in decided.items()}
-    values["parameters"] = run.learner.model.count_params()
-    summary = summary_v2.hparams_pb(values, trial_id=run.folder.path.resolve().name)
+    """Writes the settings with the current writer; the page then shows the run as running. Settings
+    that nobody has changed are left out: their columns would hide those of the results."""
+    defaults, shown = TrainConfig(), {"parameters": run.learner.model.count_params()}
+    for name, value in run.config.select(Role.WHAT).items():
+        if name in IDENTIFYING or value != getattr(defaults, name):
+            shown[name] = value if isinstance(value, bool | int | float) else as_text(value)
+    summary = summary_v2.hparams_pb(shown, trial_id=run.folder.path.resolve().name)
     tf.summary.experimental.write_raw_pb(summary.SerializeToString())

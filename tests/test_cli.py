@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,38 +80,48 @@ def test_bad_flags_of_train(argv, message, capsys):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_is_quick(command):
+FRESH = """if True:
+    import runpy, sys
+    def in_a_fresh_package(work, *arguments):
+        for name in [name for name in sys.modules if name.partition(".")[0] == "tfresnet"]:
+            del sys.modules[name]
+        try: work(*arguments)
+        except SystemExit as end: print(end.code, {"tensorflow", "keras"} & set(sys.modules))
+"""
+
+
+def test_help_is_quick():
     """Also without docstrings (-OO)."""
-    code = (
-        f"import sys; sys.argv = ['{command}', '--help']; import runpy\n"
-        f"try: runpy.run_path('{command}', run_name='__main__')\n"
-        "except SystemExit as end: print(end.code, {'tensorflow', 'keras'} & set(sys.modules))\n"
-    )
+    code = f"""{FRESH}
+    for command in {COMMANDS}:
+        sys.argv = [command, "--help"]
+        in_a_fresh_package(lambda: runpy.run_path(command, run_name="__main__"))
+    """
     done = run("-OO", "-W", "error", "-c", code)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usage: ")
-    assert done.stdout.endswith("0 set()\n")
+    assert len(re.findall("^usage: ", done.stdout, re.MULTILINE)) == len(COMMANDS)
+    assert done.stdout.count("\n0 set()\n") == len(COMMANDS)
+
+
+UNKNOWN = [
+    ("training.flags", ["--model", "resnet19"]),
+    ("training.flags", ["--dataset", "mnist"]),
+    ("evaluation.flags", ["logs", "--dataset", "mnist"]),
+    ("evaluation.flags", ["logs", "--json", "nowhere/result.json"]),
+    ("evaluation.flags", ["nowhere"]),
+    ("param_count.__main__", ["resnet20", "resnet19"]),
+]
 
 
 def test_unknown_names_are_told_without_loading_tensorflow():
-    for module, argv in (
-        ("training.flags", ["--model", "resnet19"]),
-        ("training.flags", ["--dataset", "mnist"]),
-        ("evaluation.flags", ["logs", "--dataset", "mnist"]),
-        ("evaluation.flags", ["logs", "--json", "nowhere/result.json"]),
-        ("evaluation.flags", ["nowhere"]),
-        ("param_count.__main__", ["resnet20", "resnet19"]),
-    ):
-        code = f"""if True:
-            import sys
-            from tfresnet.{module} import parse
-            try: parse({argv!r})
-            except SystemExit as end: print(end.code, {{'tensorflow', 'keras'}} & set(sys.modules))
-        """
-        done = run("-c", code)
-        assert done.stdout == "2 set()\n"
-        assert done.stderr.count("\n") == 1
+    code = f"""{FRESH}
+    from importlib import import_module
+    for module, arguments in {UNKNOWN}:
+        in_a_fresh_package(lambda: import_module(f"tfresnet.{{module}}").parse(arguments))
+    """
+    done = run("-c", code)
+    assert done.stdout == "2 set()\n" * len(UNKNOWN)
+    assert done.stderr.count("\n") == len(UNKNOWN)
 
 
 def test_the_home_folder_stands_in_every_path(monkeypatch, tmp_path):

@@ -10,7 +10,7 @@ from tfresnet.errors import InputError
 from tfresnet.layers import BatchNormalization, OwnLayer, Preprocessing
 
 # Deep networks have the units of the others.
-QUICK = ("resnet20", "resnet18d", "nin", "googlenet", "alexnet")
+QUICK = ("resnet20", "resnet18d", "nin", "inception3", "alexnet")
 NAMES = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in models.list_models()
@@ -45,14 +45,14 @@ def test_same_outputs(name):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name", ["resnet20", "googlenet"])
+@pytest.mark.parametrize("name", ["resnet20", "inception3"])
 def test_every_normalisation_after_a_convolution_is_folded(name):
     copy = models.inference_copy(with_random_statistics(name))
     normalisations = [n for n in copy._flatten_layers() if isinstance(n, BatchNormalization)]
     assert all(n._folded for n in normalisations)
 
 
-@pytest.mark.parametrize("name", ["resnet20", "alexnet", "googlenet"])
+@pytest.mark.parametrize("name", ["resnet20", "alexnet", "inception3"])
 def test_low_precision_up_to_the_classifier(name):
     model = with_random_statistics(name)
     copy = models.inference_copy(model, "mixed_bfloat16")

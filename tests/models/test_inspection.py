@@ -18,7 +18,7 @@ def test_preprocessing_is_found_in_a_loaded_file(tmp_path):
     assert models.preprocessing_of(models.create_model("resnet20")) is None
 
 
-@pytest.mark.parametrize("name", ["resnet20", "alexnet", "nin", "googlenet", "wrn16_4"])
+@pytest.mark.parametrize("name", ["resnet20", "alexnet", "nin", "inception3", "wrn16_4"])
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_precision_is_that_of_the_activations(name, policy):
     model = models.create_model(name, dtype=policy, preprocessing=PIXELS, **SMALL)

@@ -81,14 +81,20 @@ def test_the_original_brings_its_pixels(tmp_path, caplog):
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("is_nested", [True, False])
-def test_a_fine_tune(is_nested, tmp_path, caplog):
+@pytest.fixture(scope="module")
+def base():
     base = keras.applications.ResNet50(include_top=False, weights=None, input_shape=SHAPE)
     randomise(base)
+    return base
+
+
+@pytest.mark.parametrize("is_nested", [True, False])
+def test_a_fine_tune(is_nested, base, tmp_path, caplog):
     ends = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(5, name="head")]
-    theirs = keras.Sequential([base, *ends])
-    if not is_nested:
-        theirs = keras.Model(base.input, ends[1](ends[0](base.output)))
+    if is_nested:
+        theirs, network = keras.Sequential([base, *ends]), "resnet50"
+    else:
+        theirs, network = keras.Model(base.input, ends[1](ends[0](base.output))), None
     theirs.save(tmp_path / "m.keras")
     theirs.save_weights(tmp_path / "m.weights.h5")
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE)).astype("u1")
@@ -98,11 +104,9 @@ def test_a_fine_tune(is_nested, tmp_path, caplog):
         ours = tfresnet.create_model("resnet50", input_shape=SHAPE, weights=tmp_path / name)
         np.testing.assert_allclose(ours(scaled, training=False), want, atol=1e-4)
         assert f"{name} does not say how its pixels are prepared" in caplog.text
-    whole = tfresnet.load(tmp_path / "m.keras", pixels="tf")
-    want = tf.nn.softmax(want)
-    np.testing.assert_allclose(whole.probabilities(pixels), want, atol=1e-5)
-    named = tfresnet.load(tmp_path / "m.keras", model="resnet50", pixels="tf", image_size=64)
-    np.testing.assert_allclose(named.probabilities(pixels), want, atol=1e-5)
+    named = {"model": network, "image_size": 64} if network else {}
+    loaded = tfresnet.load(tmp_path / "m.keras", pixels="tf", **named)
+    np.testing.assert_allclose(loaded.probabilities(pixels), tf.nn.softmax(want), atol=1e-5)
 
 
 def test_counts_differ_from_keras_applications_by_the_biases_alone():

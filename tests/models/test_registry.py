@@ -15,14 +15,14 @@ from tfresnet.training.step import cross_entropy
 
 # Deeper networks than this take minutes to build or to differentiate; they run with -m slow.
 DEEP = 22
+UNNAMED = {"googlenet", "inception_v3"}  # 22 and 48 layers; they have tests of their own
 
 
 def by_depth(names):
     """Parameters for every network, the very deep ones marked slow."""
     for name in names:
         depth = re.search(r"\d+", name)
-        # The 48 layers of Inception v3 are not in its name; it has tests of its own.
-        deep = name == "inception_v3" or (depth is not None and int(depth[0]) > DEEP)
+        deep = name in UNNAMED or (depth is not None and int(depth[0]) > DEEP)
         yield pytest.param(name, marks=[pytest.mark.slow] if deep else [])
 
 

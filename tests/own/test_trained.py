@@ -112,6 +112,9 @@ def test_a_file_is_trained_as_ours_are(file, settings_with_pages, caplog):
     assert activation_map(network.model, pictures[0], 0).shape == (32, 32)
 
 
+@pytest.mark.parametrize(
+    "file", [pytest.param("resnet", marks=pytest.mark.slow), "Net", "model"], indirect=True
+)
 def test_a_run_is_resumed_bit_for_bit(file, tiny):
     settings = {"model": file, "epochs": 2, "ema": 0.9}
     whole = tfresnet.train(tiny(name="whole", **settings))

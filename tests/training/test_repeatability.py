@@ -25,7 +25,7 @@ SHALLOW = 8
 def is_quick(name, precision):
     depth = re.search(r"\d+", name)
     shallow = depth is None or int(depth[0]) <= SHALLOW
-    return shallow and name != "inception_v3" and precision == "float32"
+    return shallow and name not in {"googlenet", "inception_v3"} and precision == "float32"
 
 
 NETWORKS = [

@@ -2,7 +2,8 @@
 
 python workers.py FILE.npz FLAG...   trains; stores losses by step, and weights with moving averages
 
-It takes part in what TF_CONFIG names, and with CPUS=2 in the environment has two logical devices.
+It takes part in what TF_CONFIG names. With CPUS=2 in the environment it has two logical devices,
+with HANGS=N it hangs after its N-th step. HANG_SECONDS is how long the others then wait.
 """
 
 import json
@@ -11,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +85,8 @@ def trained(train, flags: list[str]) -> dict:
         def __call__(self, *args, **kwargs):
             measured = super().__call__(*args, **kwargs)
             losses.append(measured.loss)
+            if str(len(losses)) == os.environ.get("HANGS"):
+                time.sleep(TIMEOUT)
             return measured
 
     loop.TrainStep, usual = Step, loop.TrainStep
@@ -101,7 +105,10 @@ def main():
     import tensorflow as tf
 
     from tfresnet.data import shapes10
+    from tfresnet.system import devices
     from train import main as train
+
+    devices.HANG_SECONDS = int(os.environ.get("HANG_SECONDS", devices.HANG_SECONDS))
 
     # So that the last batches are no equal parts.
     shapes10.TRAIN, shapes10.TEST = 361, int(os.environ.get("TESTS", 61))

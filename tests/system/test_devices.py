@@ -199,7 +199,16 @@ def whole(tmp_path_factory):
     return folder / "run", [worker.seen() for worker in workers]
 
 
-GONE = r"train\.py: (the worker worker \d|another worker) has gone .* --resume .*\n$"
+NAMES = "(worker 0|the chief)", "worker 1"
+
+
+def assert_left_by(who, worker):
+    """It ended in time with one line that says who has gone and how to go on."""
+    began = time.monotonic()
+    status, _, err = worker.end(timeout=60)
+    print(f"{time.monotonic() - began:.1f} s, {err}")
+    assert (status, err.count("\n")) == (1, 1), err
+    assert re.match(rf"train\.py: {who} has gone .* --resume .*\n$", err)
 
 
 @pytest.mark.slow
@@ -209,20 +218,16 @@ def test_a_stopped_worker_stops_all_and_nothing_is_lost(victim, signum, whole, t
     with workers[0], workers[1]:
         wait_for_step(tmp_path / "stopped", 45)  # of 80: in the second epoch
         workers[victim].process.send_signal(signum)
-        began = time.monotonic()
-        status, _, err = workers[1 - victim].end(timeout=60)
-        print(f"signal {signum} of worker {victim}: {time.monotonic() - began:.1f} s, {err}")
         if signum == signal.SIGTERM:
-            assert (status, workers[victim].end()[0]) == (143, 143)
-            assert re.match(r"train.py: stopped after 1 epochs and \d+ steps; everything is", err)
+            for worker in workers:
+                status, _, err = worker.end(timeout=60)
+                assert status == 143
+                assert re.match(r"train.py: stopped after 1 epochs and \d+ steps; everything", err)
         else:
-            assert (status, err.count("\n")) == (1, 1), err
-            assert re.match(GONE, err)
-            if signum == signal.SIGSTOP:  # a frozen one that thaws has been left
-                workers[victim].process.send_signal(signal.SIGCONT)
-                status, _, err = workers[victim].end(timeout=60)
-                assert (status, err.count("\n")) == (1, 1), err
-                assert re.match(GONE, err)
+            assert_left_by(NAMES[victim], workers[1 - victim])
+        if signum == signal.SIGSTOP:  # a frozen one that thaws has been left
+            workers[victim].process.send_signal(signal.SIGCONT)
+            assert_left_by(NAMES[1 - victim], workers[victim])
     resumed = two_workers(tmp_path, ("--resume", tmp_path / "stopped"))
     resumed = [worker.seen() for worker in resumed]
     for again, seen in zip(resumed, whole[1], strict=True):
@@ -230,6 +235,15 @@ def test_a_stopped_worker_stops_all_and_nothing_is_lost(victim, signum, whole, t
             if "weight" in name:
                 np.testing.assert_array_equal(again[name], value)
     assert_equal_runs(tmp_path / "stopped", whole[0])
+
+
+@pytest.mark.slow
+def test_a_worker_that_answers_but_hangs_ends_the_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("HANG_SECONDS", "20")
+    workers = two_workers(tmp_path, flags(tmp_path, "run", *TWO_EPOCHS), {"HANGS": "45"})
+    with workers[0], workers[1]:
+        wait_for_step(tmp_path / "run", 44)
+        assert_left_by("another worker", workers[0])
 
 
 @pytest.mark.slow
@@ -245,12 +259,8 @@ def test_a_cut_network_ends_both_and_nothing_is_lost(whole, tmp_path):
         with workers[0], workers[1]:
             wait_for_step(tmp_path / "run", 45)
             cable.cut()
-            began = time.monotonic()
-            for worker in workers:
-                status, _, err = worker.end(timeout=60)
-                print(f"cut: {time.monotonic() - began:.1f} s, {err}")
-                assert (status, err.count("\n")) == (1, 1), err
-                assert re.match(GONE, err)
+            for number, worker in enumerate(workers):
+                assert_left_by(NAMES[1 - number], worker)
     for worker in two_workers(tmp_path, ("--resume", tmp_path / "run")):
         worker.seen()
     assert_equal_runs(tmp_path / "run", whole[0])

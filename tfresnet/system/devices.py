@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from tfresnet.errors import InputError, RunError
 
 START_SECONDS = 120.0  # within which all workers must be reachable
+HANG_SECONDS = 1800  # after which a worker that answers but takes no part in a sum counts as lost
 
 
 class Devices:
@@ -112,10 +113,13 @@ class Devices:
             if self.workers == 1:
                 raise
             named = re.search(r"/job:(\w+)/replica:0/task:(\d+)", error.message)
-            who = f"the worker {named[1]} {named[2]}" if named else "another worker"
+            if named:
+                who = f"{named[1]} {named[2]}"
+            else:  # the chief runs the service
+                who = "the chief" if "CoordinationService" in error.message else "another worker"
             raise RunError(
-                f"{who} has gone (it ended, was killed, or the network failed), so this one ends; "
-                "its own output says why. Start all of them again"
+                f"{who} has gone (it ended, hangs, was killed, or the network failed), so this one "
+                "ends; its own output says why. Start all of them again"
             ) from error
 
     def __str__(self) -> str:
@@ -188,7 +192,8 @@ def _multiworker(cluster):
 
     meet(*read_cluster(cluster), START_SECONDS)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=HANG_SECONDS)
+        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     except RuntimeError as error:
         raise InputError(
             "strategy multiworker must be chosen before TensorFlow has computed anything in this "

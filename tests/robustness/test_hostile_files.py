@@ -190,7 +190,9 @@ def test_a_damaged_header_of_the_cache_is_no_cache(header, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "values", [{"lr": 10**400}, {"name": "\ud800"}, {"epochs": float("nan")}, {"modle": "x"}]
+    "values",
+    [{"lr": 10**400}, {"name": "\ud800"}, {"epochs": float("nan")}, {"modle": "x"}]
+    + [{"epochs": 10**400}, {"max_steps": 2**63}],
 )
 def test_settings_that_no_run_can_have(values, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"settings": values}))

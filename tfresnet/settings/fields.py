@@ -89,6 +89,8 @@ def _check_type(name, value, hint):
         value = kind(value)
     except OverflowError:  # an int larger than every float
         value = math.inf if value > 0 else -math.inf
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise InputError(f"{name} must fit into 64 bits. Received: {value!r}")
     if isinstance(value, str) and "\0" in value:
         raise InputError(f"{name} must not hold a zero byte. Received: {value!r}")
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):

@@ -13,14 +13,15 @@ import sys
 import time
 
 from benchmarks.contestants import CONTESTANTS, Assignment
+from tfresnet.system.commands import import_tensorflow, load_tensorflow
 
 
 def main() -> None:
     assignment = Assignment(**json.loads(sys.argv[1]))
     contestant = CONTESTANTS[assignment.contestant]
-    if contestant.package != "torch":
-        from tfresnet.system.commands import import_tensorflow
-
+    if contestant.rival is None:
+        load_tensorflow()  # as our commands do
+    elif contestant.package != "torch":
         import_tensorflow()
     make = pkgutil.resolve_name(f"benchmarks.{contestant.make}")
     step, amount = make(assignment, **contestant.options)

@@ -9,20 +9,15 @@ from pathlib import Path
 import pytest
 from support.fake_cifar10 import ARCHIVE, FOLDER, ROWS, FakeCifar10, write_archive
 from support.processes import ROOT, Training, assert_equal_runs, checkpoints, complete
+from support.small_disk import fill, small_disk
 
 FLAGS = ("--model", "resnet8", "--dataset", "shapes10", "--epochs", 1, "--val-size", 150)
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A folder on a file system of 40 MB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path, megabytes=40) as disk:
+        yield disk
 
 
 def stopped_run(folder):
@@ -36,40 +31,30 @@ def stopped_run(folder):
     return run
 
 
-def fill(disk, leave):
-    """Fills the disk up to its last `leave` bytes."""
-    with open(disk / "filler", "wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            file.truncate(file.tell() - leave)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("leave", [0, 2**18], ids=["no byte left", "half a checkpoint fits"])
-def test_a_full_disk_costs_nothing_that_was_saved(leave, small_disk, tmp_path):
-    run = stopped_run(small_disk)
+def test_a_full_disk_costs_nothing_that_was_saved(leave, disk, tmp_path):
+    run = stopped_run(disk)
     before = checkpoints(run)
-    fill(small_disk, leave)
+    fill(disk, leave)
     with Training("--resume", run) as training:
         status, _, err = training.end()
     assert (status, err.count("\n")) == (1, 1), err
     assert "No space left on device" in err
     assert f"Go on with: python train.py --resume {run}" in err
     assert checkpoints(run) == before
-    (small_disk / "filler").unlink()
+    (disk / "filler").unlink()
     complete("--resume", run)
     complete(*FLAGS, "--batch-size", 32, "--output-dir", tmp_path, "--name", "whole")
     assert_equal_runs(run, tmp_path / "whole")
 
 
-def test_a_full_disk_is_no_place_for_a_cache(small_disk):
+def test_a_full_disk_is_no_place_for_a_cache(disk):
     code = (
         "import sys, numpy as np, pathlib; from tfresnet.data import array_cache;"
         "array_cache.store(pathlib.Path(sys.argv[1]), np.zeros(2**26, np.uint8))"
     )
-    path = small_disk / "cache" / "big.npy"
+    path = disk / "cache" / "big.npy"
     result = subprocess.run(
         [sys.executable, "-c", code, str(path)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -82,15 +67,15 @@ def test_a_full_disk_is_no_place_for_a_cache(small_disk):
 
 
 @pytest.mark.slow
-def test_a_folder_turned_read_only(small_disk):
-    run = stopped_run(small_disk)
+def test_a_folder_turned_read_only(disk):
+    run = stopped_run(disk)
     before = checkpoints(run)
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     with Training("--resume", run) as training:
         status, _, err = training.end()
     assert (status, err.count("\n")) == (2, 1), err
     assert "must be writable" in err
-    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
     assert checkpoints(run) == before
     complete("--resume", run)
 

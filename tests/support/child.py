@@ -4,7 +4,7 @@ python child.py IMAGES TESTS train.py FLAGS
 
 With STOP="MOMENT N SIGNAL" in the environment, it sends itself that signal at the N-th call of the
 callback method MOMENT, or of the test's evaluation ("test"). With PROMISES=FOLDER, it marks for a
-recording of FOLDER what has been saved.
+recording of FOLDER what has been saved. With PAGES=N, it writes all pictures every N-th epoch.
 """
 
 import functools
@@ -58,6 +58,13 @@ def promise_what_is_saved(folder):
     RunFolder.write_result = promising(RunFolder.write_result, "result.json")
 
 
+def show_pages(every):
+    commands.load_tensorflow()
+    from tfresnet.training.tensorboard import board
+
+    board.page_is_due = lambda epoch, _epochs: epoch % every == 0
+
+
 def run(program, argv):
     main = importlib.import_module(program.removesuffix(".py")).main
     if "STOP" in os.environ:
@@ -65,6 +72,8 @@ def run(program, argv):
         stop_at(*os.environ["STOP"].split())
     if "PROMISES" in os.environ:
         promise_what_is_saved(os.environ["PROMISES"])
+    if "PAGES" in os.environ:
+        show_pages(every=int(os.environ["PAGES"]))
     return main(argv)
 
 

@@ -27,7 +27,7 @@ weights: errors system
 models: errors pretrained settings layers weights
 complexity: errors layers models
 own: errors settings layers models
-check_unit: errors settings system layers weights models own
+check_unit: errors pretrained settings system data layers weights models own
 runs: errors settings system data layers models own
 slides: system layers models complexity
 evaluation: errors pretrained settings system data layers models runs

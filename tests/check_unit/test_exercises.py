@@ -9,6 +9,7 @@ import pytest
 
 from tfresnet.check_unit.exercises import child, words
 from tfresnet.check_unit.exercises.grading import EXERCISES, criteria, judge_here
+from tfresnet.check_unit.mistakes import MISTAKES
 
 EXERCISE_FOLDER = Path(__file__).parents[2] / "docs" / "exercises"
 HAND_INS = Path(__file__).parent / "hand_ins"
@@ -77,6 +78,7 @@ def keys(texts):
 
 def test_both_languages_have_the_same_words():
     english, chinese = (keys(words.texts(lang)) for lang in words.LANGUAGES)
+    assert chinese.pop("mistakes").keys() == MISTAKES.keys()
     assert english == chinese
 
 

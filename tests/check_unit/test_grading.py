@@ -12,9 +12,10 @@ import pytest
 
 from tfresnet.check_unit.__main__ import main
 from tfresnet.check_unit.exercises import cell, words
-from tfresnet.check_unit.exercises.grading import grade
+from tfresnet.check_unit.exercises.grading import EXERCISES, grade
 
-SOLVED = (Path(__file__).parent / "hand_ins" / "1.py").read_text()
+HAND_INS = Path(__file__).parent / "hand_ins"
+SOLVED = (HAND_INS / "1.py").read_text()
 
 
 def slow(*values):
@@ -73,6 +74,14 @@ def test_it_gets_a_row_that_says_what_it_did(graded, code, points, remark):
     assert remark in said(got)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", EXERCISES)
+def test_solutions_have_full_points_behind_walls_too(number):
+    got = grade(HAND_INS / f"{number}-other.py", number)
+    assert said(got).count("!") == 0
+    assert got.points == got.most == 10
+
+
 def test_one_that_hangs_is_stopped(graded, walls):
     start = time.monotonic()
     assert "did not end in time" in said(graded("while True: pass", seconds=0.5))
@@ -84,11 +93,11 @@ def test_what_it_started_ends_with_it(graded, walls, tmp_path):
     start = """
 import ctypes
 c = ctypes.CDLL(None)
-c.system(b"while sleep 0.1; do touch late; done &")
+c.system(b"while sleep 0.1; do true; done &")
 """
     assert graded(start).remarks == []
     ours = (path for path in Path("/proc").glob("[0-9]*/cmdline"))
-    assert not any(b"touch late" in path.read_bytes() for path in ours if path.exists())
+    assert not any(b"do true" in path.read_bytes() for path in ours if path.exists())
 
 
 def test_results_that_it_writes_itself_do_not_count(graded):

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import keras
 from keras import ops
@@ -45,6 +45,11 @@ MISTAKES = {
     "the shortcut is not added: relu(F(x)) instead of relu(F(x) + x)": {
         "join": lambda unit, f, x: ops.relu(f)
     },
+    "a ReLU acts on the shortcut, which must pass on x, or its projection, as it is": {
+        "shortcut": lambda unit, x, training=None: ops.relu(
+            type(unit).shortcut(unit, x, training=training)
+        )
+    },
     "the ReLU inside the branch, after batch normalisation, is missing": {
         "branch": _branch("conv bn", "conv bn")
     },
@@ -76,7 +81,7 @@ def variants(model: keras.Model) -> Iterator[str]:
         places |= {"in the units of equal shape, ": units, "in the projections, ": projections}
     for where, chosen in places.items():
         for words, methods in MISTAKES.items():
-            with _override(chosen, methods, bind=True):
+            with override(chosen, methods, bind=True):
                 yield where + words
 
 
@@ -88,22 +93,24 @@ def _module_variants(layers):
     pools = [layer for layer in layers if isinstance(layer, keras.layers.MaxPooling2D)]
     modules = [layer for layer in layers if isinstance(layer, InceptionModule)]
     linear = {"activation": keras.activations.linear}
-    with _override(convolutions, linear):
+    with override(convolutions, linear):
         yield "no ReLU follows the convolutions"
-    with _override(convolutions[-1:], linear):
+    with override(convolutions[-1:], linear):
         yield "the ReLU after the last convolution is missing"
     mean = {"call": lambda x: ops.average_pool(x, 3, 1, "same", "channels_last")}
-    with _override(pools, mean):
+    with override(pools, mean):
         yield "the pooling takes the mean of 3x3 pixels and must take their largest"
     for order in itertools.permutations(range(4)) if modules else ():
         names = modules[0]._names
-        with _override(modules, {"_names": [names[number] for number in order]}):
+        with override(modules, {"_names": [names[number] for number in order]}):
             branches = [[*modules[0].branches][number] for number in order]
             yield f"the outputs stand in another order: {', '.join(branches)}"
 
 
 @contextlib.contextmanager
-def _override(layers, attributes, bind=False):
+def override(
+    layers: Iterable[keras.Layer], attributes: Mapping[str, object], bind: bool = False
+) -> Iterator[None]:
     """Puts attributes into layers; with `bind` they are functions that become methods."""
     before = [
         {name: vars(layer)[name] for name in attributes if name in vars(layer)} for layer in layers

@@ -67,17 +67,24 @@ def read_rows(form: Published, data_dir: str | Path | None) -> np.ndarray:
     return array_cache.load_or_make(f"{name}-{key}", lambda: cifar10_files.read(source, form))
 
 
+def is_here() -> bool:
+    """Whether `load()` needs no download."""
+    return "TFRESNET_DATA_DIR" in os.environ or _in_cache(CIFAR10) is not None
+
+
 def _source(form: Published, data_dir: str | Path | None) -> Path:
     if data_dir is not None:
         return _source_in(form, data_dir, "data_dir")
     if directory := os.environ.get("TFRESNET_DATA_DIR"):
         return _source_in(form, directory, "TFRESNET_DATA_DIR")
+    return _in_cache(form) or _download(form, keras_datasets()[-1])
+
+
+def _in_cache(form: Published) -> Path | None:
     # Since Keras 3.6, then before it, when the archive was also unpacked into the cache itself.
     names = [form.keras_name + end for end in (KERAS_ARCHIVE, "-target", ".tar.gz")]
-    folders = keras_datasets()
-    places = (folder / name for folder in folders for name in (*names, ""))
-    cached = (cifar10_files.find(place, form) for place in places)
-    return next(filter(None, cached), None) or _download(form, folders[-1])
+    places = (folder / name for folder in keras_datasets() for name in (*names, ""))
+    return next(filter(None, (cifar10_files.find(place, form) for place in places)), None)
 
 
 def _source_in(form: Published, directory: str | Path, setting: str) -> Path:

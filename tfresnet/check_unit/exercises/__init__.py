@@ -9,3 +9,10 @@ arrays computed here.
 """
 
 from tfresnet.check_unit.exercises.grading import check
+
+
+def trained_weights() -> dict:
+    """The weights of the shipped resnet20: path, such as `conv2_block1/conv1/kernel` -> array."""
+    from tfresnet.check_unit.exercises import transplant
+
+    return transplant.trained_weights()

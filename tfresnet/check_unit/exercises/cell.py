@@ -23,8 +23,7 @@ import numpy as np
 
 from tfresnet.check_unit.exercises import child
 
-SECONDS = 120
-MEGABYTES = 4096
+SECONDS, MEGABYTES = 120, 4096
 _MOST_BYTES = 64 << 20
 _NAMESPACES = "--user --map-root-user --net --mount --pid --fork --kill-child --mount-proc"
 _PACKAGE = Path(__file__).parents[2]
@@ -44,9 +43,8 @@ class Outcome:
 @functools.cache
 def has_walls() -> bool:
     """Whether this machine lets a process be cut off from network, files and other processes."""
-    command = ["unshare", *_NAMESPACES.split(), sys.executable, "-c", ""]
-    with contextlib.suppress(OSError):
-        return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory() as hidden:
+        return not _run([], {}, Path(hidden), keras=False, seconds=30, walls=True).ending
     return False
 
 
@@ -67,21 +65,26 @@ def run(
         keras: whether the calls need Keras.
         seconds: time after which the process is ended.
     """
+    return _run(sources, calls, hidden, keras=keras, seconds=seconds, walls=has_walls())
+
+
+def _run(sources, calls, hidden, *, keras, seconds, walls):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         box = Path(folder).resolve()
         shutil.copy(child.__file__, box / "child.py")
-        folders = [str(path) for path in (hidden.resolve(), _PACKAGE) if _can_hide(path, box)]
-        task = {"sources": sources, "calls": calls, "hidden": folders, "walls": has_walls()}
+        folders = [str(path) for path in (hidden.resolve(), _PACKAGE) if can_hide(path)]
+        task = {"sources": sources, "calls": calls, "hidden": folders, "walls": walls}
         task |= {"seconds": math.ceil(seconds), "megabytes": MEGABYTES, "keras": keras}
         task["token"] = f"{secrets.token_hex(16)}.npz"
         command = [sys.executable, "-P", "child.py"]
-        if has_walls():
+        if walls:
             command = ["unshare", *_NAMESPACES.split(), *command]
         with tempfile.TemporaryFile() as printed:
             ending, status = _wait(command, box, printed, pickle.dumps(task), seconds)
             outcome = Outcome(ending=ending, status=status, printed=printed.seek(0, os.SEEK_END))
         known = {task["token"], "child.py", "__pycache__"}
-        outcome.left = sorted(path.name for path in box.iterdir() if path.name not in known)
+        found = (path.name for path in box.iterdir() if not path.name.startswith("."))
+        outcome.left = sorted(name for name in found if name not in known)
         if not ending:
             try:
                 outcome.arrays = read_arrays(box / task["token"])
@@ -90,15 +93,16 @@ def run(
         return outcome
 
 
-def _can_hide(folder, box):
-    """A folder that holds Python itself or the process's own folder must stay."""
-    needed = (box, Path(sys.prefix), Path(sys.base_prefix), Path(np.__file__))
-    return not any(path.resolve().is_relative_to(folder.resolve()) for path in needed)
+def can_hide(folder: Path) -> bool:
+    """Whether a process needs nothing in a folder: neither Python nor the place for its own one."""
+    needed = (tempfile.gettempdir(), sys.prefix, sys.base_prefix, np.__file__)
+    return not any(Path(path).resolve().is_relative_to(folder.resolve()) for path in needed)
 
 
 def _wait(command, box, printed, task, seconds):
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     environment = kept | {"HOME": str(box), "TMPDIR": str(box), "KERAS_BACKEND": "tensorflow"}
+    environment["CUDA_VISIBLE_DEVICES"] = ""
     environment |= {"PYTHONUSERBASE": site.getuserbase(), "TF_CPP_MIN_LOG_LEVEL": "3"}
     with subprocess.Popen(
         command,

@@ -6,7 +6,6 @@ import ctypes
 import json
 import os
 import pickle
-import resource
 import sys
 import traceback
 import types
@@ -135,11 +134,37 @@ def random_weight(seed: int, layer: int, name: str, shape: tuple[int, ...]) -> n
     return rng.normal(0, 0.3, shape)
 
 
-_HOW = {"call": _call, "unit": _build_unit, "network": _build_network}
+def make_small_network(seed: int):
+    """A network with random weights, for a training of some steps."""
+    import keras
+
+    x = inputs = keras.Input((6, 6, 3))
+    x = keras.layers.Conv2D(4, 3, use_bias=False)(x)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x))
+    model = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x)))
+    for number, variable in enumerate(model.variables):
+        variable.assign(random_weight(seed, number, variable.name, variable.shape))
+    return model
+
+
+def _train(step, images, labels, seed, *settings):
+    """A network's weights after one step on each batch."""
+    import tensorflow as tf
+
+    model = make_small_network(seed)
+    velocities = [tf.Variable(tf.zeros(v.shape)) for v in model.trainable_variables]
+    for batch, truth in zip(images, labels, strict=True):
+        step(model, velocities, tf.constant(batch), tf.constant(truth), *settings)
+    return {"0": np.concatenate([np.ravel(variable) for variable in model.variables])}
+
+
+_HOW = {"training": _train, "call": _call, "unit": _build_unit, "network": _build_network}
 
 
 def _limit(seconds, megabytes):
     """Processor time, memory and the size of files."""
+    import resource  # which Windows lacks, where notebooks check themselves too
+
     for what, most in (
         (resource.RLIMIT_CPU, seconds * os.cpu_count()),
         (resource.RLIMIT_DATA, megabytes << 20),
@@ -202,7 +227,7 @@ def main() -> None:
     _limit(task["seconds"], task["megabytes"])
     # A notebook imports its checks from here; everything else of the package would be forging.
     checks = types.ModuleType("tfresnet.check_unit.exercises")
-    checks.check = lambda *_, **__: None
+    checks.check = checks.trained_weights = lambda *_, **__: None
     sys.modules |= {"tfresnet": types.ModuleType("tfresnet"), "tfresnet.check_unit": checks}
     sys.modules[checks.__name__] = checks
     if task["keras"]:

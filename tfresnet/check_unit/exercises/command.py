@@ -1,14 +1,16 @@
 """`python -m tfresnet.check_unit FILE|FOLDER --exercise N`."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tfresnet.check_unit.exercises import cell, words
-from tfresnet.check_unit.exercises.grading import ENDINGS, Grade, grade
+from tfresnet.check_unit.exercises.grading import ENDINGS, EXERCISES, Grade, grade
 from tfresnet.errors import InputError
 from tfresnet.system.atomic import write_text
+from tfresnet.system.commands import load_tensorflow
 from tfresnet.system.tables import csv_text
 
 
@@ -21,8 +23,14 @@ def run(path: Path, exercise: int, json_file: str | None, csv_file: str | None, 
     Raises:
         InputError: there is nothing to grade.
     """
+    if not hasattr(os, "killpg"):
+        raise InputError("--exercise needs Linux or macOS (WSL on Windows). Received: Windows")
     if not cell.has_walls():
         print(words.texts(lang)["no walls"], file=sys.stderr)
+    if path.is_dir() and not cell.can_hide(path):
+        print(words.texts(lang)["not hidden"], file=sys.stderr)
+    if EXERCISES[exercise][1]:
+        load_tensorflow()
     grades = []
     for got in _grades(path, exercise):
         grades.append(got)
@@ -41,6 +49,7 @@ def _grades(path, exercise) -> Iterator[Grade]:
         yield grade(path, exercise)
         return
     found = (entry for entry in sorted(path.rglob("*")) if entry.suffix in ENDINGS)
+    found = (entry for entry in found if entry.is_file() and not entry.is_symlink())
     files = [
         f for f in found if not any(part.startswith(".") for part in f.relative_to(path).parts)
     ]

@@ -90,6 +90,8 @@ def _first_difference(found, expected):
                 )
     for got, right in zip(found, map(_as_list, expected), strict=True):
         for array, wanted in zip(got, right, strict=True):
+            if not np.isfinite(array).all():
+                return Finding("not finite")
             if gap(array, wanted) >= CLOSE:
                 return _number(array, wanted)
     return None

@@ -28,7 +28,11 @@ def explain(number: int, name: str, finding: Finding, lang: str) -> str:
     """What is wrong: in words of the criterion, or in those that all exercises share."""
     known = texts(lang)
     own = known[str(number)].get(name, {})
-    text = own.get(finding.key) or known["findings"].get(finding.key) or known["units"][finding.key]
+    text = own.get(finding.key) or known["findings"].get(finding.key)
+    if text is None:  # of `check_unit.mistakes`, perhaps with the units that make it
+        where = next((words for words in known["where"] if finding.key.startswith(words)), "")
+        words = finding.key.removeprefix(where)
+        return known["where"].get(where, "") + known.get("mistakes", {}).get(words, words)
     values = {key: part(value, known) for key, value in finding.values.items()}
     return text.format(**values)
 

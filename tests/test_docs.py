@@ -21,7 +21,10 @@ from tfresnet.settings.model_names import MODELS
 ROOT = Path(__file__).parent.parent
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
+    for path in sorted(
+        [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+        + [*ROOT.glob("docs/exercises/*.md")]
+    )
 }
 README = PAGES["README.md"]
 TRANSLATED = [name for name in PAGES if name.replace(".md", ".zh.md") in PAGES]

@@ -112,14 +112,18 @@ def test_results_that_it_writes_itself_do_not_count(graded):
 
 
 def test_it_reads_no_neighbour_and_reaches_nobody(graded, walls, tmp_path):
-    neighbour = str(tmp_path / "neighbour.py")
-    got = graded(f"exec(open({neighbour!r}).read())")
+    neighbour, new = str(tmp_path / "neighbour.py"), str(tmp_path / "new")
+    got = graded(f"""
+import contextlib, socket
+with contextlib.suppress(OSError):
+    open({new!r}, "w")
+with contextlib.suppress(OSError):
+    socket.create_connection(("127.0.0.1", 9), 1)
+exec(open({neighbour!r}).read())
+""")
     assert got.points == 0
-    assert f"tried to reach outside its folder: read {neighbour}" in said(got)
-    got = graded(f"open({str(tmp_path / 'new')!r}, 'w')")
-    assert f"write {tmp_path / 'new'}" in said(got)
-    got = graded("import socket\nsocket.create_connection(('127.0.0.1', 9), 1)")
-    assert "tried to reach outside its folder: socket.connect" in said(got)
+    for what in (f"read {neighbour}", f"write {new}", "socket.connect"):
+        assert f"tried to reach outside its folder: {what}" in said(got)
     assert {path.name for path in tmp_path.iterdir()} == {"neighbour.py", "hand_in.py"}
 
 
@@ -144,7 +148,7 @@ assert open("here").read()
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "huge", "objects"])
-def test_answers_of_strangers_are_read_with_care(tmp_path, kind):
+def test_answers_of_strangers_are_read_with_care(tmp_path, kind, monkeypatch):
     file = tmp_path / "answers.npz"
     if kind == "link":
         np.savez(tmp_path / "other.npz", a=1)
@@ -152,8 +156,9 @@ def test_answers_of_strangers_are_read_with_care(tmp_path, kind):
     elif kind == "pipe":
         os.mkfifo(file)
     elif kind == "huge":
-        np.savez_compressed(file, a=np.zeros(80 << 20, np.uint8))
-        assert file.stat().st_size < 1 << 20
+        monkeypatch.setattr(cell, "_MOST_BYTES", 1 << 20)
+        np.savez_compressed(file, a=np.zeros(2 << 20, np.uint8))
+        assert file.stat().st_size < 1 << 16
     else:
         np.savez(file, a=np.array([{}], dtype=object))
     with pytest.raises((OSError, ValueError)):

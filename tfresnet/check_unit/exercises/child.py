@@ -45,7 +45,8 @@ def answer(names: dict, calls: dict[str, tuple], files: set[str] = frozenset()) 
 
 def _describe(error, files):
     lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in files]
-    place = f"{lines[-1].filename}, line {lines[-1].lineno}" if lines else ""
+    name = f"{lines[-1].filename}, " if lines and os.sep not in lines[-1].filename else ""
+    place = f"{name}line {lines[-1].lineno}" if lines else ""  # a notebook's file says nothing
     if isinstance(error, SyntaxError) and error.filename in files:
         place = f"{error.filename}, line {error.lineno}"
     text = str(getattr(error, "msg", None) or error).rpartition("Error encountered:")[2].strip()

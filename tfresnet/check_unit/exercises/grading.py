@@ -120,7 +120,8 @@ def judge_here(exercise: int, names: Mapping[str, object], *only: str) -> Grade:
     asked = tuple(c for c in criteria(exercise) if not only or c.name in only)
     calls = _make_calls(asked)
     every = {key: call for group in calls for key, call in group.items()}
-    return Grade("", exercise, _judge(asked, calls, child.answer(dict(names), every)))
+    files = {thing.__code__.co_filename for thing in names.values() if hasattr(thing, "__code__")}
+    return Grade("", exercise, _judge(asked, calls, child.answer(dict(names), every, files)))
 
 
 def read_sources(file: Path) -> list[tuple[str, str]]:
@@ -180,10 +181,11 @@ def _judge_one(criterion, calls, answers):
 
 def _error(array):
     kind, place, message = (_printable(text) for text in (*array.ravel().tolist(), "", "", "")[:3])
-    if kind == "NotImplementedError":
-        return Finding("gap", {"message": message, "place": place or "-"})
     if kind == "NameError" and message.endswith("is not defined") and not place:
         return Finding("missing", {"name": message.split()[0]})
+    place = place or "-"
+    if kind == "NotImplementedError":
+        return Finding("gap", {"message": message, "place": place})
     if re.search("incompatible shapes|broadcast|must be equal", message):
         return Finding("addition", {"error": message, "place": place})
     return Finding("error", {"error": f"{kind}: {message}" if message else kind, "place": place})

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -18,7 +19,7 @@ _OTHERS = (
     "open,creat,pwrite64,writev,pwritev,pwritev2,truncate,ftruncate,fallocate,copy_file_range,"
     "sendfile,renameat,renameat2,unlinkat,mkdirat,link,linkat,symlink,symlinkat"
 )
-FALLIBLE = "openat,write,fsync,rename,close,mkdir,unlink"
+_FALLIBLE = "openat,write,fsync,rename,close,mkdir,unlink"
 _CALL = re.compile(r" *(\w+)\((.*)\) += (-?\d+)(.*)")
 _PART = re.compile(r'(?:(\w+)<([^>]*)>|"([^"]*)")')  # a file descriptor with its path, or a text
 
@@ -38,12 +39,16 @@ class Call:
     data: bytes = b""
 
 
-def strace(*options: str) -> list[str]:
+def _strace(*options) -> list:
     """The beginning of a command line that runs another command under strace."""
-    command = ["strace", "-f", "-qq", "--seccomp-bpf", *options]
-    if not shutil.which("strace") or subprocess.run([*command, "true"], capture_output=True).stderr:
+    command = ["strace", "-f", "-qq", "-y", "-xx", "-e", "signal=none"]
+    works = (
+        shutil.which("strace")
+        and not subprocess.run([*command, "-o", os.devnull, "true"], stderr=PIPE).stderr
+    )
+    if not works:
         pytest.skip("needs strace, and the right to trace")
-    return command
+    return [*command, "--seccomp-bpf", *options]
 
 
 def promise(folder: str | Path, what: str) -> None:
@@ -55,8 +60,7 @@ def promise(folder: str | Path, what: str) -> None:
 def record(command: list, folder: Path, **options: object) -> list[Call]:
     """Runs `command`, which must succeed, and returns what it changed in `folder`, in order."""
     trace = folder.with_suffix(".trace")
-    calls = f"trace={_KNOWN},{_OTHERS}"
-    start = strace("-y", "-xx", "-s", "100000000", "-e", calls, "-e", "signal=none", "-o", trace)
+    start = _strace("-s", "100000000", "-e", f"trace={_KNOWN},{_OTHERS}", "-o", trace)
     subprocess.run([*start, *command], check=True, **options)
     positions: dict[tuple, int | None] = {}
     return [call for line in _lines(trace) for call in _changes(line, positions, folder)]
@@ -66,8 +70,8 @@ def fallible(command: list, folder: Path, **options: object) -> list[tuple[str, 
     """Runs `command` and returns (system call, its number, path) of each that it makes in `folder`
     by its main thread; the first of a process has number 1."""
     trace = folder.with_suffix(".trace")
-    start = strace("-y", "-xx", "-e", f"trace={FALLIBLE}", "-e", "signal=none", "-o", trace)
-    subprocess.run([*start, *command], check=True, **options)
+    start = _strace("-e", f"trace={_FALLIBLE}", "-o", trace)
+    subprocess.run([*start, *command], check=True, capture_output=True, **options)
     found, counts = [], Counter()
     for line in _lines(trace):
         counts[line.process, line.name] += 1
@@ -77,14 +81,14 @@ def fallible(command: list, folder: Path, **options: object) -> list[tuple[str, 
 
 
 def failing(
-    command: list, call: str, number: int, error: str, folder: Path, **options: object
+    command: list, folder: Path, call: str, number: int, error: str, **options: object
 ) -> tuple[subprocess.CompletedProcess, str | None]:
     """Runs `command`, in which one system call fails; returns (how it ended, the path of that
     call, if it was in `folder`)."""
     trace = folder.with_suffix(".trace")
     inject = f"inject={call}:error={error}:when={number}"
-    start = strace("-y", "-xx", "-e", f"trace={call}", "-e", inject, "-e", "signal=none")
-    ended = subprocess.run([*start, "-o", trace, *command], capture_output=True, **options)
+    start = _strace("-e", f"trace={call}", "-e", inject, "-o", trace)
+    ended = subprocess.run([*start, *command], capture_output=True, text=True, **options)
     return ended, next((line.path(folder) for line in _lines(trace) if line.injected), None)
 
 

@@ -34,6 +34,15 @@ def test_the_cause_of_a_missing_file():
     assert cause(caught.value) == "/missing; No such file or directory"
 
 
+def test_a_full_disk_is_not_called_memory():
+    with (
+        pytest.raises(tf.errors.ResourceExhaustedError) as caught,
+        tf.io.TFRecordWriter("/dev/full") as file,
+    ):
+        file.write(b"event")
+    assert cause(caught.value) == "/dev/full; No space left on device"
+
+
 @pytest.mark.slow
 def test_running_out_of_memory_is_called_so():
     assert cause(MemoryError()) == "out of memory: MemoryError"

@@ -1,5 +1,6 @@
 """A lock, so that only one training runs in a folder."""
 
+import errno
 import logging
 import os
 from collections.abc import Iterator
@@ -20,10 +21,12 @@ logger = logging.getLogger("tfresnet")
 def lock_file(path: Path) -> Iterator[None]:
     """Holds an exclusive lock on the file `path` until the block or the process ends. The kernel
     releases the lock of a killed process. Windows has no such lock. Raises `InputError` if another
-    process has the lock, or the folder cannot be written."""
+    process has the lock, or nobody may write into the folder."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
         raise InputError(
             f"a run folder must be writable ({error.strerror}). Received: {path.parent}"
         ) from error

@@ -41,7 +41,11 @@ def make_folder(path: str | Path) -> None:
     path = Path(path)
     missing = [path, *(folder for folder in path.parents if not folder.exists())]
     path.mkdir(parents=True)
-    flush(*(folder.parent for folder in missing))
+    try:
+        flush(*(folder.parent for folder in missing))
+    except OSError:
+        path.rmdir()
+        raise
 
 
 def flush(*paths: str | Path) -> None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from tfresnet.errors import InputError, RunError
 from tfresnet.system import signals
 
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}
+
 
 def run(main: Callable[[], object], program: str) -> None:
     """Calls `main` and exits. A failure prints one line on stderr. Exit status: 0; 1 after a
@@ -32,7 +34,7 @@ def run(main: Callable[[], object], program: str) -> None:
     except BrokenPipeError:  # the reader, such as `| head`, has exited
         _exit("", 1)
     except (RunError, OSError) as error:
-        if isinstance(error, OSError) and error.errno != errno.ENOSPC:
+        if isinstance(error, OSError) and error.errno not in _OF_THE_DISK:
             raise
         _exit(f"{program}: {error}", 1)
     _exit("", status)

@@ -1,5 +1,7 @@
 """One line about a run that fails: the cause, what is saved, how to continue."""
 
+import errno
+import os
 import re
 import signal
 import traceback
@@ -15,6 +17,8 @@ from tfresnet.system.signals import Interrupted
 # TensorFlow puts these around the message of an error.
 _MARKS = re.compile(r"\{\{function_node .*?\}\}|\[Op:.*")
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
+# For which TensorFlow has the same error as for memory.
+_OF_THE_DISK = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EMFILE)))
 
 
 @contextmanager
@@ -46,4 +50,5 @@ def cause(error: BaseException) -> str:
     lines = said.strip().splitlines() or [type(error).__name__]
     # An error in a graph begins with the place where the operation was made.
     found = _MARKS.sub("", lines[-1 if in_graph else 0]).strip()
-    return f"out of memory: {found}" if isinstance(error, _OUT_OF_MEMORY) else found
+    is_memory = isinstance(error, _OUT_OF_MEMORY) and not found.endswith(_OF_THE_DISK)
+    return f"out of memory: {found}" if is_memory else found

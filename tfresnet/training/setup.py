@@ -67,7 +67,7 @@ def start_run(config: TrainConfig, model: object = None) -> Iterator[Run]:
     run = Run(config, devices, folder, material, learner, State(replicas=devices.replicas))
     _introduce(run, reason, own)
     forms = conv_forms.use(config.conv_forms)
-    with folder.lock(), explain_failures(folder), devices.detect_lost_workers(), forms:
+    with explain_failures(folder), folder.lock(), devices.detect_lost_workers(), forms:
         yield run
 
 
@@ -94,7 +94,7 @@ def resume_run(record: RunRecord, **moved: str | Path) -> Iterator[Run]:
     weights = None if has_begun else _read_weights(config, own)
     with devices.detect_lost_workers(), devices.strategy.scope():
         learner = Learner.build(config, material.dataset, weights, own)
-    with folder.lock(), explain_failures(folder), devices.detect_lost_workers():
+    with explain_failures(folder), folder.lock(), devices.detect_lost_workers():
         state = _restore_state(learner, folder, devices)
         run = Run(config, devices, folder, material, learner, state or State())
         where = f"after {run.position()}" if state else "from the beginning: no checkpoint"

@@ -93,15 +93,15 @@ def test_the_stored_code_is_verified(run):
     stored.write_text(CODE.replace("2 * x", "3 * x"))
     assert "BAD  network.py: differs" in str(verify(run.path))
     old = json.loads(config.read_text())
-    del old["environment"]["code_sha256"]
+    del old["environment"]["code_sha256"], old["sha256"]
     config.write_text(json.dumps(old))
     assert "without a checksum" in str(verify(run.path))
 
 
 def test_a_run_cannot_name_its_own_file_as_the_users(run, file):
-    config = (run.path / "config.json").read_text()
-    config = config.replace(str(file), str(run.path / "network.py"))
-    (run.path / "config.json").write_text(config)
+    content = run.folder.read_config()
+    own = content["settings"]["model"].replace(str(file), str(run.path / "network.py"))
+    run.folder.write_config(content["settings"] | {"model": own}, content["environment"])
     (run.path / "result.json").unlink()
     with pytest.raises(InputError, match="--trust-code"):
         tfresnet.train(resume=run.path)

@@ -1,6 +1,5 @@
 """`python -m tfresnet.verify`: a sound run, and every kind of damage."""
 
-import json
 import shutil
 
 import keras
@@ -111,9 +110,8 @@ def test_a_finished_run_without_model_and_checkpoints_has_its_figures(run):
 def test_files_of_different_runs_are_found(run):
     text = (run / "history.csv").read_text()
     (run / "history.csv").write_text(text.replace(",0.", ",0.9", 1))
-    config = json.loads((run / "config.json").read_text())
-    config["settings"]["model"] = "resnet32"
-    (run / "config.json").write_text(json.dumps(config))
+    config = RunFolder(run).read_config()
+    RunFolder(run).write_config(config["settings"] | {"model": "resnet32"}, {})
     assert {"history.csv", "model.keras", "result.json"} <= bad(run).keys()
 
 

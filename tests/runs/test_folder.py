@@ -1,6 +1,7 @@
 """Names of run folders, and what is left when one cannot be begun."""
 
 import datetime
+import json
 
 import pytest
 
@@ -43,11 +44,24 @@ def test_a_start_that_fails_takes_no_name(settings, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(folder, "write_text", full)
-        with pytest.raises(OSError, match="No space"):
-            RunFolder.create(settings | {"name": "a"}, {})
+    for name in ("write_text", "make_folder"):
+        with monkeypatch.context() as patch:
+            patch.setattr(folder, name, full)
+            with pytest.raises(InputError, match=r"can be written \(No space"):
+                RunFolder.create(settings | {"name": "a"}, {})
     assert RunFolder.create(settings | {"name": "a"}, {}).config.exists()
+
+
+def test_settings_changed_by_hand(settings):
+    run = RunFolder.create(settings, {})
+    content = json.loads(run.config.read_text())
+    content["settings"]["model"] = "resnet20"
+    run.config.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="not what was written"):
+        run.read_config()
+    del content["sha256"]
+    run.config.write_text(json.dumps(content))
+    assert run.read_config()["settings"]["model"] == "resnet20"
 
 
 def test_a_command_to_paste_is_quoted(tmp_path):

@@ -55,7 +55,8 @@ def test_a_run_leaves_what_the_design_promises(settings_with_pages, capsys):
     assert {"tensorflow", "keras", "numpy", "commit", "processor"} <= set(config["environment"])
 
     result = json.loads((run.path / "result.json").read_text())
-    assert result == run.result
+    assert {name: result[name] for name in run.result} == run.result
+    assert "history.csv" in result["files"]
     assert result["n"] == 60
     assert np.sum(result["confusion"]) == 60
     printed = capsys.readouterr().out

@@ -10,6 +10,7 @@ from tfresnet.errors import InputError
 from tfresnet.experiments.engine import figures
 from tfresnet.export.pytorch import export_weights, unsayable
 from tfresnet.results.facts import RunFacts, machine
+from tfresnet.runs.folder import RunFolder
 from tfresnet.settings.command_line import command
 from tfresnet.settings.config import TrainConfig
 from tfresnet.system import tables
@@ -43,8 +44,7 @@ def export_folder(source: str | Path, output: str | Path, license: str) -> str:
             if file.exists():  # only a user's own network has code
                 shutil.copy(file, folder)
         places = {name: getattr(TrainConfig(), name) for name in ("data_dir", "output_dir")}
-        content = {"settings": run.config.to_dict() | places, "environment": run.environment}
-        (folder / run.folder.config.name).write_text(json.dumps(content, indent=2) + "\n")
+        RunFolder(folder).write_config(run.config.to_dict() | places, run.environment)
         reason = unsayable(model)
         if not reason:
             export_weights(model, folder / WEIGHTS)

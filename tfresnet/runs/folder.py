@@ -20,13 +20,20 @@ from tfresnet.settings.model_names import short_name
 from tfresnet.system.atomic import flush, make_folder, remove_leftovers, write_text
 from tfresnet.system.tables import csv_text
 
+_SEAL, _FILES = "sha256", "files"  # keys of config.json and result.json
 # Facts that other parts compute with or cut short. Earlier versions wrote fewer.
 _ENVIRONMENT = dict.fromkeys(("processor", "dtype_policy", "started"), str)
 _ENVIRONMENT |= {"commit": str | None, "cores": int | None, "held_out": int, "trainable": int}
 _ENVIRONMENT |= {"resumed": list}
 _RESULT = dict.fromkeys(("model", "dataset", "split"), str) | {"n": int}
 _RESULT |= dict.fromkeys(("loss", "top1", "top5", "top1_flip", "other_work"), int | float)
-_RESULT |= {"per_class": dict, "confusion": list, "epoch_seconds": list, "seconds_to": dict}
+_RESULT |= {
+    _FILES: dict,
+    "per_class": dict,
+    "confusion": list,
+    "epoch_seconds": list,
+    "seconds_to": dict,
+}
 
 
 class RunFolder:
@@ -60,18 +67,17 @@ class RunFolder:
         except FileExistsError:  # another run has just taken the name
             return cls.create(settings, environment, code)
         except OSError as error:
-            raise InputError(
-                f"output_dir must be a folder that can be written ({error.strerror}). "
-                f"Received: {settings['output_dir']}"
-            ) from error
+            raise _unwritable(settings, error) from error
         folder = cls(path)
         try:
             if code is not None:
                 write_text(folder.code, code)
                 environment = environment | {"code_sha256": checksum(code)}
             folder.write_config(settings, environment)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(path)  # else its name would be taken
+            if isinstance(error, OSError):
+                raise _unwritable(settings, error) from error
             raise
         return folder
 
@@ -126,7 +132,7 @@ class RunFolder:
     def read_config(self) -> dict:
         """The `settings` and the `environment` in config.json. Raises `InputError` if damaged."""
         try:
-            content = json.loads(self.config.read_text(encoding="utf-8"))
+            content = _read_json(self.config)
         except (OSError, ValueError, RecursionError) as error:
             reason = "no such file" if isinstance(error, FileNotFoundError) else error
             raise InputError(
@@ -171,22 +177,38 @@ class RunFolder:
 
     def flush_events(self) -> None:
         """Returns when all events are on the disk: what is written next counts on them."""
-        for part in (self.train, self.validation, self.test):
-            if part.exists():
-                flush(*part.iterdir(), part)
+        for part in self._parts():
+            flush(*part.iterdir(), part)
 
     def write_result(self, result: dict) -> None:
-        """Writes result.json, the last file of a run."""
+        """Writes result.json, the last file of a run, with the checksums of those before it."""
         self.flush_events()
-        _write_json(self.result, result)
+        _write_json(self.result, result | {_FILES: self.checksums()})
+
+    def checksums(self) -> dict[str, str]:
+        """Those of the history and of what is in the folders of events, by name."""
+        files = [self.history, *(file for part in self._parts() for file in part.iterdir())]
+        return {
+            file.relative_to(self.path).as_posix(): checksum(file.read_bytes())
+            for file in sorted(files)
+            if file.is_file()
+        }
 
     def read_result(self) -> dict | None:
-        """The content of result.json, the last file of a run; None if missing or damaged."""
-        try:
-            result = json.loads(self.result.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return None
-        return result if _fits(result, _RESULT) else None
+        """The content of result.json; None if it is missing or damaged."""
+        with suppress(OSError, ValueError, RecursionError):
+            return self.check_result()[0]
+        return None
+
+    def check_result(self) -> tuple[dict, dict[str, str]]:
+        """(the result, the `checksums` at its time). Raises `ValueError` if damaged."""
+        result = _read_json(self.result)
+        if not _fits(result, _RESULT):
+            raise ValueError("it must hold the facts of a test")
+        return result, result.pop(_FILES, {})
+
+    def _parts(self):
+        return [part for part in (self.train, self.validation, self.test) if part.exists()]
 
     def resume_hint(self) -> str:
         return f"Go on with: python train.py --resume {shlex.quote(str(self.path))}"
@@ -219,9 +241,33 @@ def _fits(content, types):
     )
 
 
-def checksum(code: str) -> str:
-    return hashlib.sha256(code.encode()).hexdigest()
+def _unwritable(settings, error):
+    return InputError(
+        f"output_dir must be a folder that can be written ({error.strerror}). "
+        f"Received: {settings['output_dir']}"
+    )
+
+
+def checksum(content: str | bytes) -> str:
+    content = content.encode() if isinstance(content, str) else content
+    return hashlib.sha256(content).hexdigest()
 
 
 def _write_json(path, content):
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    sealed = content | {_SEAL: checksum(json.dumps(content))}
+    write_text(path, json.dumps(sealed, indent=2) + "\n")
+
+
+def _read_json(path):
+    """The content of a file that `_write_json` wrote; those of earlier versions have no seal."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    items = [*content.items()] if isinstance(content, dict) else []
+    # The seal is the last of all, and known by what it says: its name may be damaged, too.
+    sealed = dict(items[:-1])
+    if items and items[-1][1] == checksum(json.dumps(sealed)):
+        return sealed
+    if _SEAL in dict(items):
+        raise ValueError(
+            f"it is not what was written; whoever changed it on purpose takes out {_SEAL!r}"
+        )
+    return content

@@ -80,8 +80,12 @@ def verify(path: str | Path, code: object = None, trust_code: bool = False) -> F
     final = state if len(saved) == len(rows) else None
     has_model = folder.model.exists()
     own = own_network(RunRecord(path), code, trust_code) if settings else None
-    model = has_model and report.check("model.keras", _model, folder, settings, final, own)
+    model = has_model and report.check("model.keras", _model, folder.model, settings, final, own)
+    if folder.best.exists():
+        report.check("best.keras", _model, folder.best, settings, None, own)
     result = report.check("result.json", _result, folder, settings)
+    if result:
+        report.check("files of the finished run", _finished, folder)
     shown = shlex.quote(str(folder.path))
     if settings and (state or not (files or rows or result)):
         report.usable.append(f"go on with: python train.py --resume {shown}")
@@ -141,9 +145,9 @@ def _events(folder, events, prefix, rows):
     return points, f"{len(points)} points agree with history.csv"
 
 
-def _model(folder, settings, state, own):
-    """The final model. If `state` is the last checkpoint, its weights must be equal."""
-    model = models.load_model(folder.model, own and own.custom_objects())
+def _model(file, settings, state, own):
+    """A model of the run. If `state` is the last checkpoint, its weights must be equal."""
+    model = models.load_model(file, own and own.custom_objects())
     if settings and model.name != short_name(settings["model"]):
         raise ValueError(f"is a {model.name}, config.json says {settings['model']}")
     for name, variable in model_variables(model, state.model_group()).items() if state else ():
@@ -157,7 +161,7 @@ def _model(folder, settings, state, own):
 def _result(folder, settings):
     if not folder.result.exists():
         return None, "not there: the run is not finished"
-    result = folder.read_result() or {}
+    result, _ = folder.check_result()
     counts = np.asarray(result["confusion"])
     top1 = counts.diagonal().sum() / counts.sum()
     if counts.sum() != result["n"] or not np.isclose(top1, result["top1"]):
@@ -165,3 +169,13 @@ def _result(folder, settings):
     if settings and result.get("model") != settings["model"]:
         raise ValueError(f"is of {result.get('model')}, config.json says {settings['model']}")
     return result, f"top-1 {100 * top1:.2f} % of {counts.sum()} images"
+
+
+def _finished(folder):
+    """What was written before result.json must be as it was then. Some of it may be left out."""
+    _, then = folder.check_result()
+    now = {name: found for name, found in folder.checksums().items() if name in then}
+    for name, found in now.items():
+        if found != then[name]:
+            raise ValueError(f"{name} is not what it was at the end of the run")
+    return now, f"{len(now)} of {len(then)} are there, as they were at its end"

@@ -49,7 +49,7 @@ def drawn(figure):
 @pytest.fixture
 def drawn_once(monkeypatch):
     """Charts of the committed report in place of new ones, which would take most of the time."""
-    png = (COMMITTED / "curves-resnet56.png").read_bytes()
+    png = (COMMITTED / "curves-resnet20-1.png").read_bytes()
     monkeypatch.setattr(drawings, "pictures", lambda figure: [png] * len(figure.axes))
     monkeypatch.setattr(drawings, "rewrite", lambda png, *_: png)
     monkeypatch.setattr(reports, "measure", _count_once)
@@ -82,7 +82,7 @@ def study(tmp_path):
     results = {"claim": "Deeper is worse.", "source": "deck A", "verdict": "fails", "why": "5 < 6"}
     results["runs"] = {}
     (path / "results.json").write_text(json.dumps(results))
-    shutil.copy(COMMITTED / "curves-resnet56.png", path / "error.png")
+    shutil.copy(COMMITTED / "curves-resnet20-1.png", path / "error.png")
     return str(path)
 
 

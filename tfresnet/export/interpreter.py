@@ -17,6 +17,7 @@ class TFLiteFile:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecated in favour of the ai-edge-litert package
             self._interpreter = tf.lite.Interpreter(model_path=str(path))
+        self._interpreter.allocate_tensors()
         self._first, self._last = self._ends()
         self.input, self.output = _in_words(self._first), _in_words(self._last)
 

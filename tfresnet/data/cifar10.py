@@ -69,7 +69,7 @@ def read_rows(form: Published, data_dir: str | Path | None) -> np.ndarray:
 
 def is_here() -> bool:
     """Whether `load()` needs no download."""
-    return "TFRESNET_DATA_DIR" in os.environ or _in_cache(CIFAR10) is not None
+    return bool(os.environ.get("TFRESNET_DATA_DIR") or _in_cache(CIFAR10))
 
 
 def _source(form: Published, data_dir: str | Path | None) -> Path:

@@ -79,16 +79,14 @@ def _equal(got, expected):
     )
 
 
-def _first_difference(found, expected):
-    for got, right in zip(found, map(_as_list, expected), strict=True):
+def _first_difference(answers, expected):
+    for got, right in zip(answers, map(_as_list, expected), strict=True):
         if len(got) != len(right):
             return Finding("returns", {"got": len(got), "expected": len(right)})
         for array, wanted in zip(got, right, strict=True):
-            if array.shape != wanted.shape:
-                return Finding(
-                    "shape", {"got": sides(array.shape), "expected": sides(wanted.shape)}
-                )
-    for got, right in zip(found, map(_as_list, expected), strict=True):
+            if found := shape_finding(array.shape, wanted.shape):
+                return found
+    for got, right in zip(answers, map(_as_list, expected), strict=True):
         for array, wanted in zip(got, right, strict=True):
             if not np.isfinite(array).all():
                 return Finding("not finite")
@@ -108,6 +106,12 @@ def gap(got: np.ndarray, expected: np.ndarray) -> float:
     if got.dtype.kind not in "biuf" or not np.isfinite(got).all():
         return np.inf
     return float(np.linalg.norm(got - expected) / max(np.linalg.norm(expected), 1e-30))
+
+
+def shape_finding(got: tuple[int, ...], expected: tuple[int, ...]) -> Finding | None:
+    if got == expected:
+        return None
+    return Finding("shape", {"got": sides(got), "expected": sides(expected)})
 
 
 def sides(shape: Sequence[int]) -> str:

@@ -8,7 +8,14 @@ from collections.abc import Callable
 import numpy as np
 
 from tfresnet.check_unit.exercises.child import random_weight
-from tfresnet.check_unit.exercises.judging import CLOSE, Criterion, Finding, gap, sides
+from tfresnet.check_unit.exercises.judging import (
+    CLOSE,
+    Criterion,
+    Finding,
+    gap,
+    shape_finding,
+    sides,
+)
 from tfresnet.check_unit.mistakes import variants
 from tfresnet.check_unit.parts import CONVOLUTION, DENSE, NORM, Part
 from tfresnet.check_unit.references import nearest
@@ -52,11 +59,8 @@ def layers(
         for aspect in aspects:
             if aspect == "parts":
                 found = found or _part_finding(pairs, theirs)
-                if not found and answer["inference"].shape[1:] != model.output_shape[1:]:
-                    shapes = (answer["inference"].shape[1:], model.output_shape[1:])
-                    found = Finding(
-                        "shape", dict(zip(("got", "expected"), map(sides, shapes), strict=True))
-                    )
+                shape = answer["inference"].shape[1:]
+                found = found or shape_finding(shape, model.output_shape[1:])
             else:
                 output = answer[aspect]
                 found = found or _output_finding(pairs, theirs, model, images, seed, output, aspect)

@@ -35,6 +35,14 @@ def _rate_inside(weight, velocity, gradient, rate, momentum, decay):
     return weight + velocity, velocity
 
 
+def _no_decay(weight, velocity, gradient, rate, momentum, decay):
+    return update(weight, velocity, gradient, rate, momentum, 0)
+
+
+def _ascent(weight, velocity, gradient, rate, momentum, decay):
+    return update(weight, velocity, gradient, -rate, momentum, decay)
+
+
 def cross_entropy(logits, labels, reduce=np.mean):
     shifted = logits - logits.max(-1, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
@@ -83,8 +91,8 @@ _WRONG_STEPS = {
     "velocity lost": {"keeps": False},
     "decoupled": {"change": _decoupled},
     "summed": {"share": 8},
-    "no decay": {"change": lambda w, v, g, rate, momentum, _: update(w, v, g, rate, momentum, 0)},
-    "ascent": {"change": lambda w, v, g, rate, *more: update(w, v, g, -rate, *more)},
+    "no decay": {"change": _no_decay},
+    "ascent": {"change": _ascent},
 }
 
 
@@ -136,10 +144,10 @@ CRITERIA = {
                 "decoupled": _decoupled,
                 "dampened": _dampened,
                 "rate inside": _rate_inside,
-                "no decay": lambda w, v, g, rate, momentum, _: update(w, v, g, rate, momentum, 0),
+                "no decay": _no_decay,
                 "no momentum": lambda w, v, g, rate, _, decay: update(w, v, g, rate, 0, decay),
                 "old velocity": lambda w, v, *a: (w - a[1] * v, update(w, v, *a)[1]),
-                "ascent": lambda w, v, g, rate, *more: update(w, v, g, -rate, *more),
+                "ascent": _ascent,
             },
         ),
         function(

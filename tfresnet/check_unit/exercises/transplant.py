@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from tfresnet import pretrained
-from tfresnet.check_unit.exercises.judging import Criterion, Finding, function
+from tfresnet.check_unit.exercises.judging import Criterion, Finding, function, shape_finding
 from tfresnet.check_unit.exercises.layers import is_close
 from tfresnet.check_unit.mistakes import override, variants
 from tfresnet.data import cifar10, shapes10
@@ -61,9 +61,8 @@ def _classify(name, points, count, judge):
 def _judge_logits(calls, answers):
     got, pixels = answers["logits"]["0"], calls["logits"][2][1]
     model = _shipped()
-    if got.shape != (len(pixels), 10):
-        values = {"got": "x".join(map(str, got.shape)), "expected": f"{len(pixels)}x10"}
-        return Finding("shape", values)
+    if found := shape_finding(got.shape, (len(pixels), 10)):
+        return found
     if is_close(got, np.asarray(model(prepare(pixels)))):
         return None
     if not np.isfinite(got).all():
@@ -119,9 +118,8 @@ _OTHER_WEIGHTS = {
 def _judge_accuracy(calls, answers):
     pixels = calls["accuracy"][2][1]
     got = answers["accuracy"]["0"]
-    if got.shape != (len(pixels), 10):
-        values = {"got": "x".join(map(str, got.shape)), "expected": f"{len(pixels)}x10"}
-        return Finding("shape", values)
+    if found := shape_finding(got.shape, (len(pixels), 10)):
+        return found
     ours = np.argmax(_shipped().predict(prepare(pixels), verbose=0), axis=-1)
     images, labels = _test_pictures()
     if labels is None:

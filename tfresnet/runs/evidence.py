@@ -22,8 +22,8 @@ Evidence = dict[tuple[int, str], np.ndarray]
 
 
 def evidence(run: RunRecord, states: Iterable[State], end: int | None = None) -> Evidence:
-    """The charts and history of `run`, and the content of `states`. With `end`, the last step of the
-    training, also its model and result. Damaged files are left out."""
+    """The charts and history of `run`, and the content of `states`. With `end`, the last step of
+    the training, also its model and result. Damaged files are left out."""
     found = _charts(run.folder.train) | _charts(run.folder.validation)
     with suppress(ValueError):
         for row in run.folder.read_history():

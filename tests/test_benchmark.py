@@ -19,7 +19,7 @@ from benchmarks.contest import Result, Worker, assignment, contest
 from benchmarks.contestants import CONTESTANTS, TASKS
 from tfresnet.complexity import structure_only
 from tfresnet.errors import InputError, RunError
-from tfresnet.models import create_model
+from tfresnet.models import create_model, registry
 from tfresnet.models.resnet import NETWORKS
 
 ROOT = Path(__file__).parent.parent
@@ -222,6 +222,7 @@ def test_resnet1202_trains_on_128_images_within_8_gib():
     assert worker.memory < 8 * 2**30
 
 
+@pytest.mark.slow
 def test_pages_are_measured_in_a_training(tmp_path):
     few = ["--val-size=20", "--batch-size=8", "--max-steps=21"]  # step 20 is observed
     command = [sys.executable, "-m", "benchmarks.pages", "--model=resnet8", "--dataset=shapes10"]
@@ -312,7 +313,8 @@ def test_growth_has_a_row_and_a_picture_for_all_points(tmp_path):
     assert (tmp_path / "growth.png").stat().st_size > 10_000
 
 
-def test_growth_measures_networks_of_other_depth_width_and_side():
+def test_growth_measures_networks_of_other_depth_width_and_side(monkeypatch):
+    monkeypatch.setattr(registry, "_NETWORKS", dict(registry._NETWORKS))  # they are added there
     plan = {axis: dict(places) for axis, places in growth.plan("float32").items()}
     for what in (plan["width, 32 images"][2], plan["depth, 8 images"][8]):
         name = ours._network(what)

@@ -20,15 +20,20 @@ def data():
 
 @pytest.fixture(scope="module")
 def classifier(data):
-    """One that was trained for a moment, so that its answers are no noise."""
     keras.utils.set_random_seed(2)
     pixels = tfresnet.layers.Preprocessing(data.mean, data.std, data.class_names)
-    model = models.create_model("resnet8", preprocessing=pixels)
+    return Classifier(models.create_model("resnet8", preprocessing=pixels))
+
+
+@pytest.fixture(scope="module")
+def trained(classifier, data):
+    """Trained for a moment, so that its answers are no noise."""
+    model = classifier.model
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss)
     some = data.train.take(range(3000))
     model.fit(some.images, some.labels, batch_size=32, epochs=2, verbose=0)
-    return Classifier(model)
+    return classifier
 
 
 @pytest.fixture
@@ -38,14 +43,14 @@ def few(data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True])
-def test_integers_answer_as_the_network(whole, classifier, few, tmp_path):
+def test_integers_answer_as_the_network(whole, trained, few, tmp_path):
     output = tmp_path / "m.tflite"
-    shown = export_integers(classifier, few, output, whole)
+    shown = export_integers(trained, few, output, whole)
     assert shown.count("\n") == 0
     file = TFLiteFile(output)
     kinds = [name.partition(",")[0] for name in (file.input, file.output)]
     assert kinds == [["float32", "int8"][whole]] * 2
-    expected = classifier.probabilities(few.test.images).argmax(1)
+    expected = trained.probabilities(few.test.images).argmax(1)
     got = file(few.test.images.astype("f4")).argmax(1)
     assert np.mean(got == expected) > 0.97
     card = (tmp_path / "m.md").read_text()

@@ -78,7 +78,7 @@ def test_gradients_and_states_are_the_same(kind, how):
         np.testing.assert_allclose(a, b, rtol=1e-6, err_msg=a.path)
 
 
-@pytest.mark.parametrize("kind", ["residual", "inception"])
+@pytest.mark.parametrize("kind", ["residual", pytest.param("inception", marks=pytest.mark.slow)])
 def test_xla_does_not_find_that_all_is_there_already(kind):
     def convolutions(prepare):
         model = prepare(around(UNITS[kind]()))

@@ -74,7 +74,7 @@ def test_a_model_of_bfloat16_can_be_evaluated_in_float32(name):
     assert 0 < relative_error(low(images), high(images)) < 0.05
 
 
-@pytest.mark.parametrize("name", ["resnet20", "googlenet"])
+@pytest.mark.parametrize("name", ["resnet20", pytest.param("googlenet", marks=pytest.mark.slow)])
 def test_refolding_follows_the_model(name):
     auxiliary = {"auxiliary": True} if models.has_auxiliary(name) else {}
     model = with_random_statistics(name, **auxiliary)

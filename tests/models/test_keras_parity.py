@@ -88,7 +88,7 @@ def base():
     return base
 
 
-@pytest.mark.parametrize("is_nested", [True, False])
+@pytest.mark.parametrize("is_nested", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_fine_tune(is_nested, base, tmp_path, caplog):
     ends = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(5, name="head")]
     if is_nested:

@@ -13,17 +13,18 @@ from tfresnet.errors import InputError
 from tfresnet.layers import Preprocessing
 from tfresnet.training.step import cross_entropy
 
-# Deeper networks than this take minutes to build or to differentiate; they run with -m slow.
+# Deeper networks than this take minutes to build or to differentiate; they run with -m slow, as
+# do others that take seconds and are close to a network that is quick.
 DEEP = 22
-UNNAMED = {"googlenet", "inception_v3"}  # 22 and 48 layers; they have tests of their own
+SLOW = {"googlenet", "inception_v3", "vgg19", "plain18", "resnet18d"}
 
 
 def by_depth(names):
-    """Parameters for every network, the very deep ones marked slow."""
+    """Parameters for every network, those that take long marked slow."""
     for name in names:
         depth = re.search(r"\d+", name)
-        deep = name in UNNAMED or (depth is not None and int(depth[0]) > DEEP)
-        yield pytest.param(name, marks=[pytest.mark.slow] if deep else [])
+        slow = name in SLOW or (depth is not None and int(depth[0]) > DEEP)
+        yield pytest.param(name, marks=[pytest.mark.slow] if slow else [])
 
 
 ALL = list(by_depth(tfresnet.list_models()))

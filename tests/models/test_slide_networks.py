@@ -113,7 +113,9 @@ def test_nin_pads_where_the_slides_say():
     assert [sides[n] for n in ("conv3_block1", "pool3", "conv4_block1")] == [13, 6, 6]
 
 
-@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+@pytest.mark.parametrize(
+    "name", ["googlenet", pytest.param("inception_v3", marks=pytest.mark.slow)]
+)
 def test_auxiliary_classifiers_are_for_training_only(name):
     assert models.has_auxiliary(name)
     keras.utils.set_random_seed(0)
@@ -201,7 +203,7 @@ def copy_by_kind(source, target):
     ("name", "builder", "side"),
     [
         ("vgg16", keras.applications.VGG16, 32),
-        ("vgg19", keras.applications.VGG19, 64),
+        pytest.param("vgg19", keras.applications.VGG19, 64, marks=pytest.mark.slow),
         ("inception_v3", keras.applications.InceptionV3, 139),
     ],
 )

@@ -113,7 +113,9 @@ def test_a_file_is_trained_as_ours_are(file, settings_with_pages, caplog):
 
 
 @pytest.mark.parametrize(
-    "file", [pytest.param("resnet", marks=pytest.mark.slow), "Net", "model"], indirect=True
+    "file",
+    ["Net", *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet", "model"))],
+    indirect=True,
 )
 def test_a_run_is_resumed_bit_for_bit(file, tiny):
     settings = {"model": file, "epochs": 2, "ema": 0.9}

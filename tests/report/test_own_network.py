@@ -8,12 +8,15 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from support.small import leave_pages_out, shrink_shapes10
 
 import tfresnet
+from tfresnet import TrainConfig
 from tfresnet.errors import InputError
 from tfresnet.report import sources
 from tfresnet.report.__main__ import main
 from tfresnet.report.command import render, write
+from tfresnet.runs.record import RunRecord
 from tfresnet.runs.verification import verify
 
 RUNS = Path(__file__).parents[2] / "docs" / "runs"
@@ -43,11 +46,23 @@ class Net(keras.Model):
 LAYER = re.compile(r"^\| own/\S*conv2d\S* \| Conv2D \| 7x7x4 \| 304 \|$", re.MULTILINE)
 
 
-@pytest.fixture
-def run(tmp_path, tiny):
-    file = tmp_path / "student.py"
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    file = folder / "student.py"
     file.write_text(CODE)
-    run = tfresnet.train(tiny(model=f"{file}:Net"))
+    settings = {"dataset": "shapes10", "val_size": 40, "batch_size": 64, "epochs": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        shrink_shapes10(patch)
+        leave_pages_out(patch)
+        config = TrainConfig(model=f"{file}:Net", output_dir=folder, name="run", **settings)
+        return tfresnet.train(config).path
+
+
+@pytest.fixture
+def run(trained, tmp_path, small_shapes10):
+    (tmp_path / "student.py").write_text(CODE)
+    run = RunRecord(shutil.copytree(trained, tmp_path / "logs" / "run"))
     kept = run.folder.code
     kept.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n" + CODE)  # a stranger's
     return run
@@ -102,11 +117,12 @@ def test_what_is_handed_in_can_be_checked(run, tmp_path):
     with ZipFile(archive) as packed:
         assert not any("checkpoints" in name for name in packed.namelist())
         packed.extractall(tmp_path / "lecturer")
+    top1 = run.result["top1"]
     shutil.rmtree(run.path)
     got = tmp_path / "lecturer" / "mine"
     assert "<h2" in (got / "report" / "report.html").read_text()
     assert verify(got / "run", trust_code=True).sound
-    assert tfresnet.evaluate(got / "run", trust_code=True)["top1"] == run.result["top1"]
+    assert tfresnet.evaluate(got / "run", trust_code=True)["top1"] == top1
     assert (got / "run" / "network.py").read_text() == CODE
     assert not (tmp_path / "ran").exists()
 

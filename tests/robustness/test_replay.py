@@ -54,7 +54,7 @@ def content(folder):
     [
         (None, "steps 21 to 60 and the test: "),
         (1, "steps 1 to 1: the folder keeps nothing"),
-        (STEPS, "steps 1 to 20: "),
+        pytest.param(STEPS, "steps 1 to 20: ", marks=pytest.mark.slow),
         (STEPS + 5, "steps 1 to 25: "),
         (1000, "steps 1 to 60 and the test: "),
     ],
@@ -125,12 +125,7 @@ def other_validation(run):
     [
         (better_history, 1000, "step 20: checkpoints/step-000000020.npz, position ("),
         (other_weights, None, "step 40: checkpoints/step-000000040.npz, model/conv/kernel ("),
-        (other_weights, 50, "step 40: checkpoints/step-000000040.npz, model/conv/kernel ("),
-        (
-            other_position,
-            None,
-            "step 41: checkpoints/step-000000041.npz, model/bn/beta (",
-        ),
+        (other_position, 50, "step 41: checkpoints/step-000000041.npz, model/bn/beta ("),
         (other_model, None, "step 60: model.keras, model/predictions/bias ("),
         (better_result, None, "step 60: result.json, top5 (1.0 there, "),
         (other_settings, 20, "step 20: checkpoints/step-000000020.npz, model/"),

@@ -88,7 +88,8 @@ class StopAt(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize(
-    ("moment", "count"), [("train", 1), ("train", 4), ("train", 6), ("test", 1), ("test", 2)]
+    ("moment", "count"),
+    [("train", 1), ("train", 4), ("test", 1), pytest.param("train", 6, marks=pytest.mark.slow)],
 )
 def test_a_stop_anywhere_changes_nothing(moment, count, whole, tmp_path, monkeypatch):
     # 4 is the last step of an epoch, whose validation is left to the resume.

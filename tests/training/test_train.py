@@ -197,7 +197,9 @@ def test_starting_from_the_weights_of_another_run(settings):
     assert all(np.allclose(a, b, atol=1e-6) for a, b in kernels if a.ndim > 1)
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 def test_other_precisions_train(settings_with_pages, precision, monkeypatch):
     # Few images: a processor without bfloat16 emulates it slowly.
     shrink_shapes10(monkeypatch, 32, 10)

@@ -66,6 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.json:
         content = {
             "processor": processor_name(),
+            "conv_forms": choose_conv_forms("auto"),
             "precision": precision,
             "batch_size": args.batch_size,
             "results": [dataclasses.asdict(r) | {"ratios": r.ratios} for r in results],

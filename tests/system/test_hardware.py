@@ -31,6 +31,26 @@ def test_auto_precision_goes_by_the_processor(flags, expected, monkeypatch):
     assert "the processor has" in reason
 
 
+@pytest.mark.parametrize(
+    ("highest", "expected"),
+    [
+        ("SSE41", {"avx2"}),
+        ("avx2_vnni", {"avx2"}),
+        ("AVX512_CORE", {"avx2", "avx512f"}),
+        ("AVX512_CORE_FP16", {"avx2", "avx512f", "avx512_bf16"}),
+        ("AVX10_1_512_AMX", {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}),
+        ("DEFAULT", {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}),
+    ],
+)
+def test_instructions_that_onednn_must_not_use_do_not_count(highest, expected, monkeypatch):
+    found = "avx2 avx512f avx512_bf16 amx_bf16"
+    monkeypatch.setattr(hardware, "_read", lambda *_: found)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", highest)
+    hardware.processor_flags.cache_clear()
+    assert hardware.processor_flags() == expected
+    hardware.processor_flags.cache_clear()
+
+
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="Linux alone tells it")
 def test_work_of_other_programs_is_counted_without_ones_own():
     others = hardware.OtherWork()

@@ -3,6 +3,7 @@
 import functools
 import os
 import platform
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 # Instruction sets that multiply bfloat16; without one it is emulated, and slower than float32
 # (https://github.com/tensorflow/tensorflow/issues/42422).
 _BF16_FLAGS = ("avx512_bf16", "amx_bf16")
+# What oneDNN leaves unused below a value of its ONEDNN_MAX_CPU_ISA, from the highest value down.
+_ABOVE = {"AMX": "amx_bf16", "BF16|FP16|AVX10": "avx512_bf16", "AVX512": "avx512f"}
 # Instruction set -> kind of processor in `layers/conv_forms.json`.
 _MEASURED = {"amx_bf16": "amx", "avx512_bf16": "avx512_bf16"}
 
@@ -50,8 +53,14 @@ def choose_conv_forms(forms: str) -> str:
 
 @functools.cache
 def processor_flags() -> set[str]:
-    """Instruction sets of the first processor; empty outside Linux."""
-    return set(_read("/proc/cpuinfo", "flags").split())
+    """Instruction sets of the first processor that oneDNN may use; empty outside Linux."""
+    flags = set(_read("/proc/cpuinfo", "flags").split())
+    highest = (os.environ.get("ONEDNN_MAX_CPU_ISA") or "DEFAULT").upper()
+    for names, more in _ABOVE.items():
+        if re.search(f"DEFAULT|ALL|{names}", highest):
+            break
+        flags.discard(more)
+    return flags
 
 
 def processor_name() -> str:

@@ -33,7 +33,7 @@ def trained(classifier, data):
     model.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss)
     some = data.train.take(range(3000))
     model.fit(some.images, some.labels, batch_size=32, epochs=2, verbose=0)
-    return classifier
+    return Classifier(model)
 
 
 @pytest.fixture

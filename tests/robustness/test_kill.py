@@ -23,6 +23,7 @@ EVERY_STEP = ("--checkpoint-minutes", "1e-9")
 
 
 SMALL = ("--model", "resnet8", "--dataset", "shapes10", "--val-size", 40, "--batch-size", 32)
+SMALL += ("--histograms", 1)
 FOLDER = ("--model", "resnet8", "--dataset", "folder", "--image-size", 16, "--batch-size", 16)
 LARGER = ("--model", "resnet20", "--dataset", "shapes10", "--val-size", 200, "--batch-size", 32)
 # Real images in bfloat16; few, since a processor without its instructions emulates them slowly.

@@ -19,6 +19,7 @@ from tfresnet.runs.checkpoints import State, read
 from tfresnet.runs.events import drop_events_after
 from tfresnet.runs.evidence import evidence
 from tfresnet.runs.record import RunRecord
+from tfresnet.training.tensorboard.board import BY_STEP
 from tfresnet.training.testing import is_complete
 
 SEED, TRIES, STATES, RESUMED = 35, 34_000, 10_000, 100
@@ -131,7 +132,7 @@ class Original:
     def check_evidence(self, run, step, closed):
         """All charts and rows up to `step` are there, and nothing else."""
         for part in (run.folder.train, run.folder.validation):
-            drop_events_after(part, step, None if closed else "learning_rate")
+            drop_events_after(part, step, () if closed else BY_STEP)
         found = evidence(run, [])
         wanted = {k for k in self.evidence if k[0] < step + closed}
         assert not sorted(wanted - found.keys())[:3]

@@ -4,7 +4,7 @@ import pytest
 from support.processes import Training, assert_equal_runs, assert_stopped, checkpoints, complete
 
 FLAGS = ("--model", "resnet8", "--dataset", "shapes10", "--epochs", 2, "--val-size", 150)
-FLAGS += ("--batch-size", 32)  # four steps an epoch
+FLAGS += ("--batch-size", 32, "--histograms", 1)  # four steps an epoch
 
 
 @pytest.fixture(scope="module")

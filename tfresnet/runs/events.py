@@ -43,18 +43,18 @@ def last_step(folder: Path) -> int:
     return max(steps, default=0)
 
 
-def drop_events_after(folder: Path, step: int, kept_by: str | None = None) -> None:
+def drop_events_after(folder: Path, step: int, kept_by: tuple[str, ...] = ()) -> None:
     """Rewrites the event files without those that a run resumed at `step` will write again. With
-    `kept_by`, only events with this tag stay at `step` itself."""
+    `kept_by`, only events whose tag begins so stay at `step` itself."""
     remove_leftovers(folder)
     _put_before_now(folder)
     for path in sorted(folder.glob(_FILES)):
         with atomic_write(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in _read_file(path):
                 event = tf.compat.v1.Event.FromString(record or b"")
-                tags = {value.tag for value in event.summary.value}
-                is_kept = event.step < step or (event.step == step and kept_by in (None, *tags))
-                if record and is_kept:
+                stays = any(value.tag.startswith(kept_by or "") for value in event.summary.value)
+                at_step = event.step == step and (stays or not kept_by)
+                if record and (event.step < step or at_step):
                     writer.write(record)
 
 

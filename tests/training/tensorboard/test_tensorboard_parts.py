@@ -53,7 +53,7 @@ def test_events_after_the_checkpoint_are_dropped(tmp_path):
 
 def test_an_open_epoch_loses_the_points_of_its_end(tmp_path):
     write(tmp_path, [("loss", 10), ("time/step", 20), ("loss", 20), ("run/config", 0)])
-    drop_events_after(tmp_path, 20, kept_by="time/step")
+    drop_events_after(tmp_path, 20, kept_by=("time/",))
     assert read(tmp_path) == [("loss", 10), ("time/step", 20), ("run/config", 0)]
 
 

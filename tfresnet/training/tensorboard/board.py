@@ -18,6 +18,7 @@ from tfresnet.training.tensorboard.settings import texts, write_hparams
 from tfresnet.training.tensorboard.steps import StepCharts
 
 PAGES_A_RUN = 5
+BY_STEP = ("learning_rate", "weights/", "gradients/")  # tags of what is written after a step
 
 
 class TensorBoard(Hook):
@@ -39,18 +40,17 @@ class TensorBoard(Hook):
 
     def is_due(self, step: int) -> bool:
         """Whether step `step` (from 1) is observed, for the charts or for histograms."""
-        at_end = step == self.run.last_step_of_epoch
-        return step % self.every == 0 or (at_end and self._histograms_due(self.run.epoch + 1))
+        return step % self.every == 0 or self._histograms_due(step)
 
-    def _histograms_due(self, epoch):
-        every = self.run.config.histograms
-        return every > 0 and epoch % every == 0
+    def _histograms_due(self, step):
+        """At the last step of every so many epochs."""
+        every, at_end = self.run.config.histograms, step == self.run.last_step_of_epoch
+        return every > 0 and at_end and (self.run.epoch + 1) % every == 0
 
     def begin(self):
         run, step = self.run, self.run.state.step
-        # Between the last step of an epoch and its end, only the charts by step have this point.
-        # All other events at this step will be written again.
-        kept_by = "learning_rate" if run.is_at_end_of_epoch else None
+        # Between the last step of an epoch and its end, only these have been written at this step.
+        kept_by = BY_STEP if run.is_at_end_of_epoch else ()
         for part in run.folder.PARTS:
             folder = run.folder.path / part
             drop_events_after(folder, step, kept_by) if step else remove_events(folder)
@@ -97,6 +97,9 @@ class TensorBoard(Hook):
         if step % self.every == 0:
             with self._writers["train"].as_default(step):
                 self._charts.write(measured)
+        if self._histograms_due(step):
+            self._write_histograms(step)
+        if self.is_due(step):
             self.flush()  # a checkpoint may follow, whose events must be on the disk
 
     def after_epoch(self, row: dict, validation: Evaluation | None):
@@ -104,8 +107,6 @@ class TensorBoard(Hook):
         all_pages = run.is_trained or page_is_due(epoch, run.epochs)
         with self._writers["train"].as_default(row["step"]):
             write_metrics(row)
-            if self._histograms_due(epoch):
-                self._write_histograms()
             if all_pages:
                 self._write_filters()
         if validation:
@@ -113,13 +114,12 @@ class TensorBoard(Hook):
                 write_validation(run, validation, all_pages)
         self.flush()
 
-    def _write_histograms(self):
-        # The gradients of the last observed step: the last of the epoch, unless it was cut short.
-        # There are none if a resumed run repeats the end of an epoch.
+    def _write_histograms(self, step):
         variables = self.run.learner.optimizer.trainable
-        for variable, gradient in zip(variables, self.step.gradients, strict=False):
-            tf.summary.histogram(f"weights/{variable.path}", np.asarray(variable))
-            tf.summary.histogram(f"gradients/{variable.path}", gradient)
+        with self._writers["train"].as_default(step):
+            for variable, gradient in zip(variables, self.step.gradients, strict=True):
+                tf.summary.histogram(f"weights/{variable.path}", np.asarray(variable))
+                tf.summary.histogram(f"gradients/{variable.path}", gradient)
 
     def flush(self) -> None:
         for writer in self._writers.values():

@@ -1,12 +1,14 @@
 """Small data, and a home folder that is not the user's."""
 
+import dataclasses
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.fake_cifar10 import ROWS, FakeCifar10
 
-from tfresnet.data import cifar10_files
+from tfresnet.data import cifar10, cifar10_files
 from tfresnet.data.dataset import Split
 
 
@@ -22,7 +24,10 @@ def keras_home(tmp_path, monkeypatch, request) -> Path:
 @pytest.fixture
 def fake(monkeypatch) -> FakeCifar10:
     monkeypatch.setattr(cifar10_files, "ROWS", ROWS)
-    return FakeCifar10()
+    fake = FakeCifar10()
+    form = dataclasses.replace(cifar10.CIFAR10, crc32=zlib.crc32(fake.rows))
+    monkeypatch.setattr(cifar10, "CIFAR10", form)
+    return fake
 
 
 @pytest.fixture

@@ -172,6 +172,15 @@ def test_damaged_cache_is_rebuilt(damage, archive, fake, keras_home, no_reading)
     assert_is(cifar10.load(archive.parent), fake)
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_other_images_than_the_published_are_said_at_every_start(changed, fake, tmp_path, caplog):
+    fake.rows[3, 7] ^= changed
+    write_folder(tmp_path, fake.pickles())
+    for starts in (1, 2):  # from the files, from the cache
+        cifar10.load(tmp_path)
+        assert caplog.text.count("other images or labels than the published") == starts * changed
+
+
 def test_what_killed_writers_left_is_deleted(archive, keras_home):
     cifar10.load(archive.parent)
     (path,) = files_in(keras_home)
@@ -202,7 +211,7 @@ def test_full_disk(archive, fake, keras_home, caplog, monkeypatch):
 def test_two_processes_at_once(archive, keras_home):
     program = (
         "import sys; from tfresnet.data import cifar10, cifar10_files; "
-        f"cifar10_files.ROWS = {ROWS}; "
+        f"cifar10_files.ROWS = {ROWS}; object.__setattr__(cifar10.CIFAR10, 'crc32', None); "
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules; "
         "print(cifar10.load(sys.argv[1]).train.images.astype(int).sum())"
     )

@@ -1,9 +1,11 @@
 """CIFAR-10 (Krizhevsky, 2009): found or downloaded, parsed once."""
 
 import contextlib
+import logging
 import os
 import socket
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ STD = (0.24703223246328201, 0.24348512800005556, 0.2615878417279645)
 KERAS_ARCHIVE = "-target_archive"  # ends its name in the cache of Keras
 DOWNLOAD_TIMEOUT = 20  # seconds without data
 
+logger = logging.getLogger("tfresnet")
 HELP = (
     "{title} is missing: pass --data-dir DIR or set TFRESNET_DATA_DIR=DIR to a folder with "
     "{archive}, or try --dataset shapes10, which needs no file. Received: nothing in the "
@@ -55,7 +58,8 @@ def load(data_dir: str | Path | None = None) -> Dataset:
 
 
 def read_rows(form: Published, data_dir: str | Path | None) -> np.ndarray:
-    """`cifar10_files.read` of the set, wherever it is, through the cache. Errors: see `load`."""
+    """`cifar10_files.read` of the set, wherever it is, through the cache. Warns if it differs from
+    the published one. Errors: see `load`."""
     source = _source(form, data_dir)
     try:
         key = array_cache.fingerprint(cifar10_files.files(source, form))
@@ -64,7 +68,10 @@ def read_rows(form: Published, data_dir: str | Path | None) -> np.ndarray:
             f"{source} must be the whole of {form.title}. Received: {error}"
         ) from error
     name = form.title.lower().replace("-", "")
-    return array_cache.load_or_make(f"{name}-{key}", lambda: cifar10_files.read(source, form))
+    rows = array_cache.load_or_make(f"{name}-{key}", lambda: cifar10_files.read(source, form))
+    if form.crc32 not in (None, zlib.crc32(rows)):
+        logger.warning("%s has other images or labels than the published %s", source, form.title)
+    return rows
 
 
 def is_here() -> bool:

@@ -33,6 +33,7 @@ class Published:
     batches: name -> how many times `ROWS` images, training first.
     labels: key in a pickle -> number of classes, in the order of the bytes of the binary version.
     origin, sha256: of the archive that Keras downloads; keras_name: of its folder in the cache.
+    crc32: of what `read` returns; None if nobody has read the real set with this code.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Published:
     origin: str
     sha256: str
     keras_name: str
+    crc32: int | None = None
 
     @property
     def archives(self) -> list[str]:
@@ -58,6 +60,7 @@ CIFAR10 = Published(
     origin="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
     sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     keras_name="cifar-10-batches-py",
+    crc32=0xA086ABD4,
 )
 CIFAR100 = Published(
     title="CIFAR-100",

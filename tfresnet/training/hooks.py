@@ -8,6 +8,7 @@ from functools import partialmethod
 import tensorflow as tf
 
 from tfresnet.evaluation.evaluator import Evaluation
+from tfresnet.training.endings import cause
 from tfresnet.training.step import Measured
 
 _SYSTEM_ERRORS = (OSError, MemoryError, tf.errors.ResourceExhaustedError)
@@ -63,5 +64,5 @@ def warn_on_error(observer: str, then: Callable[[], object] = lambda: None) -> I
     except _SYSTEM_ERRORS:
         raise
     except Exception as error:
-        logger.warning("the training goes on without %s: %s", observer, error)
+        logger.warning("the training goes on without %s: %s", observer, cause(error))
         then()

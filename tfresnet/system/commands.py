@@ -48,8 +48,8 @@ def as_started(program: str) -> str:
 
 def load_tensorflow() -> None:
     """Imports TensorFlow with oneDNN, and Keras on TensorFlow with its default data types. By
-    itself TensorFlow uses oneDNN only on processors with AVX512-VNNI or newer, which halves the
-    speed of others (docs/speed.md). From here on a stop request raises `Interrupted`. Raises
+    itself TensorFlow uses oneDNN only on processors with AVX512-VNNI or newer; others run at 0.6 of
+    their speed (docs/speed.md). From here on a stop request raises `Interrupted`. Raises
     `InputError` if TensorFlow or Keras is missing or Keras is configured wrongly."""
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"

@@ -52,9 +52,9 @@ def drop_events_after(folder: Path, step: int, kept_by: tuple[str, ...] = ()) ->
         with atomic_write(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in _read_file(path):
                 event = tf.compat.v1.Event.FromString(record or b"")
-                stays = any(value.tag.startswith(kept_by or "") for value in event.summary.value)
-                at_step = event.step == step and (stays or not kept_by)
-                if record and (event.step < step or at_step):
+                tags = (value.tag for value in event.summary.value)
+                stays = not kept_by or any(tag.startswith(kept_by) for tag in tags)
+                if record and (event.step < step or (event.step == step and stays)):
                     writer.write(record)
 
 

@@ -32,7 +32,7 @@ def test_nothing_lies_beside_the_models_but_their_cards():
 
 def test_the_thin_networks_are_small_together():
     thin = [name for name in SHIPPED if name.partition("-")[0] in CIFAR_NETWORKS]
-    assert sum((pretrained.FOLDER / f"{name}.keras").stat().st_size for name in thin) < 8e6
+    assert sum((pretrained.FOLDER / f"{name}.keras").stat().st_size for name in thin) < 13e6
 
 
 @pytest.mark.parametrize("name", SHIPPED)

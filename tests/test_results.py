@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tfresnet.errors import InputError
+from tfresnet.results import depths
 from tfresnet.results.__main__ import main
 from tfresnet.results.facts import RunFacts, steady_seconds
 from tfresnet.results.networks import networks
@@ -212,11 +213,13 @@ class TestCommand:
 
 
 def test_the_tables_in_the_pages_are_what_the_command_writes():
-    """python -m tfresnet.results --runs docs/runs --into PAGE"""
+    """python -m tfresnet.results --runs docs/runs --into PAGE, and with --depths"""
     assert PAGES
     for page in PAGES:
-        kept = table(run_folders([KEPT.parent]), page.parent)
-        assert f"{BEGIN}\n{kept}\n{END}" in page.read_text(), page
+        text, folders = page.read_text(), run_folders([KEPT.parent])
+        assert f"{BEGIN}\n{table(folders, page.parent)}\n{END}" in text, page
+        by_depth = f"{BEGIN}\n{depths.table(folders)}\n{END}".replace("results", "depths")
+        assert by_depth in text, page
 
 
 @pytest.fixture
@@ -280,6 +283,32 @@ def test_networks_have_the_best_accuracy_the_pace_on_one_core_and_the_weights(ru
     assert table["resnet20"]["training"] == "10 epochs of 45,000 images"
     assert table["resnet20"]["images/s on a core"] == f"{703 * 64 / 90:.0f}"
     assert (table["resnet20"]["shipped"], table["resnet8"]["shipped"].strip("| ")) == ("yes", "")
+
+
+class TestDepths:
+    def test_are_those_of_the_recipe_with_the_most(self, run):
+        paths = [
+            run(f"{model}-{lr}-{seed}", {"model": model, "lr": lr, "seed": seed}, {"top1": top1})
+            for model, lr, seed, top1 in (
+                ("resnet56", 0.1, 0, 0.94),
+                ("resnet20", 0.1, 0, 0.91),
+                ("resnet20", 0.1, 1, 0.92),
+                ("resnet20", 0.2, 0, 0.99),
+                ("resnet32", 0.2, 0, 0.99),
+                ("plain20", 0.1, 0, 0.99),
+                ("resnet18", 0.1, 0, 0.99),
+            )
+        ]
+        paths.append(run("option", {"model": "resnet110", "lr": 0.1, "shortcut": "B"}))
+        first, second = rows(depths.table(paths))
+        assert [first[key] for key in ("network", "error", "seeds")] == ["resnet20", "8.50 %", "2"]
+        assert [second[key] for key in ("network", "error", "seeds")] == ["resnet56", "6.00 %", "1"]
+        assert (first["difference"], second["difference"]) == ("-0.25", "-0.97")
+
+    def test_need_two_networks(self, run):
+        assert depths.table([run("a"), run("b", {"seed": 1})]) == ""
+        with pytest.raises(InputError, match="two networks of Table 6 by one recipe"):
+            main(["--depths", "--runs", str(run("c"))])
 
 
 def test_a_trial_is_a_line_with_its_settings(run, tmp_path):

@@ -120,6 +120,14 @@ def test_lesions_are_compared_at_equal_depth_between_good_networks(plain, residu
     assert lesion.verdict({"networks": networks})[0] == verdict
 
 
+def test_a_weak_network_does_not_keep_the_good_ones_from_a_verdict():
+    networks = lesions(plain=(14.0, (70, 71)), residual=(13.0, (9, 10)))
+    (deep,) = lesions(plain=(60.0, (20, 21))).values()
+    verdict, why = lesion.verdict({"networks": networks | {"plain56": deep}})
+    assert verdict == "holds"
+    assert "not judged: plain56, which has more than 30 % error when whole" in why
+
+
 def test_a_network_without_a_twin_of_its_depth_decides_nothing():
     networks = lesions(residual=(13.0, (9, 10)))
     assert lesion.verdict({"networks": networks})[0] == "undecided"

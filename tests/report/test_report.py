@@ -162,7 +162,8 @@ class TestTexts:
         assert set(texts("zh")["claims"]) == set(study_names())
 
     def test_no_title_of_a_table_is_left_in_english(self, run, study, report):
-        _, page = report(run("a"), study, language="zh")
+        deeper = run("b", settings={"model": "resnet32"}.items())
+        _, page = report(run("a"), deeper, study, language="zh")
         translated = {key for key, value in texts("zh")["columns"].items() if key != value}
         assert not translated & set(re.findall(r"<th[^>]*>([^<]+)</th>", page))
 
@@ -248,6 +249,18 @@ def test_a_study_stands_with_claim_verdict_and_chart(run, study, report, languag
         assert said in markdown
     assert "5 &lt; 6" in page
     assert page.count("<img") == 4
+
+
+def test_error_against_depth_is_drawn_of_two_networks_by_one_recipe(run, report):
+    deeper, other = (
+        run(name, settings={"model": "resnet32", "lr": lr}.items())
+        for name, lr in (("deeper", 0.1), ("other", 0.2))
+    )
+    one = run("one", settings={"lr": 0.1}.items())
+    for found, is_drawn in (((one, deeper), True), ((one, other), False)):
+        markdown, _ = report(*found)
+        assert ("(depths.png)" in markdown) == is_drawn
+        assert ("| 13.03 % | 7.51 % | +5.52 |" in markdown) == is_drawn
 
 
 def test_tables_show_the_columns_that_differ(run, report):

@@ -5,9 +5,10 @@ from statistics import fmean
 from matplotlib.figure import Figure
 
 from tfresnet.experiments.engine import judging
-from tfresnet.experiments.engine.figures import chart, style
+from tfresnet.experiments.engine.budget import BUDGET
+from tfresnet.experiments.engine.figures import error_by_depth, style
 from tfresnet.experiments.engine.runs import Runs
-from tfresnet.results.table import PAPER
+from tfresnet.results.depths import TABLE_6
 
 ORDER = 2
 CLAIM = (
@@ -22,7 +23,6 @@ EXPECTED = (
 DEPTHS = (20, 32, 44, 56)
 WIDE = "wrn16_2"
 RUNS = {f"resnet{depth}": {"model": f"resnet{depth}"} for depth in DEPTHS} | {WIDE: {"model": WIDE}}
-TABLE_6 = {int(name.removeprefix("resnet")): error for name, error in PAPER.items()}
 NOT_RUN = {
     "resnet110": "twice the time of resnet56, and it needs a warm-up of its own",
     "resnet1202": "days",
@@ -46,15 +46,11 @@ def verdict(measured: dict) -> tuple[str, str]:
 
 
 def figures(measured: dict, runs: Runs) -> dict[str, Figure]:
-    figure, (axes,) = chart("error against depth", x="weighted layers", y="test error (%)")
     errors = {name: [*seeds.values()] for name, seeds in measured["test_error"].items()}
     here = {depth: errors[f"resnet{depth}"] for depth in DEPTHS}
-    axes.plot(DEPTHS, [*map(fmean, here.values())], label="here, 10 epochs", **style(0))
-    paper = {int(depth): value for depth, value in measured["table_6"].items() if int(depth) <= 110}
-    axes.plot([*paper], [*paper.values()], label="Table 6, 164 epochs", **style(1))
+    figure = error_by_depth(here, BUDGET["epochs"], TABLE_6)
+    (axes,) = figure.axes
     axes.plot([14], [fmean(errors[WIDE])], label=f"{WIDE}, twice as wide", **style(2))
-    for depth, seeds in (here | {14: errors[WIDE]}).items():
-        axes.plot([depth] * len(seeds), seeds, "k_")
-    axes.set_ylim(bottom=0)
+    axes.plot([14] * len(errors[WIDE]), errors[WIDE], "k_")
     axes.legend()
     return {"error.png": figure}

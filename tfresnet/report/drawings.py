@@ -14,7 +14,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 from PIL import Image, ImageDraw, ImageFont
 
-from tfresnet.experiments.engine.figures import COLOURS, chart, lines
+from tfresnet.experiments.engine.figures import COLOURS, chart, error_by_depth, lines
+from tfresnet.results.depths import TABLE_6
 from tfresnet.runs.record import RunRecord
 
 TOGETHER = len(COLOURS)  # lines in one chart
@@ -55,6 +56,13 @@ def _errors(runs, column):
         return np.empty((1, 0))
     shortest = min(len(run.history) for run in runs)
     return np.array([run.curve(column)[:shortest] for run in runs])
+
+
+def depths(found: Mapping[int, Sequence[RunRecord]]) -> Figure:
+    """Test error against depth beside the paper's: the mean of the runs, and a mark for each."""
+    errors = {depth: [run.test_error for run in runs] for depth, runs in found.items()}
+    epochs = len(next(iter(found.values()))[0].history)
+    return error_by_depth(errors, epochs, TABLE_6)
 
 
 def confusion(

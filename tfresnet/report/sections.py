@@ -11,7 +11,7 @@ from tfresnet.report.curves import curves
 from tfresnet.report.material import Material
 from tfresnet.report.networks import listings, name_of, networks
 from tfresnet.report.page import anchor
-from tfresnet.results import facts, table
+from tfresnet.results import depths, facts, table
 from tfresnet.settings.command_line import command
 from tfresnet.settings.values import as_text
 
@@ -174,15 +174,23 @@ def _studies(material, texts):
 
 
 def _results(material, texts):
-    rows = table.rows([run.path for run in material.runs], material.place)
-    if not rows:
+    runs = [*table.find_facts(run.path for run in material.runs)]
+    if not runs:
         yield texts["none"]
         return
     # The section on the recipes has the commands.
     kept = [n for n, title in enumerate(table.TITLES) if title != "command"]
+    rows = table.rows(runs, material.place)
     shown = [[_say_cell(material, row[n]) for n in kept] for row in rows]
     yield texts["about"]
     yield material.table([table.TITLES[n] for n in kept], shown)
+    found = depths.by_depth(runs)
+    if found:
+        figure = drawings.depths(found)
+        drawings.translate(figure, material.say_in_figure)
+        yield texts["depths"]
+        yield material.table(depths.TITLES, depths.rows(found))
+        yield material.picture("depths", texts["figure"], drawings.pictures(figure))
 
 
 def _say_cell(material, cell):

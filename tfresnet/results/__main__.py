@@ -10,14 +10,17 @@ def parse(argv: list[str] | None = None):
         "tfresnet.results", "Writes a Markdown table of finished CIFAR-10 runs."
     )
     add_runs(parser, "runs, or folders of them", ["logs"])
+    instead = parser.add_mutually_exclusive_group()
     about = "the table of all networks instead: costs, best accuracy and speed of the runs"
-    parser.add_argument("--networks", action="store_true", help=about)
-    about = "Markdown page to update, between `results: begin` (`networks: begin`) and its end"
-    parser.add_argument("--into", type=existing, metavar="PAGE", help=about)
+    instead.add_argument("--networks", action="store_true", help=about)
+    about = "error against depth instead: the paper's Table 6 beside the runs of one recipe"
+    instead.add_argument("--depths", action="store_true", help=about)
     about = "compare two sets of runs: run folders or shell patterns, in quotes"
-    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help=about)
+    instead.add_argument("--compare", nargs=2, metavar=("A", "B"), help=about)
     about = "table of trials (docs/trials.csv) to add a line to for each of the runs instead"
-    parser.add_argument("--trials", type=existing, metavar="CSV", help=about)
+    instead.add_argument("--trials", type=existing, metavar="CSV", help=about)
+    about = "Markdown page to update, between `results: begin` (`networks:`, `depths:`) and its end"
+    parser.add_argument("--into", type=existing, metavar="PAGE", help=about)
     parser.add_argument("--note", default="", metavar="TEXT", help="note of these trials")
     return parser.parse_args(argv)
 
@@ -29,6 +32,7 @@ def main(argv: list[str] | None = None) -> str:
     commands.load_tensorflow()
     from tfresnet.errors import InputError
     from tfresnet.models import list_models
+    from tfresnet.results import depths
     from tfresnet.results.comparison import compare
     from tfresnet.results.networks import networks
     from tfresnet.results.table import table
@@ -45,16 +49,21 @@ def main(argv: list[str] | None = None) -> str:
     if args.trials:
         return "\n".join(append(Path(args.trials), folders, args.note))
     if args.networks:
-        text = networks(list_models(), folders)
+        name, text = "networks", networks(list_models(), folders)
+    elif args.depths:
+        name, text = "depths", depths.table(folders)
     else:
-        text = table(folders, page.parent if page else Path())
+        name, text = "results", table(folders, page.parent if page else Path())
     if not text:
+        needed = (
+            "two networks of Table 6 by one recipe" if args.depths else "a finished CIFAR-10 run"
+        )
         raise InputError(
-            "a table must have a finished CIFAR-10 run (--runs names other folders). "
+            f"a table must have {needed} (--runs names other folders). "
             f"Received: none in {', '.join(args.runs)}"
         )
     if page:
-        tables.replace_table(page, "networks" if args.networks else "results", text)
+        tables.replace_table(page, name, text)
     print(page or text)
     return text
 

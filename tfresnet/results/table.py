@@ -3,7 +3,7 @@
 import logging
 import os
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tfresnet.errors import InputError
@@ -28,27 +28,22 @@ TITLES += ("paper", "minutes", "machine", "commit", "runs")
 
 def table(folders: Iterable[Path], start: Path = Path()) -> str:
     """The `rows` of run folders as a Markdown table; empty without a row."""
-    found = rows(folders, start)
+    found = rows(find_facts(folders), start)
     return tables.markdown(TITLES, found) if found else ""
 
 
-def rows(folders: Iterable[Path], start: Path = Path()) -> list[list[str]]:
-    """The rows below `TITLES` for finished CIFAR-10 runs; runs that differ only in the seed share
-    one row.
-
-    Errors come from the one test at the end of each run, in percent: the mean, and from three seeds
-    on the standard deviation. "minutes" is the time of the fastest run. Folders without a finished
-    run, or with a damaged one, are left out with a warning.
+def rows(runs: Iterable[RunFacts], start: Path = Path()) -> list[list[str]]:
+    """The rows below `TITLES`; runs that differ only in the seed share one row.
 
     Args:
-        folders: run folders.
+        runs: finished CIFAR-10 runs.
         start: folder that the links are relative to.
     """
     alike: dict[tuple, list[RunFacts]] = {}
-    for run in find_facts(folders):
+    for run in runs:
         alike.setdefault(_settings(run), []).append(run)
     by_size = sorted(alike.values(), key=lambda runs: (runs[0].parameters, runs[0].result["top1"]))
-    return [_row(runs, start) for runs in by_size]
+    return [row(runs, start) for runs in by_size]
 
 
 def find_facts(folders: Iterable[Path]) -> Iterator[RunFacts]:
@@ -68,12 +63,16 @@ def _settings(run):
     return run.code, *((k, str(v)) for k, v in run.settings.identity.items() if k != "seed")
 
 
-def _row(runs, start):
+def row(runs: Sequence[RunFacts], start: Path = Path()) -> list[str]:
+    """The cells below `TITLES` for runs that differ only in the seed.
+
+    Errors come from the one test at the end of each run, in percent: the mean, and from three seeds
+    on the standard deviation. "minutes" is the time of the fastest run.
+    """
     runs = sorted(runs, key=lambda run: run.config.seed)
     config, seeds = runs[0].settings, len({run.config.seed for run in runs})
     flips = [run.result["top1_flip"] for run in runs if "top1_flip" in run.result]
     minutes = [run.minutes for run in runs if run.minutes]
-    is_papers = not (config.classes or runs[0].options)
     paths = [Path(os.path.relpath(run.path, start)).as_posix() for run in runs]
     return [
         config.model,
@@ -84,12 +83,17 @@ def _row(runs, start):
         str(seeds),
         _mean([run.result["top1"] for run in runs], seeds),
         _mean(flips, seeds) if len(flips) == len(runs) else "",
-        f"{PAPER[config.model]:.2f} %" if is_papers and config.model in PAPER else "",
+        f"{PAPER[config.model]:.2f} %" if is_papers(runs[0]) else "",
         f"{min(minutes):.0f}" if minutes else "",
         ", ".join(sorted({machine(run) for run in runs})),
         ", ".join(sorted({(run.environment.get("commit") or "")[:7] for run in runs})),
         " ".join(f"[{r.config.seed}]({path}/)" for r, path in zip(runs, paths, strict=True)),
     ]
+
+
+def is_papers(run: RunFacts) -> bool:
+    """Whether the network and its classes are those of a row in `PAPER`."""
+    return run.config.model in PAPER and not (run.config.classes or run.options)
 
 
 def _mean(top1s, seeds):

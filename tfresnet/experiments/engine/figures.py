@@ -1,7 +1,7 @@
 """Charts for print and for the colour-blind: every line has its own marker and dash pattern."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -54,6 +54,23 @@ def lines(
         band = {"color": shown["color"], "alpha": 0.2, "linewidth": 0}
         axes.fill_between(places, values.min(axis=0), values.max(axis=0), **band)
     axes.legend()
+
+
+def error_by_depth(
+    errors: Mapping[int, Sequence[float]], epochs: int, paper: Mapping[int, float]
+) -> Figure:
+    """Test errors in percent by number of layers: the mean of each, a mark for each run, and the
+    paper's up to 110 layers."""
+    figure, (axes,) = chart("error against depth", x="weighted layers", y="test error (%)")
+    means = [np.mean(runs) for runs in errors.values()]
+    axes.plot([*errors], means, label=f"here, {epochs} epochs", **style(0))
+    shown = {depth: error for depth, error in paper.items() if depth <= 110}
+    axes.plot([*shown], [*shown.values()], label="Table 6, 164 epochs", **style(1))
+    for depth, runs in errors.items():
+        axes.plot([depth] * len(runs), runs, "k_")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure
 
 
 def bar_chart(title: str, values: dict[str, dict[str, float]], x: str, y: str) -> Figure:

@@ -19,11 +19,13 @@ def python_with(name: str, *packages: str, on_top: bool = False) -> Path:
     """
     folder = PLACE / name
     python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
+    is_new = not (folder / "complete").exists()
+    if is_new:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        if on_top:
-            (site,) = folder.glob("lib/python3*/site-packages")
-            (site / "base.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    if on_top:  # each time: the environment of an earlier run may be gone
+        (site,) = folder.glob("lib/python3*/site-packages")
+        (site / "base.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    if is_new:
         install = [python, "-m", "pip", "install", "--quiet", *packages]
         done = subprocess.run(install, capture_output=True, text=True, env=_environment())
         if done.returncode:

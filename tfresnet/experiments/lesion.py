@@ -87,12 +87,12 @@ def verdict(measured: dict) -> tuple[str, str]:
             for name, values in each.items()
         )
     ]
+    good = {name: seeds for name, seeds in networks.items() if _is_good(seeds)}
     why += [
         f"not judged: {name}, which has more than {WELL_TRAINED:.0f} % error when whole"
         for name in networks
-        if not _is_good(networks[name])
+        if name not in good
     ]
-    good = {name: seeds for name, seeds in networks.items() if _is_good(seeds)}
     compared, rising = [], []
     for plain, residual in _pairs_of_equal_depth(good):
         answer = is_higher(costs[plain], costs[residual])

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tfresnet.results.facts import RunFacts
-from tfresnet.results.table import PAPER, find_facts, is_papers, row
+from tfresnet.results.table import PAPER, find_facts, is_papers, row, settings_but
 from tfresnet.results.table import TITLES as ALL_TITLES
 from tfresnet.system import tables
 
@@ -30,8 +30,7 @@ def by_depth(runs: Iterable[RunFacts]) -> dict[int, list[RunFacts]]:
     """
     recipes: dict[tuple, dict[int, list[RunFacts]]] = {}
     for run in filter(is_papers, runs):
-        identity = run.settings.identity.items()
-        recipe = tuple(str(value) for name, value in identity if name not in ("model", "seed"))
+        recipe = settings_but(run, "model", "seed")
         depth = int(run.config.model.removeprefix("resnet"))
         recipes.setdefault(recipe, {}).setdefault(depth, []).append(run)
     every = sorted(recipes.values(), key=lambda found: (len(found), sum(map(len, found.values()))))

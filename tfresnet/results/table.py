@@ -41,7 +41,7 @@ def rows(runs: Iterable[RunFacts], start: Path = Path()) -> list[list[str]]:
     """
     alike: dict[tuple, list[RunFacts]] = {}
     for run in runs:
-        alike.setdefault(_settings(run), []).append(run)
+        alike.setdefault(settings_but(run, "seed"), []).append(run)
     by_size = sorted(alike.values(), key=lambda runs: (runs[0].parameters, runs[0].result["top1"]))
     return [row(runs, start) for runs in by_size]
 
@@ -58,9 +58,10 @@ def find_facts(folders: Iterable[Path]) -> Iterator[RunFacts]:
             yield run
 
 
-def _settings(run):
-    """The settings that the runs of a row share, and the code of the user's network."""
-    return run.code, *((k, str(v)) for k, v in run.settings.identity.items() if k != "seed")
+def settings_but(run: RunFacts, *left_out: str) -> tuple:
+    """The settings that decide what a run computes, without some of them, and the code of the
+    user's network: equal for runs that belong together."""
+    return run.code, *((k, str(v)) for k, v in run.settings.identity.items() if k not in left_out)
 
 
 def row(runs: Sequence[RunFacts], start: Path = Path()) -> list[str]:

@@ -300,6 +300,9 @@ class TestDepths:
             )
         ]
         paths.append(run("option", {"model": "resnet110", "lr": 0.1, "shortcut": "B"}))
+        for depth in (20, 32, 44):
+            settings = {"model": f"resnet{depth}", "weights": "logs/pretraining"}
+            paths.append(run(f"tuned-{depth}", settings))
         first, second = rows(depths.table(paths))
         assert [first[key] for key in ("network", "error", "seeds")] == ["resnet20", "8.50 %", "2"]
         assert [second[key] for key in ("network", "error", "seeds")] == ["resnet56", "6.00 %", "1"]

@@ -93,8 +93,9 @@ def row(runs: Sequence[RunFacts], start: Path = Path()) -> list[str]:
 
 
 def is_papers(run: RunFacts) -> bool:
-    """Whether the network and its classes are those of a row in `PAPER`."""
-    return run.config.model in PAPER and not (run.config.classes or run.options)
+    """Whether a run trained the network of a row in `PAPER` from scratch, on all classes."""
+    config = run.config
+    return config.model in PAPER and not (config.classes or config.weights or run.options)
 
 
 def _mean(top1s, seeds):

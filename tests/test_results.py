@@ -335,3 +335,20 @@ def test_a_trial_without_held_out_images_is_refused(run, tmp_path):
     table.write_text("date\n")
     with pytest.raises(InputError, match="must have held images out"):
         main(["--runs", str(run("a")), "--trials", str(table)])
+
+
+@pytest.mark.parametrize("instead", [["--compare", "a*", "b*"], ["--trials", "FILE"]])
+def test_a_page_takes_a_table_only(instead, tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\nold\n{END}\n")
+    instead = [str(page) if word == "FILE" else word for word in instead]
+    with pytest.raises(SystemExit, match="2"):
+        main([*instead, "--into", str(page)])
+    assert "--into must come without --compare and --trials" in capsys.readouterr().err
+    assert "old" in page.read_text()
+
+
+def test_a_note_belongs_to_trials(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--note", "text"])
+    assert "--note must come with --trials. Received: 'text'" in capsys.readouterr().err

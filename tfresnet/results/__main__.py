@@ -22,7 +22,12 @@ def parse(argv: list[str] | None = None):
     about = "Markdown page to update, between `results: begin` (`networks:`, `depths:`) and its end"
     parser.add_argument("--into", type=existing, metavar="PAGE", help=about)
     parser.add_argument("--note", default="", metavar="TEXT", help="note of these trials")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.into and (args.compare or args.trials):
+        parser.error(f"--into must come without --compare and --trials. Received: {args.into}")
+    if args.note and not args.trials:
+        parser.error(f"--note must come with --trials. Received: {args.note!r}")
+    return args
 
 
 def main(argv: list[str] | None = None) -> str:

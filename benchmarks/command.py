@@ -62,6 +62,11 @@ def main(argv: list[str] | None = None) -> None:
     for model, task in itertools.product(args.model, args.task):
         results += contest(model, task, precision=precision, **rules)
         print(f"{model} {task}: done", flush=True)
+    if not results:
+        raise InputError(
+            "--against must name an opponent that does one of the tasks on this machine. "
+            f"Received: {' '.join(args.against)} for {' '.join(args.task)}"
+        )
     print(report(results))
     if args.json:
         content = {
@@ -97,7 +102,7 @@ def parse(argv: list[str] | None = None):
 
 def report(results: list) -> str:
     """A table of all results (`contest.Result`), then our ratio to the best of each rival."""
-    lines = [text_table(_TITLES, [_row(result) for result in results])] if results else []
+    lines = [text_table(_TITLES, [_row(result) for result in results])]
     rivals = collections.defaultdict(list)
     for result in results:
         if result.rival:

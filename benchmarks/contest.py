@@ -113,7 +113,8 @@ def contest(
     seconds: float,
     against: Iterable[str] = tuple(CONTESTANTS),
 ) -> list[Result]:
-    """Measure ours against the contestants of one task that are in `against` and work here.
+    """Measure ours against the contestants of one task that are in `against` and work here. Without
+    one, there is no result.
 
     Raises:
         RunError: ours breaks off, or another one does after its first step.
@@ -126,8 +127,10 @@ def contest(
     names = [name for name in TASKS[task] if name in against]
     others = [entrant(name, "training" if name == "ours" else task) for name in names]
     with ExitStack() as stack:
-        ours = stack.enter_context(entrant("ours", task))
         others = [other for other in others if _enters(other, stack)]
+        if not others:
+            return []
+        ours = stack.enter_context(entrant("ours", task))
         for _ in range(rounds):
             for one in (ours, *others):
                 one.turn(seconds)

@@ -288,6 +288,8 @@ def test_bad_flags(flags, message, capsys):
 def test_impossible_settings():
     with pytest.raises(InputError, match=r"--model must be one of resnet18.* Received: vgg19"):
         command.main(["--model", "vgg19"])
+    with pytest.raises(InputError, match=r"one of the tasks .* Received: ours for training$"):
+        command.main(["--task", "training", "--against", "ours"])
 
 
 def test_each_kind_of_input_is_timed(tmp_path):

@@ -242,9 +242,7 @@ def test_paired_seeds_tell_a_gain_that_means_would_not(compared):
     assert "they differ in lr (0.1, 0.2)\n" in text
     # Gains of 0.5, 0.4 and 0.6 have a deviation of 0.1.
     assert "B - A +0.50 ± 0.06 points (3 paired seeds, standard error)" in text
-    assert (
-        "B is better by more than two standard errors; to tell 0.1 points it takes 1 more" in text
-    )
+    assert "B is better, with 95 % confidence; to tell 0.1 points it takes 4 more" in text
     assert "test images, not for a choice: A 86.97 %" in text
 
 
@@ -252,6 +250,7 @@ def test_paired_seeds_tell_a_gain_that_means_would_not(compared):
     ("a", "b", "said"),
     [
         ({0: 80.0}, {0: 81.0}, "one pair has no standard error"),
+        ({0: 80.0, 1: 85.0}, {0: 80.5, 1: 85.4}, "standard error)\nundecided"),
         ({0: 80.0, 1: 82.0}, {2: 81.0, 3: 82.0}, "no seed in common, standard error)\nundecided"),
     ],
 )

@@ -94,11 +94,10 @@ def _verdict(a, b):
     text = f"{_gain(a, b)} ({how}, standard error)"
     if found.error is None:
         return f"{text}\none pair has no standard error: train more seeds"
-    sure = abs(found.mean) > 2 * found.error
     word = "better" if found.mean > 0 else "worse"
-    text += f"\nB is {word} by more than two standard errors" if sure else "\nundecided"
-    needed = max(2, math.ceil((2 * found.deviation / RESOLUTION) ** 2))
-    more = max(0, needed - (found.n if found.paired else 1))
+    sure = f"B is {word}, with 95 % confidence"
+    text += f"\n{sure if abs(found.mean) > found.bar else 'undecided'}"
+    more = max(0, found.seeds_to_tell(RESOLUTION) - found.n)
     return f"{text}; to tell {RESOLUTION} points it takes {more} more seed{'s' * (more != 1)}"
 
 

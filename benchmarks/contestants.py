@@ -90,6 +90,7 @@ _pytorch = partial(Contestant, make="pytorch:step", rival="PyTorch", package="to
 CONTESTANTS = {
     "ours": Contestant("ours, constant batch", "ours:step"),
     "remat": Contestant("ours with --remat", "ours:step", {"remat": True}),
+    "muon": Contestant("ours with --opt muon", "ours:step", {"opt": "muon"}),
     "keras": _keras("stock Keras, float32", options=_FLOAT32),
     "keras-bfloat16": _keras(
         "stock Keras, mixed_bfloat16", options=_BFLOAT16, needs=(_in_bfloat16,)
@@ -116,7 +117,7 @@ CONTESTANTS = {
 _KERAS = ("keras", "keras-bfloat16")
 _OTHERS = tuple(name for name, contestant in CONTESTANTS.items() if contestant.rival)
 TASKS = {
-    "training": (*_OTHERS, "limit", "matrix"),
+    "training": (*_OTHERS, "muon", "limit", "matrix"),
     "pipeline": ("ours",),
     "inference": _OTHERS,
     "evaluation": _KERAS,

@@ -21,14 +21,14 @@ _TRAIN_IMAGES = 50_000
 _SHARE = 0.1  # of the peak learning rate; noise does not make the loss diverge there
 
 
-def step(what: Assignment, remat: bool = False) -> Step:
-    """The whole training step, from pixels; the task "pipeline" also augments its images."""
-
+def step(what: Assignment, remat: bool = False, opt: str = "sgd") -> Step:
+    """The whole training step, from pixels; the task "pipeline" also augments its images. The
+    others use SGD, without smoothing."""
     config = TrainConfig(
         model=_network(what),
         dataset="shapes10",  # built in, with the image size and class count of CIFAR-10
         batch_size=what.batch_size,
-        opt="sgd",  # the others use this optimiser and loss too
+        opt=opt,
         label_smoothing=0.0,
         precision=what.precision,
         remat=remat,

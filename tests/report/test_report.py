@@ -201,9 +201,9 @@ class TestFolders:
         assert "unfinished" not in markdown
 
     def test_are_runs_or_hold_them(self, run, study, tmp_path):
-        one, two = Path(run("one")), Path(run("two"))
-        assert sources.folders([tmp_path / "logs"]) == [one, two]
-        assert sources.folders([two, Path(study)]) == [two, Path(study)]
+        two, ten = Path(run("depth2")), Path(run("depth10"))
+        assert sources.folders([tmp_path / "logs"]) == [two, ten]
+        assert sources.folders([ten, Path(study)]) == [ten, Path(study)]
         assert sources.folders([Path(study).parent]) == [Path(study)]
 
 

@@ -13,6 +13,7 @@ from tfresnet.runs.finding import is_run
 from tfresnet.runs.own_code import own_network
 from tfresnet.runs.record import RunRecord
 from tfresnet.settings.model_names import own_code, short_name
+from tfresnet.settings.values import natural_order
 
 _RESULT_KEYS = {"dataset", "split", "n", "top1", "top5", "per_class", "confusion"}
 _STUDY_KEYS = {"claim", "source", "verdict", "why", "runs"}
@@ -51,12 +52,14 @@ def last() -> list[Path]:
 
 
 def folders(paths: list[Path]) -> list[Path]:
-    """The runs and studies among `paths`, and the finished ones in the other folders, by name."""
+    """The runs and studies among `paths`, and the finished ones in the other folders, by name,
+    numbers in natural order."""
     found = []
     for path in paths:
         inside = [*path.glob("*/result.json"), *path.glob("*/results.json")]
         is_one = is_run(path) or _is_study(path)
-        found += [path] if is_one else sorted(file.parent for file in inside)
+        names = sorted((file.parent.name for file in inside), key=natural_order)
+        found += [path] if is_one else [path / name for name in names]
     return found
 
 

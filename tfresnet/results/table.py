@@ -39,11 +39,17 @@ def rows(runs: Iterable[RunFacts], start: Path = Path()) -> list[list[str]]:
         runs: finished CIFAR-10 runs.
         start: folder that the links are relative to.
     """
+    alike = by_recipe(runs)
+    by_size = sorted(alike, key=lambda runs: (runs[0].parameters, runs[0].result["top1"]))
+    return [row(runs, start) for runs in by_size]
+
+
+def by_recipe(runs: Iterable[RunFacts]) -> list[list[RunFacts]]:
+    """Groups of runs that differ only in the seed."""
     alike: dict[tuple, list[RunFacts]] = {}
     for run in runs:
         alike.setdefault(settings_but(run, "seed"), []).append(run)
-    by_size = sorted(alike.values(), key=lambda runs: (runs[0].parameters, runs[0].result["top1"]))
-    return [row(runs, start) for runs in by_size]
+    return list(alike.values())
 
 
 def find_facts(folders: Iterable[Path]) -> Iterator[RunFacts]:

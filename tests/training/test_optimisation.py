@@ -120,6 +120,32 @@ def test_orthogonal_keeps_singular_vectors_and_brings_their_values_near_1(shape)
         assert (inside.diagonal() < 1.3).all()
 
 
+@pytest.mark.parametrize("shape", [(1152, 128), (128, 256)])
+def test_products_in_bfloat16_move_an_update_by_a_percent_or_two(shape):
+    random = np.random.default_rng(0)
+    matrix = random.normal(size=shape) * np.geomspace(1, 30, shape[1])  # of directions unlike
+    matrix = tf.constant(matrix[None], tf.float32)
+    exact, rounded = orthogonalize(matrix), orthogonalize(matrix, "bfloat16")
+    assert rounded.dtype == "float32"
+    assert 1e-4 < tf.norm(rounded - exact) / tf.norm(exact) < 0.02
+
+
+def test_muon_takes_its_dtype_for_large_products_alone():
+    random = np.random.default_rng(0)
+    shapes = [(3, 3, 64, 64), (3, 3, 128, 128)]
+    start, gradients = [[random.normal(size=s).astype("f") for s in shapes] for _ in range(2)]
+    settings = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "l2": 0.0, "kernel_lr": 0.02}
+    results = []
+    for products in ("float32", "bfloat16"):
+        kernels = [keras.Variable(value) for value in start]
+        muon = Muon(kernels, products=products, **settings)
+        muon.apply([*map(tf.constant, gradients)], tf.constant(1.0))
+        results.append([kernel.numpy() for kernel in kernels])
+    (small, large), (same, other) = results
+    np.testing.assert_array_equal(small, same)
+    assert 0 < np.linalg.norm(large - other) < 0.02 * 0.02 * np.linalg.norm(large)
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_muon_steps_kernels_of_convolutions_alone_by_orthogonal_matrices(nesterov):
     random = np.random.default_rng(0)

@@ -215,6 +215,16 @@ def test_a_loss_that_is_not_finite_ends_the_run(settings):
         train(settings, lr=1e30, label_smoothing=0.0)
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_muon_multiplies_in_bfloat16_where_the_network_does(precision, settings_with_pages):
+    options = {"opt": "muon", "precision": precision}
+    config, material = load_material(
+        tfresnet.TrainConfig(**settings_with_pages | options).resolved()
+    )
+    products = Learner.build(config, material.dataset).optimizer.products
+    assert products == ("bfloat16" if precision == "mixed_bfloat16" else "float32")
+
+
 def test_an_option_that_only_one_network_has(settings_with_pages):
     options = {"model": "wrn16_2", "model_option": "dropout=0.3", "precision": "float32"}
     config, material = load_material(

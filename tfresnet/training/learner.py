@@ -84,5 +84,6 @@ def _optimizer(config, trainable):
     settings = {"lr": config.lr, "momentum": config.momentum, "nesterov": config.nesterov}
     settings |= {"l2": config.weight_decay, "scaled": config.precision == "mixed_float16"}
     if config.opt == "muon":
-        return Muon(trainable, kernel_lr=config.muon_lr, **settings)
+        products = "bfloat16" if config.precision == "mixed_bfloat16" else "float32"
+        return Muon(trainable, kernel_lr=config.muon_lr, products=products, **settings)
     return (RMSProp if config.opt == "rmsprop" else SGD)(trainable, **settings)

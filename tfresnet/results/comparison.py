@@ -95,8 +95,8 @@ def _verdict(a, b):
     if found.error is None:
         return f"{text}\none pair has no standard error: train more seeds"
     word = "better" if found.mean > 0 else "worse"
-    sure = f"B is {word}, with 95 % confidence"
-    text += f"\n{sure if abs(found.mean) > found.bar else 'undecided'}"
+    is_sure = abs(found.mean) > found.bar
+    text += f"\nB is {word}, with 95 % confidence" if is_sure else "\nundecided"
     more = max(0, found.seeds_to_tell(RESOLUTION) - found.n)
     return f"{text}; to tell {RESOLUTION} points it takes {more} more seed{'s' * (more != 1)}"
 

@@ -73,7 +73,7 @@ def _is_convolution(variable):
 
 def orthogonalize(matrices: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
     """Moves the singular values of matrices `(n, rows, columns)` near 1; keeps the vectors.
-    `dtype` is that of the factors and results of each product; sums are in float32."""
+    `dtype` is that of the factors and the result of each product; all else is in float32."""
 
     def multiply(a, b, **transposed):
         product = tf.matmul(tf.cast(a, dtype), tf.cast(b, dtype), **transposed)

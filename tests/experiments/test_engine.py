@@ -203,6 +203,23 @@ def test_a_place_without_runs_is_refused(place, tmp_path):
         command.main(["depth", "--runs", str(tmp_path / place), "--output-dir", str(tmp_path)])
 
 
+def test_a_verdict_counts_all_finished_seeds_unless_it_is_told_how_many(tmp_path):
+    kept, mine, name = KEPT / "runs", tmp_path / "mine", "resnet20-shortcut_B-seed_3"
+    shutil.copytree(kept / "resnet20-shortcut_B-seed_2", mine / name)
+    config = json.loads((mine / name / "config.json").read_text())
+    config["settings"] |= {"seed": 3, "name": name}
+    (mine / name / "config.json").write_text(json.dumps(config))
+    flags = ["shortcuts", "--finished", "--runs", str(kept), str(mine)]
+    flags += ["--output-dir", str(tmp_path / "out")]
+
+    def seeds(*more):
+        measured = command.main([*flags, *more])["shortcuts"]["measured"]
+        return {option: len(errors) for option, errors in measured["test_error"].items()}
+
+    assert seeds() == {"A": 3, "B": 4, "C": 3}
+    assert seeds("--seeds", "2") == {"A": 2, "B": 2, "C": 2}
+
+
 def test_a_run_that_was_stopped_in_its_test_is_not_finished(quick_run):
     folder = made(quick_run, step=quick_run.steps_per_epoch)
     assert quick_run.epochs_done == quick_run.config.epochs

@@ -24,7 +24,7 @@ def parse(argv: list[str] | None = None):
     add("names", nargs="*", metavar="NAME", help=f"studies to run: {', '.join(known)}; none: all")
     about = "rehearse: small networks, a few steps on shapes10; shows that the program works"
     add("--quick", action="store_true", help=about)
-    about = "trainings of each run that a verdict compares (default: 3)"
+    about = "trainings of each run to compare (default: 3, and all more that are finished)"
     add("--seeds", type=at_least_1, metavar="N", help=about)
     about = "train nothing; judge by the runs that are finished"
     add("--finished", action="store_true", help=about)

@@ -15,6 +15,8 @@ from tfresnet.runs.finding import is_run, run_folders
 from tfresnet.runs.record import RunRecord
 from tfresnet.system.signals import Interrupted
 
+_MOST_SEEDS = 20  # of finished runs that a verdict looks for
+
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
     """Trains, measures and judges; returns the results of every study that was concluded."""
@@ -36,12 +38,13 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
         return {}
     if args.quick:
         print(f"{REHEARSAL}: it shows that the program works, and decides no claim", flush=True)
+    judged = list_runs(studies, place, args.seeds or _MOST_SEEDS)
     limit, found = TimeLimit(args.minutes), {}
     try:
         for name, study in studies.items():
             for one in [] if args.finished else _in_order(wanted[name]):
                 one.train(limit)
-            if results := _judge(name, study, wanted[name], folder / name, args.quick):
+            if results := _judge(name, study, judged[name], folder / name, args.quick):
                 found[name] = results
     except Interrupted as stopped:
         if not limit.is_over:
@@ -50,11 +53,11 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     return found
 
 
-def _judge(name, study, wanted, folder, quick):
+def _judge(name, study, judged, folder, quick):
     """The results of a study from its finished runs; None if one is missing that it needs."""
     runs = {
         label: {seed: run.record() for seed, run in same.items() if run.is_finished}
-        for label, same in wanted.items()
+        for label, same in judged.items()
     }
     if missing := [label for label, same in runs.items() if not same]:
         print(f"\n{name}: not trained: {', '.join(missing)}", flush=True)
@@ -64,7 +67,7 @@ def _judge(name, study, wanted, folder, quick):
     if not quick:
         return _conclude(name, study, runs, folder)
     results = conclude(study, runs, folder, rehearsal=True)
-    print(f"\n{name} works with {_stand_ins(wanted)}; {folder}", flush=True)
+    print(f"\n{name} works with {_stand_ins(judged)}; {folder}", flush=True)
     return results
 
 

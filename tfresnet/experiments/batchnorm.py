@@ -32,9 +32,9 @@ ROUNDING = 1e-3  # of activations with a deviation of one
 
 
 def measure(runs: Runs) -> dict:
-    """Validation errors in percent by epoch, and the steps to one that all networks of a seed
-    reach: the worst of their best ones. The best one of a certain network would come late for
-    that network and sooner for any other, were it only for chance."""
+    """Validation errors in percent by epoch, and the steps to an error that all networks of a seed
+    reach: the worst of their best errors. One network's own best error would be a biased target:
+    by chance alone, other networks reach it sooner."""
     errors = judging.by_seed(runs, lambda run: run.curve("val_top1"))
     steps = judging.by_seed(runs, lambda run: run.curve("step"))
     shared = set.intersection(*({*seeds} for seeds in errors.values()))

@@ -58,8 +58,8 @@ def folders(paths: list[Path]) -> list[Path]:
     for path in paths:
         inside = [*path.glob("*/result.json"), *path.glob("*/results.json")]
         is_one = is_run(path) or _is_study(path)
-        names = sorted((file.parent.name for file in inside), key=natural_order)
-        found += [path] if is_one else [path / name for name in names]
+        by_name = sorted((file.parent for file in inside), key=lambda one: natural_order(one.name))
+        found += [path] if is_one else by_name
     return found
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tfresnet import pretrained
 from tfresnet.settings.model_names import CIFAR_NETWORKS, MODELS
 from tfresnet.ship import main
 
+ROOT = Path(__file__).parent.parent
 SHIPPED = pretrained.names()
 
 
@@ -41,6 +43,12 @@ def test_a_card_says_where_its_model_comes_from_and_how_good_it_is(name):
     for needed in (rf"python train\.py .*--model {name.partition('-')[0]}\b", "seed", "commit"):
         assert re.search(needed, card(name)), needed
     assert not re.search(r'["\s(`]/(home|root|work|tmp)/', card(name))
+
+
+@pytest.mark.parametrize("page", ["docs/results.md", "docs/results.zh.md"])
+def test_the_results_lead_to_every_card(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert [name for name in SHIPPED if f"(../tfresnet/pretrained/{name}.md)" not in text] == []
 
 
 @pytest.mark.parametrize("name", SHIPPED)

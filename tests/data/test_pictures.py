@@ -117,13 +117,19 @@ def test_smaller_images_of_the_same_pictures(files):
             take(split, 1, image_size=side)
 
 
-def test_crops_are_mirrored_in_every_other_epoch(files):
-    images = split_of(files).images
-    drawn = np.random.default_rng(0).random((N, 4))
-    plain = images.crops(np.arange(N), drawn, np.zeros(N, bool))
-    mirrored = images.crops(np.arange(N), drawn, np.ones(N, bool))
-    np.testing.assert_array_equal(plain, mirrored[:, :, ::-1])
-    assert (plain != images[:]).any(axis=(1, 2, 3)).all()
+def test_crops_and_whole_pictures_are_mirrored(files):
+    split = split_of(files)
+    for crop in (True, False):
+        epoch = {"batch_size": N, "crop": crop}
+        ((plain, labels),) = take(split, 1, flip=False, **epoch)
+        ((shown, same),) = take(split, 1, **epoch)
+        np.testing.assert_array_equal(labels, same)
+        mirrored = (shown == plain[:, :, ::-1]).all(axis=(1, 2, 3))
+        np.testing.assert_array_equal(shown[~mirrored], plain[~mirrored])
+        assert 0 < mirrored.sum() < N
+        whole = (plain == split.images[labels]).all(axis=(1, 2, 3))
+        assert whole.all() != crop
+        assert whole.any() != crop
 
 
 @pytest.mark.parametrize("size", [(40, 30), (30, 40), (200, 20), (1, 1), (3, 500)])

@@ -150,6 +150,21 @@ def test_reflecting_crops_show_no_black(pictures):
         np.testing.assert_array_equal(images[inside], other[inside])
 
 
+def test_uncropped_images_are_whole_and_still_mirrored(pictures):
+    for images, labels in take(stream(pictures, batch_size=20, crop=False), 4):
+        originals = pictures.images[labels]
+        mirrored = (images == originals[:, :, ::-1]).all(axis=(1, 2, 3))
+        np.testing.assert_array_equal(images[~mirrored], originals[~mirrored])
+        assert 0 < mirrored.sum() < 20
+
+
+def test_crops_change_neither_the_order_nor_the_mirrored_images(pictures):
+    cropped, whole = (take(stream(pictures, batch_size=20, crop=crop), 4) for crop in (True, False))
+    for (images, labels), (others, same) in zip(cropped, whole, strict=True):
+        np.testing.assert_array_equal(labels, same)
+        assert (images != others).any()
+
+
 def test_train_shapes_are_static(numbered):
     images, labels = stream(numbered).element_spec
     assert images == tf.TensorSpec((BATCH, 6, 5, 3), tf.float32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfresnet.settings.schedules import LR_SCHEDULERS, image_side, share_of_peak
+from tfresnet.settings.schedules import LR_SCHEDULERS, has_crops, image_side, share_of_peak
 from tfresnet.training.averages import AveragedWeights
 from tfresnet.training.muon import Muon, orthogonalize
 from tfresnet.training.optimizer import SGD
@@ -64,6 +64,14 @@ def test_decay_is_told_of_the_kernels_that_decay_alone():
 )
 def test_small_images_share_two_thirds_of_the_epochs(sizes, epochs, sides):
     assert [image_side(sizes, epoch, epochs) for epoch in range(epochs)] == sides
+
+
+@pytest.mark.parametrize(
+    ("share", "epochs", "cropped"), [(0.0, 2, 2), (0.2, 1, 1), (0.2, 3, 2), (0.2, 20, 16)]
+)
+def test_the_last_epochs_show_whole_images(share, epochs, cropped):
+    shown = [has_crops(epoch, epochs, share) for epoch in range(epochs)]
+    assert shown == [True] * cropped + [False] * (epochs - cropped)
 
 
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0.9, False), (0.9, True), (0.0, False)])

@@ -126,7 +126,7 @@ def test_averaged_weights_on_growing_images_are_what_is_evaluated_and_saved(sett
             return super().__call__(images, *args, **kwargs)
 
     monkeypatch.setattr(loop, "TrainStep", Note)
-    settings |= {"ema": 0.9, "image_sizes": "24,32"}
+    settings |= {"ema": 0.9, "image_sizes": "24,32", "uncropped_fraction": 0.5}
     whole = train(settings)
     assert sides == [24] * 5 + [32] * 5  # one of two epochs
     assert tfresnet.load(whole.path).model.input_shape == (None, 32, 32, 3)
@@ -144,6 +144,23 @@ def test_averaged_weights_on_growing_images_are_what_is_evaluated_and_saved(sett
         if name.endswith("kernel"):
             average = averages[name.replace("model/", "average/", 1)]
             assert not np.array_equal(trained[name], average), name
+
+
+def test_the_last_epochs_show_whole_images(settings, monkeypatch):
+    shown = []
+
+    class Note(loop.TrainStep):
+        def __call__(self, images, *args, **kwargs):
+            shown.append(images)
+            return super().__call__(images, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "TrainStep", Note)
+    run = train(settings, epochs=3, uncropped_fraction=0.4)
+    train_split = load_material(run.config)[1].train
+    kept = {image.tobytes() for image in np.float32(train_split.images)}
+    kept |= {image.tobytes() for image in np.float32(train_split.images[:, :, ::-1])}
+    whole = [all(image.numpy().tobytes() in kept for image in images) for images in shown]
+    assert whole == [False] * 10 + [True] * 5
 
 
 def test_the_time_to_an_accuracy_is_kept_and_a_target_ends_the_run(settings):

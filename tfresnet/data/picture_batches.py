@@ -35,7 +35,7 @@ def train_batches(
     plan: Callable[[tf.Tensor], list[tf.Tensor]],
     start_epoch: int,
     side: int,
-    augment: bool,
+    crop: bool,
 ) -> PictureBatches:
     """The stream of `pipeline.train_batches`: float32 (batch, side, side, 3) and labels.
 
@@ -48,7 +48,8 @@ def train_batches(
             yield from zip(*(x.numpy() for x in plan(tf.constant(epoch, tf.int64))), strict=True)
 
     def make(indices, numbers, mirrored):
-        images = pictures.crops(indices, numbers, mirrored) if augment else pictures[indices]
+        images = pictures.crops(indices, numbers) if crop else pictures[indices]
+        images[mirrored] = images[mirrored, :, ::-1]
         return images, split.labels[indices]
 
     return PictureBatches(requests, make, tf.float32)

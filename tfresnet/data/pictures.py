@@ -90,20 +90,19 @@ class Pictures:
             return self._centre(chosen)
         return self._stack(map(self._centre, chosen), len(chosen))
 
-    def crops(self, indices: np.ndarray, numbers: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+    def crops(self, indices: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Random crops of the pictures at `indices`: uint8 (batch, side, side, 3).
 
-        numbers: (batch, 4) in [0, 1), for `random_box`. mirrored: bool (batch,).
+        numbers: (batch, 4) in [0, 1), for `random_box`.
         """
-        return self._stack(map(self._crop, self.files[indices], numbers, mirrored), len(indices))
+        return self._stack(map(self._crop, self.files[indices], numbers), len(indices))
 
     def _centre(self, path):
         return picture_files.centre(self.memory.read(path), self.side, self.whole)
 
-    def _crop(self, path, numbers, mirrored):
+    def _crop(self, path, numbers):
         picture = self.memory.read(path)
-        image = picture_files.crop(picture, random_box(picture.size, numbers), self.side)
-        return image[:, ::-1] if mirrored else image
+        return picture_files.crop(picture, random_box(picture.size, numbers), self.side)
 
     def _stack(self, images, count):
         return np.fromiter(images, np.dtype((self.dtype, self.shape[1:])), count)

@@ -36,6 +36,7 @@ def train_batches(
     seed: int,
     flip: bool,
     augment: bool = True,
+    crop: bool = True,
     padding_mode: str = "constant",
     start_step: int = 0,
     image_size: int | None = None,
@@ -46,9 +47,9 @@ def train_batches(
 
     Order and augmentation are functions of (seed, epoch, index): the stream from `start_step` is,
     bit for bit, the tail of the stream from 0. Each epoch has `steps_per_epoch` full batches and
-    drops a random rest. `flip` mirrors half of the images, `image_size` makes them smaller; without
-    `augment` they look as in evaluation. Each batch has `parts` equal parts, one per device; the
-    stream yields those numbered `mine`, one after the other.
+    drops a random rest. `crop` takes random crops, `flip` mirrors half of the images; without
+    `augment` they look as in evaluation. `image_size` makes them smaller. Each batch has `parts`
+    equal parts, one per device; the stream yields those numbered `mine`, one after the other.
     Raises `InputError` for an impossible batch size, image size or start step.
     """
     steps = steps_per_epoch(len(split), batch_size)
@@ -65,6 +66,7 @@ def train_batches(
     if not (are_features or 1 <= side <= largest):
         raise InputError(f"image_size must be from 1 to {largest}. Received: {image_size}")
     start_epoch, first = divmod(start_step, steps)
+    crop, flip = crop and augment, flip and augment
     is_files = isinstance(split.images, Pictures)
 
     def plan(epoch: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -77,11 +79,11 @@ def train_batches(
             x = x[skip:, mine.start : mine.stop]
             return tf.reshape(x, (-1, batch_size // parts, *x.shape[3:]))
 
-        epoch_plan = _plan_epoch(base, len(split), flip=flip, augment=augment, boxes=is_files)
+        epoch_plan = _plan_epoch(base, len(split), flip=flip, crop=crop, boxes=is_files)
         return tuple(map(by_batch, epoch_plan))
 
     if is_files:
-        return picture_batches.train_batches(split, plan, start_epoch, side, augment)
+        return picture_batches.train_batches(split, plan, start_epoch, side, crop)
     images, labels = _on_host(split)
 
     @do_not_convert
@@ -149,13 +151,11 @@ def _on_host(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.constant(split.images), tf.constant(split.labels)
 
 
-def _plan_epoch(base: tf.Tensor, n: int, *, flip: bool, augment: bool, boxes: bool) -> list:
+def _plan_epoch(base: tf.Tensor, n: int, *, flip: bool, crop: bool, boxes: bool) -> list:
     """(order, place of the crop, mirrored) of `n` images; base: int64 (seed, epoch)."""
     key = tf.random.experimental.stateless_fold_in(base, 0)
     order = tf.random.experimental.stateless_shuffle(tf.range(n), key, alg="philox")
-    if not augment:
-        return [order, tf.zeros((n, 2), tf.int32), tf.zeros((n,), tf.bool)]
-    places = draw_boxes(base, n) if boxes else draw_shifts(base, n)
     # Drawn by image, then put in order: augmentation does not depend on the order.
+    places = draw_boxes(base, n) if boxes else draw_shifts(base, n) * int(crop)
     mirrored = draw_mirrored(base, n, flip=flip)
     return [order, tf.gather(places, order), tf.gather(mirrored, order)]

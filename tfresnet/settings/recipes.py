@@ -19,7 +19,13 @@ from tfresnet.settings.model_names import CIFAR_NETWORKS, RESNETS
 OPTIMIZERS = ("sgd", "muon", "rmsprop")
 PADDING_MODES = ("constant", "reflect")
 # The settings of runs by versions that did not have them yet.
-EARLIER = {"opt": "sgd", "ema": 0.0, "padding_mode": "constant", "conv_forms": "avx512_bf16"}
+EARLIER = {
+    "opt": "sgd",
+    "ema": 0.0,
+    "padding_mode": "constant",
+    "uncropped_fraction": 0.0,
+    "conv_forms": "avx512_bf16",
+}
 
 _FAST = {
     "epochs": 15,
@@ -35,6 +41,7 @@ _FAST = {
     "weight_decay": 5e-4,
     "label_smoothing": 0.0,
     "padding_mode": "constant",
+    "uncropped_fraction": 0.0,
     "ema": 0.0,
 }
 _PAPER = {

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step, and the image size as one of the epoch."""
+"""The learning rate as a function of the step, and what images look like as one of the epoch."""
 
 import math
 from collections.abc import Sequence
@@ -28,3 +28,12 @@ def image_side(sides: Sequence[int], epoch: int, epochs: int) -> int:
     small = len(sides) - 1
     growing = min(round(2 * epochs / 3), epochs - 1) if small else 0
     return sides[epoch * small // growing] if epoch < growing else sides[-1]
+
+
+def has_crops(epoch: int, epochs: int, uncropped_fraction: float) -> bool:
+    """Whether an epoch (from 0) shows random crops. The last ones show whole images, as evaluation
+    does: a share of `uncropped_fraction`, rounded to whole epochs.
+
+    Source: He et al., 2019, https://arxiv.org/abs/1909.09148, who train on without augmentation.
+    """
+    return epoch < epochs - round(uncropped_fraction * epochs)

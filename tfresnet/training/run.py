@@ -82,6 +82,11 @@ class Run:
         return schedules.image_side(sides, epoch, self.epochs)
 
     @property
+    def has_crops(self) -> bool:
+        """Whether the images of the current epoch are random crops."""
+        return schedules.has_crops(self.epoch, self.epochs, self.config.uncropped_fraction)
+
+    @property
     def last_step_of_epoch(self) -> int:
         return min((self.epoch + 1) * self.steps_per_epoch, self.total_steps)
 
@@ -111,9 +116,9 @@ class Run:
         devices = self.devices
         shares = {"parts": devices.replicas, "mine": devices.local_replicas}
         while not self.is_trained:
-            side = self.image_side
-            stream = iter(self._stream(self.state.step, image_size=side, **shares))
-            while not self.is_trained and self.image_side == side:
+            side, crop = look = self.image_side, self.has_crops
+            stream = iter(self._stream(self.state.step, image_size=side, crop=crop, **shares))
+            while not self.is_trained and (self.image_side, self.has_crops) == look:
                 yield devices.per_replica(lambda stream=stream: next(stream))
 
     def _stream(self, start_step, **more):
@@ -126,7 +131,8 @@ class Run:
         """Prepares averaged weights for the evaluation at the end of an epoch."""
         if self.learner.averages:
             first = self.epoch * self.steps_per_epoch
-            batches = itertools.islice(self._stream(first), _BATCHES_FOR_STATISTICS)
+            stream = self._stream(first, crop=self.has_crops)
+            batches = itertools.islice(stream, _BATCHES_FOR_STATISTICS)
             self.learner.averages.renew_statistics(images for images, _ in batches)
 
     def count(self, measured: Measured, seconds: float) -> None:

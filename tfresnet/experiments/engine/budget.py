@@ -27,6 +27,7 @@ BUDGET = {
     "ema": 0.0,
     "augment": True,
     "padding_mode": "constant",
+    "uncropped_fraction": 0.0,
     "shortcut": "auto",
     "zero_init_residual": False,
     "model_option": None,

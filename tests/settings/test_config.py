@@ -60,6 +60,8 @@ from tfresnet.settings.values import as_text
         ("target_top1", 0.0, "above 0 and at most 100"),
         ("target_top1", 101.0, "above 0 and at most 100"),
         ("ema", 1.0, "from 0 to below 1"),
+        ("uncropped_fraction", 1.01, "a number from 0 to 1"),
+        ("uncropped_fraction", math.nan, "a number from 0 to 1"),
     ],
 )
 def test_a_bad_value_is_answered_in_one_line(setting, value, rule):

@@ -67,7 +67,8 @@ def test_small_images_share_two_thirds_of_the_epochs(sizes, epochs, sides):
 
 
 @pytest.mark.parametrize(
-    ("share", "epochs", "cropped"), [(0.0, 2, 2), (0.2, 1, 1), (0.2, 3, 2), (0.2, 20, 16)]
+    ("share", "epochs", "cropped"),
+    [(0.0, 2, 2), (0.2, 1, 1), (0.2, 3, 2), (0.2, 20, 16), (1.0, 2, 0)],
 )
 def test_the_last_epochs_show_whole_images(share, epochs, cropped):
     shown = [has_crops(epoch, epochs, share) for epoch in range(epochs)]

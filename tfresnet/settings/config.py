@@ -72,8 +72,11 @@ class TrainConfig:
     )
     augment: bool = setting(True, "random crops (4 pixels of padding) and mirrored images")
     padding_mode: str | None = setting(None, "padding of random crops", choices=PADDING_MODES)
-    uncropped_fraction: float | None = within(
-        0, 1, None, "share of the epochs, at the end, without crops: whole images, as in the test"
+    uncropped_fraction: float | None = setting(
+        None,
+        "share of the epochs, at the end, without crops: whole images, as in the test",
+        "a number from 0 to 1",
+        lambda value: 0 <= value <= 1,
     )
     shortcut: str = setting("auto", "residual shortcuts", choices=("auto", "A", "B", "C"))
     zero_init_residual: bool = setting(False, "start every residual unit as the identity")

@@ -159,10 +159,17 @@ def test_uncropped_images_are_whole_and_still_mirrored(pictures):
 
 
 def test_crops_change_neither_the_order_nor_the_mirrored_images(pictures):
-    cropped, whole = (take(stream(pictures, batch_size=20, crop=crop), 4) for crop in (True, False))
-    for (images, labels), (others, same) in zip(cropped, whole, strict=True):
-        np.testing.assert_array_equal(labels, same)
-        assert (images != others).any()
+    def shown(**options):
+        return zip(*take(stream(pictures, batch_size=20, **options), 4), strict=True)
+
+    cropped, labels = shown()
+    whole, same = shown(crop=False)
+    np.testing.assert_array_equal(labels, same)
+    assert all((images != others).any() for images, others in zip(cropped, whole, strict=True))
+    straight, _ = shown(flip=False)
+    upright, _ = shown(crop=False, flip=False)
+    mirrored = np.any(np.not_equal(cropped, straight), axis=(2, 3, 4))
+    np.testing.assert_array_equal(mirrored, np.any(np.not_equal(whole, upright), axis=(2, 3, 4)))
 
 
 def test_train_shapes_are_static(numbered):

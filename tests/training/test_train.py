@@ -35,6 +35,19 @@ def weights_of(path):
     return tfresnet.load_model(path / "model.keras").get_weights()
 
 
+def note_images(monkeypatch):
+    """A list to which each step adds its images."""
+    shown = []
+
+    class Note(loop.TrainStep):
+        def __call__(self, images, *args, **kwargs):
+            shown.append(images)
+            return super().__call__(images, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "TrainStep", Note)
+    return shown
+
+
 def test_a_run_leaves_what_the_design_promises(settings_with_pages, capsys):
     run = train(settings_with_pages)
     files = {p.name for p in run.path.iterdir() if not p.name.startswith(".")}
@@ -118,17 +131,10 @@ def test_averaged_weights_on_growing_images_are_what_is_evaluated_and_saved(sett
             if epoch == 0 and len(kept) == 1:
                 raise RuntimeError("stopped")
 
-    sides = []
-
-    class Note(loop.TrainStep):
-        def __call__(self, images, *args, **kwargs):
-            sides.append(images.shape[1])
-            return super().__call__(images, *args, **kwargs)
-
-    monkeypatch.setattr(loop, "TrainStep", Note)
+    shown = note_images(monkeypatch)
     settings |= {"ema": 0.9, "image_sizes": "24,32", "uncropped_fraction": 0.5}
     whole = train(settings)
-    assert sides == [24] * 5 + [32] * 5  # one of two epochs
+    assert [images.shape[1] for images in shown] == [24] * 5 + [32] * 5  # one of two epochs
     assert tfresnet.load(whole.path).model.input_shape == (None, 32, 32, 3)
     with pytest.raises(RuntimeError, match="stopped"):
         train(settings, name="part", callbacks=[Keep()])
@@ -147,14 +153,7 @@ def test_averaged_weights_on_growing_images_are_what_is_evaluated_and_saved(sett
 
 
 def test_the_last_epochs_show_whole_images(settings, monkeypatch):
-    shown = []
-
-    class Note(loop.TrainStep):
-        def __call__(self, images, *args, **kwargs):
-            shown.append(images)
-            return super().__call__(images, *args, **kwargs)
-
-    monkeypatch.setattr(loop, "TrainStep", Note)
+    shown = note_images(monkeypatch)
     run = train(settings, epochs=3, uncropped_fraction=0.4)
     train_split = load_material(run.config)[1].train
     kept = {image.tobytes() for image in np.float32(train_split.images)}

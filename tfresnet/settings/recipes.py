@@ -56,7 +56,7 @@ _PAPER = {
 RECIPES = {"fast": _FAST, "paper": _FAST | _PAPER}
 # Networks -> the settings of "fast" that differ for them. Wide networks overfit, thin ones do not.
 FAST_FOR = {
-    CIFAR_NETWORKS: {"opt": "muon"},
+    CIFAR_NETWORKS: {"opt": "muon", "uncropped_fraction": 0.2},
     RESNETS: {
         "batch_size": 128,
         "opt": "muon",

@@ -18,9 +18,9 @@ SIDE, CLASSES = 32, 10
 def networks(names: Sequence[str], folders: Iterable[Path]) -> str:
     """A Markdown table with a row for each network, the smallest first.
 
-    The accuracy is that of the longest recipe on the CIFAR-10 test images, of the newest of these,
-    the mean of its seeds: no choice is made by the test. The pace is that of the fastest training
-    at full image size on one core, which can be compared.
+    The accuracy on the CIFAR-10 test images is the mean over the seeds of the longest recipe, the
+    newest if several are as long. To show the most accurate one would be a choice made by the test.
+    The pace is that of the fastest training at full image size on one core, which can be compared.
 
     Args:
         names: networks of the registry.

@@ -4,6 +4,7 @@ fast (default)
     python train.py --model resnet20 --epochs 10
     Few epochs on few cores: warm-up to a high rate, then a linear decay to zero (Li et al., 2020,
     https://arxiv.org/abs/1905.04753). Kernels with a batch normalisation behind them step by Muon.
+    The thin networks of section 4.2 see whole images, not crops, in the last fifth of the epochs.
     docs/results.md has the results with hardware, time and log; docs/trials.csv has trials of
     other settings.
 

@@ -128,6 +128,19 @@ def test_cores_are_said_only_if_the_run_had_them(run, cores, other_work, said):
     assert row["machine"] == f"{said}AMD EPYC, float32"
 
 
+@pytest.mark.parametrize(
+    ("resumed", "said"),
+    [
+        ({"processor": "AMD EPYC", "cores": 1}, "1 core AMD EPYC"),
+        ({"processor": "AMD EPYC", "cores": 2}, "AMD EPYC"),
+        ({"processor": "Xeon", "cores": 1}, "1 core AMD EPYC and Xeon"),
+    ],
+)
+def test_a_run_resumed_elsewhere_names_what_all_its_sessions_had(run, resumed, said):
+    (row,) = rows(table([run("a", environment={"cores": 1, "resumed": [resumed]})]))
+    assert row["machine"] == f"{said}, float32"
+
+
 DAMAGES = {
     "config.json": ["", "[]", '{"a": 1}', '{"settings": {"depth": 3}}', '{"settings": []}'],
     "result.json": ["", "[]", '{"top1": 1}', '{"dataset": "cifar10", "split": "test"}'],
@@ -273,6 +286,7 @@ def test_networks_have_the_newest_accuracy_the_pace_on_one_core_and_the_weights(
     paths = [
         run("two", {}, {"top1": 0.86} | epoch, {"cores": 2}),
         run("one", {}, {"top1": 0.85} | {"epoch_seconds": [90.0] * 10}, {"cores": 1}),
+        run("moved", {}, {"top1": 0.855} | epoch, {"cores": 1, "resumed": [{"cores": 2}]}),
         run("older", {"lr": 0.3}, {"top1": 0.95}, {"started": "2026-01-01T00:00:00+00:00"}),
         run("shorter", {"lr": 0.4}, {"top1": 0.97}, steps=STEPS[:5]),
         run("option", {"shortcut": "B"}, {"top1": 0.99}),

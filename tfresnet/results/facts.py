@@ -76,11 +76,18 @@ def steady_seconds(seconds: Sequence[float], shares: Sequence[float] = ()) -> fl
 
 
 def machine(run: RunRecord) -> str:
-    """Cores, processor and data type; no cores if other programs may have used some of them."""
-    cores, others = run.environment.get("cores"), run.result.get("other_work", math.inf)
-    known = cores == 1 or (cores and others < IDLE)
-    shown = f"{cores} core{'s' * (cores != 1)} " if known else ""
-    return f"{shown}{run.environment.get('processor', 'unknown processor')}, {arithmetic(run)}"
+    """Cores, processors and data type; no cores if other programs may have used some of them."""
+    number, others = cores(run), run.result.get("other_work", math.inf)
+    known = number == 1 or (number and others < IDLE)
+    shown = f"{number} core{'s' * (number != 1)} " if known else ""
+    processors = [session.get("processor", "unknown processor") for session in run.sessions]
+    return f"{shown}{' and '.join(dict.fromkeys(processors))}, {arithmetic(run)}"
+
+
+def cores(run: RunRecord) -> int | None:
+    """How many a run had; None if that is unknown or changed when it was resumed."""
+    found = {session.get("cores") for session in run.sessions}
+    return found.pop() if len(found) == 1 else None
 
 
 def arithmetic(run: RunRecord) -> str:

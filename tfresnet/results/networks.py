@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfresnet import pretrained
 from tfresnet.param_count import reports
-from tfresnet.results.facts import RunFacts
+from tfresnet.results.facts import RunFacts, cores
 from tfresnet.results.table import by_recipe, find_facts
 from tfresnet.system import tables
 
@@ -60,6 +60,6 @@ def _length_and_date(runs):
 
 def _images_a_second(run) -> float:
     """Pace of a training at full image size on one core; 0 for another or an unknown one."""
-    if run.config.image_sizes or run.environment.get("cores") != 1 or not run.minutes:
+    if run.config.image_sizes or cores(run) != 1 or not run.minutes:
         return 0.0
     return run.history[-1]["step"] * run.config.batch_size / (60 * run.minutes)

@@ -49,6 +49,11 @@ class RunRecord:
         """Versions, commit and machine. Raises `InputError` for a damaged file."""
         return self._content["environment"]
 
+    @property
+    def sessions(self) -> list[dict]:
+        """Time, commit and machine of the start and of each resume."""
+        return [self.environment, *self.environment.get("resumed", [])]
+
     @functools.cached_property
     def code(self) -> str:
         """The code of a user's network that the run keeps; "" without one."""

@@ -140,10 +140,10 @@ def _moment(state):
 
 def _differences(record, names):
     """What of the environment is not as it was during the run."""
-    then, now = record.environment, environment()
+    now = environment()
     said = {
         f"{name} {session[name]} there and {now[name]} here"
-        for session in (then, *then.get("resumed", []))
+        for session in record.sessions
         for name in names
         if session.get(name, now[name]) != now[name]
     }

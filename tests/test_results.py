@@ -168,6 +168,8 @@ def test_a_folder_that_is_no_whole_run_is_left_out_with_a_line(run, file, conten
     [
         ("settings", {"model": "resnet19"}),
         ("settings", {"model_option": "depth=3"}),
+        ("environment", {"resumed": [1]}),
+        ("environment", {"resumed": [{"cores": [2]}]}),
         ("result", {"top1": "high"}),
         ("result", {"top1": 2.0}),
         ("result", {"per_class": {}}),

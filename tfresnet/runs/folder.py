@@ -140,7 +140,7 @@ class RunFolder:
             ) from error
         if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
             raise InputError(f"config.json must have an object 'settings'. Received: {self.path}")
-        if not _fits(content.setdefault("environment", {}), _ENVIRONMENT):
+        if not _is_environment(content.setdefault("environment", {})):
             raise InputError(
                 f"config.json must have an environment as it was written. Received: {self.path}"
             )
@@ -232,6 +232,11 @@ class SilentFolder(RunFolder):
     @contextmanager
     def lock(self) -> Iterator[None]:
         yield
+
+
+def _is_environment(content):
+    """Whether the facts of the start, and of each resume, have their types."""
+    return _fits(content, _ENVIRONMENT) and all(map(_is_environment, content.get("resumed", [])))
 
 
 def _fits(content, types):

@@ -141,6 +141,12 @@ def test_a_run_resumed_elsewhere_names_what_all_its_sessions_had(run, resumed, s
     assert row["machine"] == f"{said}, float32"
 
 
+def test_a_run_resumed_with_other_code_names_both_commits(run):
+    resumed = [{"commit": "c" * 40}, {"commit": "b" * 40}, {"commit": "c" * 40}]
+    (row,) = rows(table([run("a", environment={"commit": "b" * 40, "resumed": resumed})]))
+    assert row["commit"] == f"{'b' * 7}, {'c' * 7}"
+
+
 DAMAGES = {
     "config.json": ["", "[]", '{"a": 1}', '{"settings": {"depth": 3}}', '{"settings": []}'],
     "result.json": ["", "[]", '{"top1": 1}', '{"dataset": "cifar10", "split": "test"}'],
@@ -292,6 +298,7 @@ def test_networks_have_the_newest_accuracy_the_pace_on_one_core_and_the_weights(
         run("older", {"lr": 0.3}, {"top1": 0.95}, {"started": "2026-01-01T00:00:00+00:00"}),
         run("shorter", {"lr": 0.4}, {"top1": 0.97}, steps=STEPS[:5]),
         run("option", {"shortcut": "B"}, {"top1": 0.99}),
+        run("tuned", {"weights": "a.keras"}, {"top1": 0.98}, {"started": "2030-01-01T00:00:00"}),
     ]
     table = {row["network"]: row for row in rows(networks(["resnet20", "resnet8"], paths))}
     assert [*table] == ["resnet8", "resnet20"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from tfresnet.errors import InputError
 from tfresnet.experiments.engine import figures
 from tfresnet.export.pytorch import export_weights, unsayable
-from tfresnet.results.facts import RunFacts, machine
+from tfresnet.results.facts import RunFacts, commits, machine
 from tfresnet.runs.folder import RunFolder
 from tfresnet.settings.command_line import command
 from tfresnet.settings.config import TrainConfig
@@ -91,6 +91,7 @@ def _card(run, license, reason):
     shares = {"top-1": result["top1"], "top-5": result["top5"], **result["per_class"]}
     rows = [[name, f"{100 * share:.2f}"] for name, share in shares.items()]
     time = f"{run.minutes:.0f} minutes " if run.minutes else ""
+    code = " and ".join(commits(run)) or "unknown"
     for_pytorch = f"There is no file for PyTorch: {reason}."
     if not reason:
         for_pytorch = f"""`{WEIGHTS}` holds the weights by the names of torchvision (four stages)
@@ -117,7 +118,7 @@ tfresnet.load(FOLDER).predict("picture.jpg")
 `model.keras` takes pixels from 0 to 255 and holds its preprocessing and the names of its classes.
 {for_pytorch}
 
-Trained by `{command(config, ("data_dir",))}`, commit {run.environment.get("commit")}, {time}on
+Trained by `{command(config, ("data_dir",))}`, commit {code}, {time}on
 {machine(run)}. `log.txt` is the log of the training, `history.csv` its figures by epoch,
 `result.json` the one test at its end, `config.json` every setting.
 """

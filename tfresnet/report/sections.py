@@ -203,7 +203,7 @@ def _reproduce(material, texts):
     packages = ("python", "tensorflow", "keras", "numpy")
     yield from material.by_run(
         started=lambda run: run.environment.get("started", "")[:10],
-        commit=lambda run: (run.environment.get("commit") or "")[:7],
+        commit=lambda run: ", ".join(commit[:7] for commit in facts.commits(run)),
         **{name: lambda run, name=name: run.environment.get(name, "") for name in packages},
         machine=facts.machine,
     )

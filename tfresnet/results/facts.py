@@ -59,6 +59,11 @@ class RunFacts(RunRecord):
     def is_of_cifar10(self) -> bool:
         return (self.result["dataset"], self.result["split"]) == ("cifar10", "test")
 
+    @property
+    def is_from_scratch(self) -> bool:
+        """Whether the network without options was trained from random weights, on all classes."""
+        return not (self.config.classes or self.config.weights or self.options)
+
 
 def steady_seconds(seconds: Sequence[float], shares: Sequence[float] = ()) -> float:
     """Seconds that epochs take at the mean pace of the three fastest, which other work on the
@@ -88,6 +93,12 @@ def cores(run: RunRecord) -> int | None:
     """How many a run had; None if that is unknown or changed when it was resumed."""
     found = {session.get("cores") for session in run.sessions}
     return found.pop() if len(found) == 1 else None
+
+
+def commits(run: RunRecord) -> list[str]:
+    """The known commits of the code, in the order of the sessions."""
+    found = dict.fromkeys(session.get("commit") for session in run.sessions)
+    return [commit for commit in found if commit]
 
 
 def arithmetic(run: RunRecord) -> str:

@@ -24,12 +24,11 @@ def networks(names: Sequence[str], folders: Iterable[Path]) -> str:
 
     Args:
         names: networks of the registry.
-        folders: finished runs; only those of CIFAR-10 with its ten classes and without options of
-            the network count.
+        folders: finished runs; only those of CIFAR-10 that `is_from_scratch` accepts count.
     """
     runs: dict[str, list[RunFacts]] = {}
     for run in find_facts(folders):
-        if len(run.result["per_class"]) == CLASSES and not run.options:
+        if run.is_from_scratch:
             runs.setdefault(run.config.model, []).append(run)
     counted = sorted(
         (reports.measure(name, SIDE, CLASSES) for name in names),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tfresnet.errors import InputError
-from tfresnet.results.facts import RunFacts, machine
+from tfresnet.results.facts import RunFacts, commits, machine
 from tfresnet.settings.command_line import command
 from tfresnet.system import tables
 
@@ -93,15 +93,14 @@ def row(runs: Sequence[RunFacts], start: Path = Path()) -> list[str]:
         f"{PAPER[config.model]:.2f} %" if is_papers(runs[0]) else "",
         f"{min(minutes):.0f}" if minutes else "",
         ", ".join(sorted({machine(run) for run in runs})),
-        ", ".join(sorted({(run.environment.get("commit") or "")[:7] for run in runs})),
+        ", ".join(sorted({commit[:7] for run in runs for commit in commits(run)})),
         " ".join(f"[{r.config.seed}]({path}/)" for r, path in zip(runs, paths, strict=True)),
     ]
 
 
 def is_papers(run: RunFacts) -> bool:
     """Whether a run trained the network of a row in `PAPER` from scratch, on all classes."""
-    config = run.config
-    return config.model in PAPER and not (config.classes or config.weights or run.options)
+    return run.config.model in PAPER and run.is_from_scratch
 
 
 def _mean(top1s, seeds):
